@@ -1,0 +1,68 @@
+# The only entrance: people, pre-commit and CI call the same targets.
+# A fresh machine needs Python 3.11, git, make and, for the real peers of the tests, apt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := dicom_node engine train
+ALL := $(CODE) tests benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help install peers format lint types contracts test check slow gpu bench docs demo model clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Make the virtual environment, with everything in it
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[engine,train,dev,docs]'
+	touch $@
+
+peers: ## Install Orthanc, DCMTK and PostgreSQL where they are missing (Debian, Ubuntu)
+	@sh tests/peers.sh
+
+format: install ## Format the code
+	$(BIN)/ruff format $(ALL)
+	$(BIN)/ruff check --fix $(ALL)
+
+lint: install ## Style and spelling
+	$(BIN)/ruff check $(ALL)
+	$(BIN)/ruff format --check $(ALL)
+	$(BIN)/typos
+
+types: install ## Types, strict
+	$(BIN)/mypy
+
+contracts: install ## Who may import whom
+	$(BIN)/lint-imports
+
+test: install peers ## Every test that ends in minutes, against real peers
+	$(BIN)/python -m pytest
+
+check: lint types contracts test docs ## Everything that has to hold before a change lands
+
+slow: install peers ## Tests of an hour and more
+	$(BIN)/python -m pytest -m slow
+
+gpu: install ## Tests that need a CUDA device and CuPy
+	$(BIN)/python -m pytest -m gpu
+
+bench: install peers ## Side by side with Orthanc and DCMTK
+	$(BIN)/python -m benchmarks
+
+docs: install ## The documentation, warnings being errors
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+demo: install ## The main job, once, with pictures
+	$(BIN)/python -m examples.demo
+
+model: install ## Learn the shipped weights again, from a seed
+	$(BIN)/dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
+
+clean: ## Delete what these targets made, the environment too
+	rm -rf $(VENV) build dist docs/_build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,147 @@
+"""Everything decided about a study, as one answer."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from dicom_node.db import (
+    ConflictRow,
+    Database,
+    DecisionRow,
+    DeliveryItemRow,
+    DeliveryRow,
+    InstanceRow,
+    JobRow,
+    SeriesRow,
+    StudyRow,
+    WantedRow,
+)
+from dicom_node.errors import NotKnown
+
+__all__ = ["explain_study"]
+
+
+def explain_study(database: Database, study_uid: str) -> dict[str, Any]:
+    """Return what ``dicom-node why`` shows; its keys are a public contract.
+
+    Raises
+    ------
+    NotKnown
+        When the study was never seen.
+    """
+    with database.reading() as session:
+        study = session.get(StudyRow, study_uid)
+        if study is None:
+            raise NotKnown(f"study {study_uid} was never seen here; was it sent to this node?")
+        return {
+            "study_uid": study.uid,
+            "state": study.state,
+            "evidence": study.evidence,
+            "first_at": study.first_at.isoformat(),
+            "last_at": study.last_at.isoformat(),
+            "series": _series(session, study_uid),
+            "rules": _rules(session, study_uid),
+            "jobs": _jobs(session, study_uid),
+            "deliveries": _deliveries(session, study_uid),
+            "conflicts": _conflicts(session, study_uid),
+        }
+
+
+def _series(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    counted = session.execute(
+        select(InstanceRow.series_uid, func.count())
+        .where(InstanceRow.study_uid == study_uid)
+        .group_by(InstanceRow.series_uid)
+    )
+    counts = {row[0]: row[1] for row in counted}
+    rows = session.scalars(
+        select(SeriesRow).where(SeriesRow.study_uid == study_uid).order_by(SeriesRow.uid)
+    )
+    return [
+        {
+            "series_uid": row.uid,
+            "modality": row.modality,
+            "description": row.description,
+            "label": row.label,
+            "synthetic": row.synthetic,
+            "instances": counts.get(row.uid, 0),
+            "verdict": row.verdict,
+            "reasons": row.reasons or [],
+            "tasks": row.tasks or {},
+        }
+        for row in rows
+    ]
+
+
+def _rules(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(DecisionRow).where(DecisionRow.study_uid == study_uid).order_by(DecisionRow.rule)
+    )
+    return [{"rule": row.rule, "fired": row.fired, "unmet": row.unmet} for row in rows]
+
+
+def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(JobRow).where(JobRow.study_uid == study_uid).order_by(JobRow.id)
+    ).all()
+    wanted = session.scalars(
+        select(WantedRow).where(WantedRow.job_id.in_([row.id for row in rows]))
+    ).all()
+    return [
+        {
+            "id": row.id,
+            "rule": row.rule,
+            "rules": sorted(want.rule for want in wanted if want.job_id == row.id),
+            "task": row.task,
+            "grid": row.grid,
+            "state": row.state,
+            "model": row.model,
+            "attempts": row.attempts,
+            "reasons": row.reasons,
+            "series_uids": row.series_uids,
+            "sources": [{"label": label, "series_uid": uid} for label, uid, _ in row.sources],
+        }
+        for row in rows
+    ]
+
+
+def _deliveries(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(DeliveryRow).where(DeliveryRow.study_uid == study_uid).order_by(DeliveryRow.id)
+    ).all()
+    item = DeliveryItemRow
+    counted = session.execute(
+        select(item.delivery_id, func.count(item.sent_at), func.count())
+        .where(item.delivery_id.in_([row.id for row in rows]))
+        .group_by(item.delivery_id)
+    )
+    counts = {row[0]: (row[1], row[2]) for row in counted}
+    return [
+        {
+            "destination": row.destination,
+            "series_uid": row.series_uid,
+            "state": row.state,
+            "sent": counts.get(row.id, (0, 0))[0],
+            "total": counts.get(row.id, (0, 0))[1],
+            "attempts": row.attempts,
+            "error": row.error,
+        }
+        for row in rows
+    ]
+
+
+def _conflicts(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(ConflictRow).where(ConflictRow.study_uid == study_uid).order_by(ConflictRow.id)
+    )
+    return [
+        {
+            "sop_instance_uid": row.sop_instance_uid,
+            "series_uid": row.series_uid,
+            "sender": row.sender,
+            "received_at": row.received_at.isoformat(),
+            "path": row.path,
+        }
+        for row in rows
+    ]

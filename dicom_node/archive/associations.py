@@ -1,0 +1,64 @@
+"""Who is sending to which study, and how each association ended: the evidence of completion."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from dicom_node.db import AssociationRow, SendingRow, StudyRow
+from dicom_node.values import StudyState
+
+__all__ = ["INGEST", "Associations"]
+
+INGEST = "INGEST"
+"""The peer's name of files from disk."""
+
+
+class Associations:
+    """Associations that have sent something. Uses the caller's session; never commits it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ended(self, association_id: str, now: datetime, *, released: bool) -> None:
+        """Note the end of an association.
+
+        A release says that its studies were sent as meant; anything else, that they were cut off.
+        """
+        self._close([association_id], now, "released" if released else "aborted")
+
+    def lost(self, now: datetime) -> int:
+        """Note that every association still open went down with an earlier process.
+
+        Returns
+        -------
+        int
+            How many.
+        """
+        open_ones = select(AssociationRow.id).where(
+            AssociationRow.closed_at.is_(None), AssociationRow.peer != INGEST
+        )
+        ids = list(self._session.scalars(open_ones))
+        if ids:
+            self._close(ids, now, "lost")
+        return len(ids)
+
+    def restart_quiet(self, now: datetime) -> None:
+        """Let the quiet period of every study in reception begin now: nobody could send before."""
+        self._session.execute(
+            update(StudyRow).where(StudyRow.state == StudyState.RECEIVING).values(last_at=now)
+        )
+
+    def _close(self, ids: Sequence[str], now: datetime, how: str) -> None:
+        self._session.execute(
+            update(AssociationRow)
+            .where(AssociationRow.id.in_(ids), AssociationRow.closed_at.is_(None))
+            .values(closed_at=now, ended=how)
+        )
+        studies = select(SendingRow.study_uid).where(SendingRow.association_id.in_(ids))
+        self._session.execute(
+            update(StudyRow)
+            .where(StudyRow.uid.in_(studies), StudyRow.state == StudyState.RECEIVING)
+            .values(interrupted=how != "released")
+        )

@@ -1,0 +1,227 @@
+"""Rows of instances, series and studies: what a batch of kept files adds to the database."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dicom_node.archive.identity import Identity
+from dicom_node.db import ConflictRow, InstanceRow
+from dicom_node.db.statements import arrivals
+from dicom_node.db.upsert import insert_into
+from dicom_node.values import Origin, StudyState
+
+__all__ = ["Entry", "Known", "Outcome", "Seen", "add_conflict", "add_entries"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file in its place, to be entered.
+
+    Parameters
+    ----------
+    association : (id, peer, opened_at) or None
+        Who sends it; None for what was made here.
+    """
+
+    identity: Identity
+    transfer_syntax_uid: str
+    sha256: str
+    size: int
+    place: str
+    origin: Origin
+    sender: str
+    received_at: datetime
+    association: tuple[str, str, datetime] | None = None
+
+
+class Outcome(Enum):
+    """What became of an entry."""
+
+    NEW = "new"
+    SAME = "same"
+    DIFFERS = "differs"
+
+
+@dataclass(slots=True)
+class Seen:
+    """Series and associations known to have their row, so that a batch need not ask again.
+
+    What a batch adds is ``pending`` until its transaction is committed.
+    """
+
+    known: set[tuple[str, ...]] = field(default_factory=set)
+    pending: set[tuple[str, ...]] = field(default_factory=set)
+
+    def news(self, keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Return those of ``keys`` that have no row yet, each once, in order."""
+        unknown = sorted({key for key in keys if key not in self.known})
+        self.pending.update(unknown)
+        return unknown
+
+    def committed(self) -> None:
+        """Remember what the last batch added."""
+        if len(self.known) > _REMEMBERED:
+            self.known.clear()
+        self.known |= self.pending
+        self.pending.clear()
+
+    def rolled_back(self) -> None:
+        """Forget what the last batch would have added."""
+        self.pending.clear()
+
+
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The outcome, with the content and place that the UID had before where it was known."""
+
+    outcome: Outcome
+    sha256: str = ""
+    place: str = ""
+    transfer_syntax_uid: str = ""
+
+
+def add_entries(session: Session, entries: Sequence[Entry], seen: Seen) -> list[Known]:
+    """Enter a batch; return what each was: new, there already, or there with other content.
+
+    Only new instances change a study: it is receiving again, and its revision grows. An instance
+    that is there already says no more than that somebody is sending to the study.
+
+    Parameters
+    ----------
+    seen : Seen
+        Series and associations that have their row; nothing is written for these again.
+    """
+    first = {entry.identity.sop_instance_uid: entry for entry in reversed(entries)}
+    inserted = _add_instances(session, list(first.values()))
+    fresh = [entry for uid, entry in first.items() if uid in inserted]
+    known = _known(session, [uid for uid in first if uid not in inserted])
+    _add_studies(session, [entry for entry in fresh if entry.origin is not Origin.MADE])
+    _add_series(session, fresh, seen)
+    _add_sending(session, entries, seen)
+    outcomes = []
+    for entry in entries:
+        uid = entry.identity.sop_instance_uid
+        if first[uid] is entry and uid in inserted:
+            outcomes.append(Known(Outcome.NEW))
+            known[uid] = Known(Outcome.SAME, entry.sha256, entry.place, entry.transfer_syntax_uid)
+        elif known[uid].sha256 == entry.sha256:
+            outcomes.append(known[uid])
+        else:
+            outcomes.append(replace(known[uid], outcome=Outcome.DIFFERS))
+    return outcomes
+
+
+def add_conflict(session: Session, entry: Entry) -> None:
+    """Enter an instance whose UID is taken by other content; the same one twice is one row.
+
+    A new one is news: what was planned on the first content is planned again.
+    """
+    identity = entry.identity
+    insert = (
+        insert_into(session, ConflictRow)
+        .values(
+            sop_instance_uid=identity.sop_instance_uid,
+            study_uid=identity.study_uid,
+            series_uid=identity.series_uid,
+            sha256=entry.sha256,
+            path=entry.place,
+            sender=entry.sender,
+            received_at=entry.received_at,
+        )
+        .on_conflict_do_nothing()
+    )
+    if session.scalar(insert.returning(ConflictRow.id)) is not None:
+        _add_studies(session, [entry])
+
+
+def _known(session: Session, uids: Sequence[str]) -> dict[str, Known]:
+    if not uids:
+        return {}
+    row = InstanceRow
+    found = session.execute(
+        select(row.sop_instance_uid, row.sha256, row.path, row.transfer_syntax_uid).where(
+            row.sop_instance_uid.in_(uids)
+        )
+    )
+    return {uid: Known(Outcome.SAME, sha, place, syntax) for uid, sha, place, syntax in found}
+
+
+def _add_studies(session: Session, entries: Sequence[Entry]) -> None:
+    by_study: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_study[entry.identity.study_uid].append(entry)
+    rows = []
+    for uid in sorted(by_study):  # in one order everywhere: two processes never wait crosswise
+        last_at = max(entry.received_at for entry in by_study[uid])
+        rows.append(
+            {
+                "uid": uid,
+                "state": StudyState.RECEIVING.value,
+                "revision": len(by_study[uid]),
+                "first_at": last_at,
+                "last_at": last_at,
+                "interrupted": False,
+                "asked_revision": -1,
+            }
+        )
+    if rows:
+        session.connection().execute(arrivals(session).studies, rows)
+
+
+def _add_series(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
+    keys = ((e.identity.study_uid, e.identity.series_uid, e.origin) for e in entries)
+    rows = [
+        {"study_uid": study_uid, "uid": series_uid, "synthetic": origin == Origin.MADE}
+        for study_uid, series_uid, origin in seen.news(keys)
+    ]
+    if rows:
+        session.connection().execute(arrivals(session).series, rows)
+
+
+def _add_instances(session: Session, entries: Sequence[Entry]) -> set[str]:
+    """Insert what is not there; return the UIDs that were inserted."""
+    rows = [
+        {
+            "sop_instance_uid": entry.identity.sop_instance_uid,
+            "sop_class_uid": entry.identity.sop_class_uid,
+            "study_uid": entry.identity.study_uid,
+            "series_uid": entry.identity.series_uid,
+            "transfer_syntax_uid": entry.transfer_syntax_uid,
+            "sha256": entry.sha256,
+            "size": entry.size,
+            "path": entry.place,
+            "origin": entry.origin.value,
+            "sender": entry.sender,
+            "received_at": entry.received_at,
+        }
+        for entry in sorted(entries, key=lambda entry: entry.identity.sop_instance_uid)
+    ]
+    return set(session.connection().execute(arrivals(session).instances, rows).scalars())
+
+
+def _add_sending(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
+    latest: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry.association is not None:
+            latest[(entry.association[0], entry.identity.study_uid)] = entry
+    associations = {e.association[0]: e.association for e in latest.values() if e.association}
+    news = [
+        {"id": key, "peer": associations[key][1], "opened_at": associations[key][2]}
+        for (key,) in seen.news((key,) for key in associations)
+    ]
+    if news:
+        session.connection().execute(arrivals(session).associations, news)
+    rows = [
+        {"association_id": key, "study_uid": study_uid, "last_at": entry.received_at}
+        for (key, study_uid), entry in sorted(latest.items())
+    ]
+    if rows:
+        session.connection().execute(arrivals(session).sending, rows)

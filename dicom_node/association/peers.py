@@ -1,0 +1,59 @@
+"""Who may call: by AE title and address."""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dicom_node.settings import Peer
+
+__all__ = ["ANYWHERE", "Admission", "admit", "resolve"]
+
+ANYWHERE = "*"
+"""As a peer's host: any address will do."""
+
+Resolver = Callable[[str], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The peer that calls, or why nobody is let in."""
+
+    peer: Peer | None
+    refusal: str = ""
+
+
+def resolve(host: str) -> frozenset[str]:
+    """Return the addresses of ``host``; none where the name is unknown."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(str(entry[4][0]) for entry in found)
+
+
+def admit(
+    calling: str, address: str, peers: Sequence[Peer], resolver: Resolver = resolve
+) -> Admission:
+    """Return the peer that calls itself ``calling`` from ``address``.
+
+    Parameters
+    ----------
+    calling : str
+        AE title, padding aside.
+    address : str
+        Where the connection comes from.
+    peers : sequence of Peer
+        All that are configured; the first that fits is taken.
+    """
+    titled = [peer for peer in peers if peer.ae_title.strip() == calling.strip()]
+    if not titled:
+        return Admission(
+            None, f"no peer has the AE title '{calling.strip()}'; add it to peers.toml"
+        )
+    for peer in titled:
+        if peer.host == ANYWHERE or address in resolver(peer.host):
+            return Admission(peer)
+    hosts = ", ".join(peer.host for peer in titled)
+    return Admission(
+        None, f"'{calling.strip()}' calls from {address}, peers.toml has it at {hosts}; correct one"
+    )

@@ -1,0 +1,89 @@
+"""Peers: list, echo, resend."""
+
+import click
+
+from dicom_node.app.clock import utc_now
+from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.destination import echo as send_echo
+from dicom_node.errors import NotKnown
+from dicom_node.outbox import Outbox
+from dicom_node.settings import load_settings
+
+__all__ = ["peers"]
+
+
+@click.group()
+def peers() -> None:
+    """List peers, see whether one is there, send results to one again.
+
+    \b
+    Example:
+      dicom-node peers echo pacs
+    """
+
+
+@peers.command("list")
+@json_option
+@click.pass_obj
+def list_peers(context: Context, wants_json: bool) -> None:
+    """List who may call, what they may do, and where results go.
+
+    \b
+    Example:
+      dicom-node peers list
+    """
+    settings = load_settings(context.conf, context.environ)
+    if wants_json:
+        known = [{"kind": "dimse", **peer.model_dump()} for peer in settings.peers]
+        as_json([*known, *(other.model_dump() for other in settings.destinations)])
+        return
+    for peer in settings.peers:
+        where = f"{peer.host}:{peer.port}" if peer.port else f"{peer.host} (calls only)"
+        may = ", ".join(peer.may) or "nothing"
+        click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}; use {peer.use}")
+    for other in settings.destinations:
+        click.echo(f"{other.name}: {other.kind} {other.path}; use {other.use}")
+
+
+@peers.command()
+@click.argument("name")
+@click.pass_obj
+def echo(context: Context, name: str) -> None:
+    """Send a C-ECHO to the peer NAME.
+
+    \b
+    Example:
+      dicom-node peers echo pacs
+    """
+    settings = load_settings(context.conf, context.environ)
+    peer = next((peer for peer in settings.peers if peer.name == name and peer.port), None)
+    if peer is None:
+        known = ", ".join(peer.name for peer in settings.peers if peer.port) or "none"
+        raise NotKnown(f"no peer '{name}' with a port; peers with one: {known}")
+    send_echo(settings.file.node.ae_title, peer, settings.file.outbox)
+    click.echo(f"{name} answered")
+
+
+@peers.command()
+@click.argument("study_uid")
+@click.argument("name")
+@click.pass_obj
+def resend(context: Context, study_uid: str, name: str) -> None:
+    """Send every synthetic series of a study to NAME again, whole.
+
+    \b
+    Example:
+      dicom-node peers resend 1.2.840.113619.2.1 pacs
+    """
+    node = context.open()
+    known = node.settings.destination_names()
+    if name not in known:
+        raise NotKnown(f"no destination '{name}'; there are: {', '.join(known) or 'none'}")
+    with node.database.transaction() as session:
+        outbox = Outbox(session, node.archive.folder)
+        made, now = outbox.series_made(study_uid), utc_now()
+        if not made:
+            raise NotKnown(f"nothing was made of study {study_uid}; 'dicom-node why' tells why")
+        count = outbox.resend(study_uid, name, now)
+        count += sum(outbox.add(study_uid, uid, [name], now) for uid in made)
+    click.echo(f"{count} series queued for {name}")

@@ -1,0 +1,76 @@
+"""Rules: check the files, explain a study."""
+
+import click
+
+from dicom_node.app import explain_study
+from dicom_node.app.build import load_all
+from dicom_node.cli.context import Context, as_json, json_option
+
+__all__ = ["rules"]
+
+
+@click.group()
+def rules() -> None:
+    """Check the configuration, and explain what the rules do with a study.
+
+    \b
+    Example:
+      dicom-node rules check
+    """
+
+
+@rules.command()
+@click.pass_obj
+def check(context: Context) -> None:
+    """Say whether the configuration folder is valid; name every mistake where it is not.
+
+    \b
+    Example:
+      dicom-node --conf /etc/dicom-node rules check
+    """
+    settings, catalogue, found = load_all(context.conf, context.environ)
+    click.echo(
+        f"{settings.folder}: valid; {len(settings.peers)} peers, {len(catalogue.tasks)} tasks, "
+        f"{len(catalogue.models)} models, {len(found)} rules"
+    )
+    for rule in found:
+        where = ", ".join(rule.destinations) or "nowhere"
+        model = rule.task.bundle
+        click.echo(f"  {rule.name}: {rule.task.name} with {model.name} {model.version} to {where}")
+
+
+@rules.command()
+@click.argument("study_uid")
+@json_option
+@click.pass_obj
+def explain(context: Context, study_uid: str, wants_json: bool) -> None:
+    """Say which rules would fire on a study now, and why the others would not; nothing is done.
+
+    \b
+    Example:
+      dicom-node rules explain 1.2.840.113619.2.1
+    """
+    node = context.open()
+    explain_study(node.database, study_uid)  # says so where the study was never seen
+    decisions = node.rules_stage().explain(study_uid)
+    if wants_json:
+        as_json(
+            [
+                {
+                    "rule": decision.rule.name,
+                    "fired": decision.fired,
+                    "unmet": list(decision.unmet),
+                    "sources": [list(pair) for pair in decision.sources],
+                }
+                for decision in decisions
+            ]
+        )
+        return
+    for decision in decisions:
+        click.echo(f"{decision.rule.name}: {'fires' if decision.fired else 'does not fire'}")
+        for label, uid in decision.sources:
+            click.echo(f"    {label} from series {uid}")
+        for text in decision.unmet:
+            click.echo(f"    {text}")
+    if not decisions:
+        click.echo("there are no rules")

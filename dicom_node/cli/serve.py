@@ -1,0 +1,132 @@
+"""Listener, stages and one worker process."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import FrameType
+
+import click
+
+from dicom_node import log
+from dicom_node.app import Clock, Node
+from dicom_node.app.clock import utc_now
+from dicom_node.archive import sweep
+from dicom_node.cli.context import Context
+from dicom_node.destination import DestinationStage
+from dicom_node.installation import only_one
+
+__all__ = ["serve"]
+
+_log = log.get("serve")
+_STOP_S = 9.0
+"""A stop takes less than ten seconds, whatever hangs: leases and rows say what was in hand."""
+_LISTENER_GRACE_S = 3.0
+_AGAIN_S = 5.0
+
+
+class _WorkerProcess:
+    """The worker beside us, started again when it ends. It ends when we do: its input closes."""
+
+    def __init__(self, context: Context) -> None:
+        self._arguments = (
+            sys.executable, "-m", "dicom_node", "--conf", str(context.conf), "worker",
+            "--with-parent",
+        )  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+
+    def tick(self, now: datetime) -> int:  # noqa: ARG002 - the shape of every stage
+        """Start the worker where none runs; 1 if it was started."""
+        if self._process is not None and self._process.poll() is None:
+            return 0
+        if self._process is not None and time.monotonic() - self._started_at < _AGAIN_S:
+            return 0
+        if self._process is not None:
+            _log.error("worker ended", status=self._process.returncode)
+        self._started_at = time.monotonic()
+        self._process = subprocess.Popen(self._arguments, stdin=subprocess.PIPE)  # noqa: S603
+        _log.info("worker started", pid=self._process.pid)
+        return 1
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end; after ``seconds`` it is killed."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.1, seconds))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+@click.command()
+@click.pass_obj
+def serve(context: Context) -> None:
+    """Receive studies, plan, make what is missing, and send it on, until stopped.
+
+    Starts the listener, the stages and one worker process. SIGTERM or Ctrl-C: what is in hand is
+    finished or handed back, then it exits with status 0 within 10 seconds.
+
+    \b
+    Example:
+      dicom-node --conf /etc/dicom-node serve
+      NODE_LISTEN__PORT=11113 dicom-node serve
+    """
+    node = context.open()
+    log.configure(node.settings.file.log.level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _setter(stop))
+    with only_one(node.settings.data):
+        _run(node, context, stop)
+    # threads that still wait for a silent peer would hold the process; their rows are safe
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    return handler
+
+
+def _run(node: Node, context: Context, stop: threading.Event) -> None:
+    started_at = utc_now()
+    node.recover()
+    listener = node.listener()
+    listener.start()
+    worker = _WorkerProcess(context)
+    stages = node.stages()
+    clock = Clock({**stages, "worker process": (worker, 1.0)})
+    worker.tick(started_at)
+    clock.start()
+    threading.Thread(target=_sweep, args=(node, started_at), daemon=True).start()
+    stop.wait()
+    deadline = time.monotonic() + _STOP_S
+    _log.info("stopping")
+    worker.terminate()
+    for stage, _ in stages.values():
+        if isinstance(stage, DestinationStage):
+            stage.stop()
+    listener.stop(_LISTENER_GRACE_S)
+    stopping = threading.Thread(target=clock.stop, daemon=True)
+    stopping.start()
+    stopping.join(max(0.1, deadline - time.monotonic() - 1.0))
+    worker.wait(deadline - time.monotonic())
+    _log.info("stopped")
+
+
+def _sweep(node: Node, started_at: datetime) -> None:
+    removed = sweep(node.database, node.archive.folder, started_at)
+    if removed:
+        _log.info("swept", files=removed)

@@ -1,0 +1,70 @@
+"""The stage: receiving → complete."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from dicom_node import log
+from dicom_node.archive import Studies, Waiting
+from dicom_node.completion.ask import Asks
+from dicom_node.completion.policy import Limits, Verdict, judge
+from dicom_node.db import Database
+from dicom_node.errors import PeerError
+
+__all__ = ["CompletionStage"]
+
+_log = log.get("completion")
+
+
+class CompletionStage:
+    """Mark studies complete once the evidence says so.
+
+    Parameters
+    ----------
+    database : Database
+    archive_folder : Path
+    limits : Limits
+        The times of the policy.
+    asks : Asks
+        Who may be asked for counts.
+    """
+
+    def __init__(
+        self, database: Database, archive_folder: Path, limits: Limits, asks: Asks
+    ) -> None:
+        self._database = database
+        self._folder = archive_folder
+        self._limits = limits
+        self._asks = asks
+
+    def tick(self, now: datetime) -> int:
+        """Judge every study in reception; return how many are complete now."""
+        with self._database.reading() as session:
+            waiting = Studies(session, self._folder).receiving()
+        return sum(self._settle(study, now) for study in waiting)
+
+    def _settle(self, study: Waiting, now: datetime) -> bool:
+        verdict = self._judge(study, now)
+        if verdict.ask:
+            expected = self._ask(study)
+            with self._database.transaction() as session:
+                Studies(session, self._folder).note_answer(study.uid, study.revision, now, expected)
+            return False  # the next tick judges by the answer
+        if not verdict.complete:
+            return False
+        with self._database.transaction() as session:
+            studies = Studies(session, self._folder)
+            done = studies.complete(study.uid, study.revision, verdict.evidence)
+        if done:
+            _log.info("study complete", study_uid=study.uid, evidence=verdict.evidence)
+        return done
+
+    def _judge(self, study: Waiting, now: datetime) -> Verdict:
+        return judge(study, now, self._limits, may_ask=self._asks.may_ask(study.peers))
+
+    def _ask(self, study: Waiting) -> Mapping[str, int] | None:
+        try:
+            return self._asks.counts(study.peers, study.uid)
+        except PeerError as exc:
+            _log.warning("sender not asked", study_uid=study.uid, why=str(exc))
+            return None

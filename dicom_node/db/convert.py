@@ -1,0 +1,22 @@
+"""Rows into values: what several stores hand out alike."""
+
+from pathlib import Path
+
+from dicom_node.db.tables import InstanceRow
+from dicom_node.values import Instance
+
+__all__ = ["instance_of"]
+
+
+def instance_of(row: InstanceRow, folder: Path) -> Instance:
+    """Return the instance of a row; ``folder`` is the archive's."""
+    return Instance(
+        sop_instance_uid=row.sop_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        study_uid=row.study_uid,
+        series_uid=row.series_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        sha256=row.sha256,
+        size=row.size,
+        path=folder / row.path,
+    )

@@ -1,0 +1,1 @@
+"""Schema changes, one file each: read by Alembic, imported by nobody."""

@@ -1,0 +1,19 @@
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL spell alike and SQLAlchemy does not."""
+
+from typing import Any, cast
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from dicom_node.db.tables import Base
+
+__all__ = ["insert_into"]
+
+
+def insert_into(session: Session, table: type[Base]) -> Any:
+    """Return an INSERT of the session's database, with its ``on_conflict_…`` methods."""
+    core = cast(Table, table.__table__)  # an ORM insert costs several times as much
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(core)
+    return sqlite.insert(core)

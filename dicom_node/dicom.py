@@ -1,0 +1,65 @@
+"""What is ours in the DICOM world: UIDs, names, and how UIDs are derived."""
+
+import re
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from dicom_node import __version__
+
+__all__ = [
+    "IMPLEMENTATION_CLASS_UID",
+    "IMPLEMENTATION_VERSION_NAME",
+    "MANUFACTURER",
+    "MODEL_NAME",
+    "STUDY_ROOT_FIND",
+    "VERIFICATION",
+    "derive_uid",
+    "device_uid_of",
+    "is_uid",
+    "new_uid",
+]
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:dicom-synthesis-node/uid/v1")
+_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
+
+VERIFICATION = "1.2.840.10008.1.1"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+"""SOP classes that are not storage (PS3.6 A)."""
+
+MANUFACTURER = "DICOM Synthesis Node project"
+MODEL_NAME = "DICOM Synthesis Node"
+"""Stable: planning systems choose density curves by it, and it is no scanner's name."""
+
+
+def _from_uuid(value: UUID) -> str:
+    return f"2.25.{value.int}"
+
+
+def derive_uid(*parts: str) -> str:
+    """Return the UID that ``parts`` always give.
+
+    Each part is prefixed with its length, so that ``("ab", "c")`` and ``("a", "bc")`` differ.
+
+    References
+    ----------
+    PS3.5 B.2 (UUID derived UID).
+    """
+    return _from_uuid(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def device_uid_of(node_uid: str, bundle_digest: str) -> str:
+    """Return the Device UID (0018,1002) of a model on this node: another model, another device."""
+    return derive_uid("device", node_uid, bundle_digest)
+
+
+def new_uid() -> str:
+    """Return a UID that nobody has."""
+    return _from_uuid(uuid4())
+
+
+def is_uid(text: str) -> bool:
+    """Whether ``text`` is a UID by PS3.5 9.1: at most 64 characters, no leading zeros."""
+    return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+IMPLEMENTATION_CLASS_UID = derive_uid("implementation", "1")
+IMPLEMENTATION_VERSION_NAME = f"SYNTHNODE_{__version__}"[:16]

@@ -1,0 +1,68 @@
+"""What an installation is: a device UID, made once and kept, and a data folder for one node."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from dicom_node.dicom import is_uid, new_uid
+from dicom_node.errors import AlreadyRunning, SettingsError
+from dicom_node.settings import Settings
+
+__all__ = ["device_uid", "only_one"]
+
+_FILE = "device_uid"
+
+
+def device_uid(settings: Settings) -> str:
+    """Return the UID that every result of this installation descends from.
+
+    It is the configured one, else the one kept in the data folder, else a new one that is kept
+    there from now on.
+
+    Raises
+    ------
+    SettingsError
+        When what is kept is no UID.
+    """
+    if settings.file.node.device_uid:
+        return settings.file.node.device_uid
+    path = settings.data / _FILE
+    if not path.exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        part = settings.data / f"{_FILE}.{uuid4().hex}"  # two hosts may have one process number
+        with part.open("w") as file:
+            file.write(new_uid() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)  # fails where another process was first: then its UID counts
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    uid = path.read_text(errors="replace").strip()
+    if not is_uid(uid):
+        raise SettingsError([f"{path}: '{uid}' is no UID; restore the file or set node.device_uid"])
+    return uid
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder for one serving process; the lock goes with the process.
+
+    Raises
+    ------
+    AlreadyRunning
+        When another process holds it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "serve.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            text = f"another node serves {data}; stop it, or give this one a data folder of its own"
+            raise AlreadyRunning(text) from exc
+        yield

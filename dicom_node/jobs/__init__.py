@@ -1,0 +1,10 @@
+"""The queue: jobs with a lease and a fence.
+
+What enters: what a rule wants done. What leaves: one job at a time to whoever claims it, and the
+word of how it ended.
+"""
+
+from dicom_node.jobs.key import JobPlan, job_key
+from dicom_node.jobs.queue import Ended, JobQueue
+
+__all__ = ["Ended", "JobPlan", "JobQueue", "job_key"]

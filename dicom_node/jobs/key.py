@@ -1,0 +1,61 @@
+"""The UID of a job: one input, one model and one way of computing make one result for ever."""
+
+import hashlib
+from dataclasses import dataclass
+
+from dicom_node.dicom import derive_uid
+from dicom_node.values import Model, Priority, Source
+
+__all__ = ["JobPlan", "job_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """What a rule wants done, before it is a job.
+
+    Parameters
+    ----------
+    config_sha256 : str
+        Digest of whatever else of the configuration changes the pixels or the objects.
+    pipeline_version : int
+        Of the engine.
+    attempt : int
+        0; raised only when somebody asks in so many words for the same thing again.
+    """
+
+    study_uid: str
+    rule: str
+    task: str
+    grid: str
+    priority: Priority
+    destinations: tuple[str, ...]
+    model: Model
+    sources: tuple[Source, ...]
+    pipeline_version: int
+    config_sha256: str
+    attempt: int = 0
+
+
+def job_key(node_uid: str, plan: JobPlan) -> str:
+    """Return the UID of the job that ``plan`` asks for on this node.
+
+    Parameters
+    ----------
+    node_uid : str
+        The installation's device UID: two nodes never give the same UID to different equipment.
+    """
+    roles = sorted(f"{one.label} {uid}" for one in plan.sources for uid in one.sop_instance_uids)
+    sources = hashlib.sha256("\n".join(roles).encode()).hexdigest()
+    return derive_uid(
+        "job",
+        node_uid,
+        plan.task,
+        plan.grid,
+        str(plan.pipeline_version),
+        plan.model.name,
+        plan.model.version,
+        plan.model.digest,
+        plan.config_sha256,
+        sources,
+        str(plan.attempt),
+    )

@@ -1,0 +1,291 @@
+"""Jobs: added once per key, claimed by one, finished only by who holds the token."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from dicom_node.backoff import next_try
+from dicom_node.db import JobRow, WantedRow
+from dicom_node.db.upsert import insert_into
+from dicom_node.errors import LeaseLost, NotKnown, NotPossible
+from dicom_node.jobs.key import JobPlan
+from dicom_node.lease import Lease, is_lost
+from dicom_node.values import Job, JobState, Model, Priority, Source
+from engine.reason import Code
+
+__all__ = ["Ended", "JobQueue"]
+
+_RETRIABLE = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
+_OPEN = (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run of a job ended."""
+
+    state: JobState
+    reasons: tuple[Mapping[str, str], ...] = ()
+    series_uids: tuple[str, ...] = ()
+
+
+class JobQueue:
+    """Jobs waiting for the engine. Uses the caller's session; never commits it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, key: str, plan: JobPlan, now: datetime) -> Job:
+        """Return the job of ``key``, made if it is new; note that the plan's rule wants it.
+
+        A second rule, or the same study sent again, finds the job that is there.
+        """
+        insert = (
+            insert_into(self._session, JobRow)
+            .values(
+                key=key,
+                study_uid=plan.study_uid,
+                rule=plan.rule,
+                task=plan.task,
+                grid=plan.grid,
+                priority=int(plan.priority),
+                state=JobState.WAITING,
+                attempts=0,
+                token=0,
+                due=now,
+                created_at=now,
+                model={
+                    "name": plan.model.name,
+                    "version": plan.model.version,
+                    "digest": plan.model.digest,
+                },
+                sources=[
+                    [source.label, source.series_uid, list(source.sop_instance_uids)]
+                    for source in plan.sources
+                ],
+                reasons=[],
+                series_uids=[],
+            )
+            .on_conflict_do_nothing(index_elements=["key"])
+        )
+        new = self._session.scalar(insert.returning(JobRow.id)) is not None
+        row = self._session.scalars(select(JobRow).where(JobRow.key == key)).one()
+        wanted = {"destinations": list(plan.destinations)}
+        self._session.execute(
+            insert_into(self._session, WantedRow)
+            .values(job_id=row.id, rule=plan.rule, **wanted)
+            .on_conflict_do_update(index_elements=["job_id", "rule"], set_=wanted)
+        )
+        if not new and plan.priority < row.priority:
+            row.priority = int(plan.priority)
+        return _job(row)
+
+    def anything(self, now: datetime) -> bool:
+        """Return whether a job is due or was lost, without taking a lock."""
+        due = (JobRow.state == JobState.WAITING) & (JobRow.due <= now)
+        running = self._session.scalars(select(JobRow).where(JobRow.state == JobState.RUNNING))
+        if any(is_lost(row.lease_owner, row.lease_until, now) for row in running):
+            return True
+        return self._session.scalar(select(JobRow.id).where(due).limit(1)) is not None
+
+    def claim(self, now: datetime, lease: Lease) -> Job | None:
+        """Mark the most urgent job that is due as running. One UPDATE: no two hold the same job."""
+        due = (
+            select(JobRow.id)
+            .where(JobRow.state == JobState.WAITING, JobRow.due <= now)
+            .order_by(JobRow.priority, JobRow.created_at, JobRow.id)
+            .limit(1)
+        )
+        row = self._session.scalars(
+            update(JobRow)
+            .where(JobRow.id == due.scalar_subquery(), JobRow.state == JobState.WAITING)
+            .values(
+                state=JobState.RUNNING,
+                attempts=JobRow.attempts + 1,
+                token=JobRow.token + 1,
+                lease_owner=lease.owner,
+                lease_until=lease.until(now),
+            )
+            .returning(JobRow)
+        ).first()
+        return None if row is None else _job(row)
+
+    def renew(self, job: Job, now: datetime, lease: Lease) -> bool:
+        """Extend the lease; False when the job is no longer held with this token."""
+        result = self._session.execute(
+            update(JobRow).where(*_held(job)).values(lease_until=lease.until(now))
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]
+
+    def finish(self, job: Job, ended: Ended) -> None:
+        """End a run for good.
+
+        Raises
+        ------
+        LeaseLost
+            When somebody else took the job meanwhile: whatever was made is not to be used.
+        """
+        self._settle(
+            job,
+            {
+                "state": ended.state,
+                "reasons": [dict(reason) for reason in ended.reasons],
+                "series_uids": list(ended.series_uids),
+            },
+        )
+
+    def try_again(self, job: Job, now: datetime, reasons: Sequence[Mapping[str, str]]) -> None:
+        """Put a job back into the queue, a while later each time.
+
+        Raises
+        ------
+        LeaseLost
+            When somebody else took the job meanwhile.
+        """
+        self._settle(
+            job,
+            {
+                "state": JobState.WAITING,
+                "reasons": [dict(reason) for reason in reasons],
+                "due": next_try(now, job.attempts),
+            },
+        )
+
+    def hand_back(self, job: Job, now: datetime) -> None:
+        """Put a job back as if it had not been claimed: the worker stops, through no fault of it.
+
+        Raises
+        ------
+        LeaseLost
+            When somebody else took the job meanwhile.
+        """
+        values = {"state": JobState.WAITING, "attempts": JobRow.attempts - 1, "due": now}
+        self._settle(job, values)
+
+    def reclaim(self, now: datetime) -> list[Job]:
+        """Return jobs of dead workers to the queue: lease over, or process gone from this host."""
+        running = self._session.scalars(
+            select(JobRow)
+            .where(JobRow.state == JobState.RUNNING)
+            .order_by(JobRow.id)
+            .with_for_update()  # one that ends at this moment is not put back
+        ).all()
+        lost = [row for row in running if is_lost(row.lease_owner, row.lease_until, now)]
+        for row in lost:
+            row.state, row.due = JobState.WAITING, now
+            row.lease_owner = row.lease_until = None
+        return [_job(row) for row in lost]
+
+    def supersede(self, keep: str, plan: JobPlan) -> int:
+        """Cancel what still waits or runs for the same thing from fewer instances.
+
+        Parameters
+        ----------
+        keep : str
+            Key of the job that counts now.
+
+        Returns
+        -------
+        int
+            How many were cancelled; a worker that runs one finds its token void.
+        """
+        text = "more instances of the study came; a newer job takes its place"
+        result = self._session.execute(
+            update(JobRow)
+            .where(
+                JobRow.study_uid == plan.study_uid,
+                JobRow.task == plan.task,
+                JobRow.grid == plan.grid,
+                JobRow.rule == plan.rule,
+                JobRow.key != keep,
+                JobRow.state.in_(_OPEN),
+            )
+            .values(
+                state=JobState.CANCELLED,
+                token=JobRow.token + 1,
+                reasons=[{"code": Code.SUPERSEDED, "text": text}],
+            )
+        )
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    def retry(self, job_id: int, now: datetime) -> Job:
+        """Let a job that ended without result run again under the same key.
+
+        Raises
+        ------
+        NotKnown, NotPossible
+            When there is no such job, or it is waiting, running or done.
+        """
+        row = self._row(job_id)
+        if row.state not in _RETRIABLE:
+            raise NotPossible(f"job {job_id} is {row.state}; only a job without result is retried")
+        row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
+        return _job(row)
+
+    def cancel(self, job_id: int) -> Job:
+        """Stop a job that waits or runs; a worker that runs it finds its token void.
+
+        Raises
+        ------
+        NotKnown, NotPossible
+            When there is no such job, or it has ended.
+        """
+        row = self._row(job_id)
+        if row.state not in _OPEN:
+            raise NotPossible(f"job {job_id} is {row.state}; only an open one is cancelled")
+        row.state, row.token = JobState.CANCELLED, row.token + 1
+        row.reasons = [{"code": Code.CANCELLED, "text": "cancelled by hand; 'jobs retry' runs it"}]
+        return _job(row)
+
+    def list(self, states: Sequence[JobState] = ()) -> list[Job]:
+        """Return jobs, newest first; those in ``states`` where given."""
+        query = select(JobRow).order_by(JobRow.id.desc())
+        rows = self._session.scalars(query.where(JobRow.state.in_(states)) if states else query)
+        return [_job(row) for row in rows]
+
+    def destinations(self, job_id: int) -> tuple[str, ...]:
+        """Return where the result is wanted, by all rules together."""
+        rows = self._session.scalars(
+            select(WantedRow).where(WantedRow.job_id == job_id).order_by(WantedRow.rule)
+        )
+        return tuple(dict.fromkeys(name for row in rows for name in row.destinations))
+
+    def _row(self, job_id: int) -> JobRow:
+        row = self._session.get(JobRow, job_id, with_for_update=True)
+        if row is None:
+            raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
+        return row
+
+    def _settle(self, job: Job, values: Mapping[str, object]) -> None:
+        result = self._session.execute(
+            update(JobRow).where(*_held(job)).values(**values, lease_owner=None, lease_until=None)
+        )
+        if not result.rowcount:  # type: ignore[attr-defined]
+            raise LeaseLost(f"job {job.id} was taken by another worker or cancelled meanwhile")
+
+
+def _held(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """Return the fence: still running, and still with the token that was handed out."""
+    return JobRow.id == job.id, JobRow.token == job.token, JobRow.state == JobState.RUNNING
+
+
+def _job(row: JobRow) -> Job:
+    return Job(
+        id=row.id,
+        key=row.key,
+        study_uid=row.study_uid,
+        rule=row.rule,
+        task=row.task,
+        grid=row.grid,
+        priority=Priority(row.priority),
+        state=JobState(row.state),
+        attempts=row.attempts,
+        token=row.token,
+        created_at=row.created_at,
+        model=Model(row.model["name"], row.model["version"], row.model["digest"]),
+        sources=tuple(Source(label, uid, tuple(uids)) for label, uid, uids in row.sources),
+        reasons=tuple(row.reasons),
+        series_uids=tuple(row.series_uids),
+    )

@@ -1,0 +1,249 @@
+"""Deliveries: one series to one destination, instance by instance."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from dicom_node.db import DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
+from dicom_node.db.upsert import insert_into
+from dicom_node.errors import LeaseLost
+from dicom_node.lease import Lease, is_lost
+from dicom_node.values import Delivery, DeliveryState
+
+__all__ = ["Outbox"]
+
+SUCCESS = 0x0000
+
+
+class Outbox:
+    """Series on their way to destinations. Uses the caller's session; never commits it."""
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self._session = session
+        self._folder = folder
+
+    def add(
+        self, study_uid: str, series_uid: str, destinations: Sequence[str], now: datetime
+    ) -> int:
+        """Queue a series for each destination that does not have it queued; return how many."""
+        uids = self._uids(series_uid)
+        added = 0
+        for destination in destinations:
+            delivery_id = self._session.scalar(
+                insert_into(self._session, DeliveryRow)
+                .values(
+                    study_uid=study_uid,
+                    series_uid=series_uid,
+                    destination=destination,
+                    state=DeliveryState.WAITING,
+                    attempts=0,
+                    token=0,
+                    due=now,
+                    created_at=now,
+                )
+                .on_conflict_do_nothing(index_elements=["destination", "series_uid"])
+                .returning(DeliveryRow.id)
+            )
+            if delivery_id is not None:
+                added += 1
+                rows = [{"delivery_id": delivery_id, "sop_instance_uid": uid} for uid in uids]
+                self._session.execute(insert_into(self._session, DeliveryItemRow), rows)
+        return added
+
+    def anything(self, destination: str, now: datetime) -> bool:
+        """Return whether something is due for ``destination``, without taking a lock."""
+        query = select(DeliveryRow.id).where(
+            DeliveryRow.destination == destination,
+            DeliveryRow.state == DeliveryState.WAITING,
+            DeliveryRow.due <= now,
+        )
+        return self._session.scalar(query.limit(1)) is not None
+
+    def claim(self, destination: str, now: datetime, lease: Lease) -> Delivery | None:
+        """Mark the delivery to ``destination`` that is longest due as sending."""
+        due = (
+            select(DeliveryRow.id)
+            .where(
+                DeliveryRow.destination == destination,
+                DeliveryRow.state == DeliveryState.WAITING,
+                DeliveryRow.due <= now,
+            )
+            .order_by(DeliveryRow.due, DeliveryRow.id)
+            .limit(1)
+        )
+        row = self._session.scalars(
+            update(DeliveryRow)
+            .where(
+                DeliveryRow.id == due.scalar_subquery(),
+                DeliveryRow.state == DeliveryState.WAITING,
+            )
+            .values(
+                state=DeliveryState.SENDING,
+                attempts=DeliveryRow.attempts + 1,
+                token=DeliveryRow.token + 1,
+                lease_owner=lease.owner,
+                lease_until=lease.until(now),
+            )
+            .returning(DeliveryRow)
+        ).first()
+        return None if row is None else self._delivery(row)
+
+    def answered(self, delivery: Delivery, statuses: Mapping[str, int], now: datetime) -> None:
+        """Keep how the destination answered each instance: 0000 is sent, all else is not.
+
+        Raises
+        ------
+        LeaseLost
+            When the delivery is no longer held with this token.
+        """
+        self._settle(delivery, {"lease_owner": DeliveryRow.lease_owner})
+        for uid, status in statuses.items():
+            self._session.execute(
+                update(DeliveryItemRow)
+                .where(
+                    DeliveryItemRow.delivery_id == delivery.id,
+                    DeliveryItemRow.sop_instance_uid == uid,
+                )
+                .values(status=status, sent_at=now if status == SUCCESS else None)
+            )
+
+    def renew(self, delivery: Delivery, now: datetime, lease: Lease) -> None:
+        """Extend the lease of a delivery that is being sent.
+
+        Raises
+        ------
+        LeaseLost
+            When the delivery is no longer held with this token.
+        """
+        self._settle(delivery, {"lease_until": lease.until(now)})
+
+    def sent(self, delivery: Delivery) -> None:
+        """Mark a delivery as sent: every instance was answered 0000.
+
+        Raises
+        ------
+        LeaseLost
+            When an instance was not, or the delivery is no longer held with this token.
+        """
+        if self._unsent(delivery.id):
+            raise LeaseLost(f"delivery {delivery.id} has instances that were not answered 0000")
+        self._settle(delivery, {"state": DeliveryState.SENT, "error": None, **_FREE})
+
+    def later(self, delivery: Delivery, due: datetime, error: str) -> None:
+        """Put a delivery back; only what was not answered 0000 is sent then.
+
+        Raises
+        ------
+        LeaseLost
+            When the delivery is no longer held with this token.
+        """
+        values = {"state": DeliveryState.WAITING, "due": due, "error": error, **_FREE}
+        self._settle(delivery, values)
+
+    def failed(self, delivery: Delivery, error: str) -> None:
+        """Give a delivery up.
+
+        Raises
+        ------
+        LeaseLost
+            When the delivery is no longer held with this token.
+        """
+        self._settle(delivery, {"state": DeliveryState.FAILED, "error": error, **_FREE})
+
+    def reclaim(self, now: datetime) -> int:
+        """Return deliveries of dead processes to the queue; return how many."""
+        sending = self._session.scalars(
+            select(DeliveryRow)
+            .where(DeliveryRow.state == DeliveryState.SENDING)
+            .order_by(DeliveryRow.id)
+            .with_for_update()  # one that ends at this moment is not put back
+        ).all()
+        lost = [row for row in sending if is_lost(row.lease_owner, row.lease_until, now)]
+        for row in lost:
+            row.state, row.due = DeliveryState.WAITING, now
+            row.lease_owner = row.lease_until = None
+        return len(lost)
+
+    def resend(self, study_uid: str, destination: str, now: datetime) -> int:
+        """Queue again, whole, every series of a study that went to ``destination``.
+
+        Returns
+        -------
+        int
+            How many series; what is being sent at this moment is left alone.
+        """
+        rows = self._session.scalars(
+            select(DeliveryRow)
+            .where(
+                DeliveryRow.study_uid == study_uid,
+                DeliveryRow.destination == destination,
+                DeliveryRow.state != DeliveryState.SENDING,
+            )
+            .with_for_update()
+        ).all()
+        for row in rows:
+            row.state, row.due, row.attempts, row.error = DeliveryState.WAITING, now, 0, None
+            row.created_at = now
+            self._session.execute(
+                update(DeliveryItemRow)
+                .where(DeliveryItemRow.delivery_id == row.id)
+                .values(sent_at=None, status=None)
+            )
+        return len(rows)
+
+    def series_made(self, study_uid: str) -> list[str]:
+        """Return the UIDs of the series of a study that were queued for anyone."""
+        query = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
+        return sorted(set(self._session.scalars(query)))
+
+    def _settle(self, delivery: Delivery, values: Mapping[str, object]) -> None:
+        result = self._session.execute(update(DeliveryRow).where(*_held(delivery)).values(**values))
+        if not result.rowcount:  # type: ignore[attr-defined]
+            raise LeaseLost(f"delivery {delivery.id} was taken by another process meanwhile")
+
+    def _uids(self, series_uid: str) -> list[str]:
+        query = select(InstanceRow.sop_instance_uid).where(InstanceRow.series_uid == series_uid)
+        return sorted(self._session.scalars(query))
+
+    def _unsent(self, delivery_id: int) -> list[str]:
+        query = select(DeliveryItemRow.sop_instance_uid).where(
+            DeliveryItemRow.delivery_id == delivery_id, DeliveryItemRow.sent_at.is_(None)
+        )
+        return list(self._session.scalars(query))
+
+    def _delivery(self, row: DeliveryRow) -> Delivery:
+        unsent = self._unsent(row.id)
+        files = self._session.scalars(
+            select(InstanceRow)
+            .where(InstanceRow.sop_instance_uid.in_(unsent))
+            .order_by(InstanceRow.sop_instance_uid)
+        )
+        total = select(func.count()).where(DeliveryItemRow.delivery_id == row.id)
+        return Delivery(
+            id=row.id,
+            destination=row.destination,
+            study_uid=row.study_uid,
+            series_uid=row.series_uid,
+            state=DeliveryState(row.state),
+            attempts=row.attempts,
+            token=row.token,
+            created_at=row.created_at,
+            unsent=tuple(instance_of(file, self._folder) for file in files),
+            total=int(self._session.scalar(total) or 0),
+            error=row.error,
+        )
+
+
+_FREE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """Return the fence: still being sent, and still with the token that was handed out."""
+    return (
+        DeliveryRow.id == delivery.id,
+        DeliveryRow.token == delivery.token,
+        DeliveryRow.state == DeliveryState.SENDING,
+    )

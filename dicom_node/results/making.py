@@ -1,0 +1,106 @@
+"""What a result is made of, as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+from engine.task import Task
+from engine.volume import FrameRef
+
+if TYPE_CHECKING:
+    from engine.pipeline import Synthesis
+
+__all__ = ["Making", "Plane", "SeriesMade", "Site", "SourceSeries"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where one slice lies, in the numbers that are written.
+
+    Parameters
+    ----------
+    position_mm : (x, y, z)
+        Image Position (Patient), centre of the first voxel.
+    orientation : six cosines
+        Of a row, then of a column.
+    spacing_mm : (between rows, between columns)
+    """
+
+    position_mm: tuple[float, ...]
+    orientation: tuple[float, ...]
+    spacing_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What results say of the place that makes them.
+
+    Parameters
+    ----------
+    node_uid : str
+        The installation's device UID.
+    institution : str
+        Institution Name; empty for none.
+    qualification : str
+        Content Qualification: RESEARCH, SERVICE; PRODUCT only for what was released as one.
+    """
+
+    node_uid: str
+    institution: str = ""
+    qualification: str = "RESEARCH"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSeries:
+    """One series that the result was made from.
+
+    Parameters
+    ----------
+    label : str
+        What it shows.
+    header : Dataset
+        One instance of it, pixels aside.
+    frames : sequence of FrameRef
+        Every slice, in the order of the volume.
+    planes : sequence of Plane
+        Where each slice lies, as the source says it.
+    """
+
+    label: str
+    header: Dataset
+    frames: Sequence[FrameRef]
+    planes: Sequence[Plane]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Making:
+    """Everything that a result's bytes depend on.
+
+    Parameters
+    ----------
+    job_key : str
+        From which every UID is derived.
+    created_at : datetime
+        The job's, in the zone that its dates are written in.
+    task : Task
+        With the grid of the result.
+    """
+
+    job_key: str
+    created_at: datetime
+    task: Task
+    grid: str
+    site: Site
+    sources: Sequence[SourceSeries]
+    synthesis: "Synthesis"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesMade:
+    """A finished series: its UID, and its objects in slice order."""
+
+    series_uid: str
+    datasets: tuple[Dataset, ...]

@@ -1,0 +1,19 @@
+"""UIDs of results, derived from the job: a second run makes the same objects."""
+
+from dicom_node.dicom import derive_uid
+
+__all__ = ["instance_uid", "series_uid"]
+
+
+def series_uid(job_key: str, kind: str) -> str:
+    """Return the Series Instance UID; one series per job and kind of output."""
+    return derive_uid("series", job_key, kind)
+
+
+def instance_uid(job_key: str, kind: str, index: int) -> str:
+    """Return the SOP Instance UID of slice ``index`` (from 1).
+
+    It holds no hash of the pixels: a run that rounds one voxel otherwise replaces the slice, and
+    does not add a second one to the series.
+    """
+    return derive_uid("instance", job_key, kind, str(index))

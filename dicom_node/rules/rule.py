@@ -1,0 +1,111 @@
+"""Rules as data that can explain itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_node.values import Priority
+from engine.task import Task
+
+__all__ = ["TESTS", "Condition", "Rule"]
+
+TESTS = {
+    "equals": "the value is this one",
+    "any_of": "the value is one of these",
+    "none_of": "the value is none of these, and it is there",
+    "matches": "the value holds this regular expression",
+    "present": "true: there is a value; false: there is none",
+    "at_least": "the number is this or more",
+    "at_most": "the number is this or less",
+}
+"""Every test of a condition, with what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test of one attribute of the source series.
+
+    An absent attribute meets no test but ``present = false``: a rule never fires because something
+    is missing.
+
+    Parameters
+    ----------
+    keyword : str
+        DICOM keyword.
+    test : str
+        One of :data:`TESTS`.
+    value : Any
+        What the test wants, of the type that the test needs.
+    """
+
+    keyword: str
+    test: str
+    value: Any
+
+    def holds_for(self, header: Mapping[str, Any]) -> bool:
+        """Whether the condition holds; of several values one has to meet it, for none_of all."""
+        seen = header.get(self.keyword)
+        if self.test == "present":
+            return (seen is not None) is self.value
+        if seen is None:
+            return False
+        values = seen if isinstance(seen, tuple) else (seen,)
+        if self.test == "none_of":
+            return all(not _is_any(value, self.value) for value in values)
+        return any(self._met_by(value) for value in values)
+
+    def explain(self, header: Mapping[str, Any]) -> str:
+        """Return what was wanted and what was seen, for a person."""
+        seen = header.get(self.keyword)
+        what = "is absent" if seen is None else f"is {_shown(seen)}"
+        return f"{self.keyword} {what}; wanted: {self.test} {_shown(self.value)}"
+
+    def _met_by(self, value: Any) -> bool:
+        if self.test == "matches":
+            return re.search(self.value, str(value)) is not None
+        if self.test in ("equals", "any_of"):
+            return _is_any(value, self.value if self.test == "any_of" else (self.value,))
+        if not isinstance(value, int | float):
+            return False
+        return bool(value >= self.value if self.test == "at_least" else value <= self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Run a task on a study and send the result to destinations.
+
+    Parameters
+    ----------
+    name : str
+    task : Task
+        What it needs and makes, with which model.
+    grid : str
+        Of the result; the task's unless the rule says otherwise.
+    destinations : tuple of str
+        Names of peers.toml.
+    priority : Priority
+    when : tuple of Condition
+        All have to hold for each source series.
+    """
+
+    name: str
+    task: Task
+    grid: str
+    destinations: tuple[str, ...]
+    priority: Priority
+    when: tuple[Condition, ...]
+
+    def unmet(self, header: Mapping[str, Any]) -> list[str]:
+        """Return the conditions that do not hold, in words. Empty: the series will do."""
+        return [c.explain(header) for c in self.when if not c.holds_for(header)]
+
+
+def _is_any(value: Any, wanted: tuple[Any, ...]) -> bool:
+    """Compare text without regard to case: BodyPartExamined is written Head as well as HEAD."""
+    texts = {str(one).strip().upper() for one in wanted}
+    return value in wanted or str(value).strip().upper() in texts
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,98 @@
+"""Associations that we open: to send, to ask, to see whether a peer is there."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext
+
+from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.errors import PeerAway
+from dicom_node.settings import Outbox, Peer
+
+__all__ = ["associated"]
+
+_MAXIMUM_PDU = 131072
+
+
+@contextmanager
+def associated(
+    ae_title: str, peer: Peer, contexts: Sequence[PresentationContext], times: Outbox
+) -> Iterator[Association]:
+    """Give an association with ``peer``, released at the end.
+
+    Parameters
+    ----------
+    ae_title : str
+        Ours.
+    peer : Peer
+        With a port.
+    contexts : sequence of PresentationContext
+        What is proposed.
+    times : Outbox
+        How long to wait for the connection, and for each answer.
+
+    Raises
+    ------
+    PeerAway
+        When there is none: the text says whether the peer rejected it or does not answer.
+    """
+    assoc = _requested(ae_title, peer, contexts, times)
+    if not assoc.is_established:
+        raise PeerAway(_refusal(assoc, ae_title, peer))
+    try:
+        yield assoc
+    finally:
+        if assoc.is_established:
+            assoc.release()
+
+
+def _requested(
+    ae_title: str, peer: Peer, contexts: Sequence[PresentationContext], times: Outbox
+) -> Association:
+    ae = AE(ae_title=ae_title)
+    ae.maximum_pdu_size = _MAXIMUM_PDU
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.connection_timeout = times.connect_s
+    ae.acse_timeout = times.connect_s
+    ae.dimse_timeout = ae.network_timeout = times.answer_s
+    handlers: list[Any] = [(evt.EVT_CONN_OPEN, _on_open), (evt.EVT_PDU_SENT, _on_sent)]
+    return ae.associate(
+        peer.host,
+        peer.port or 0,
+        contexts=list(contexts),
+        ae_title=peer.ae_title,
+        evt_handlers=handlers,
+    )
+
+
+def _refusal(assoc: Association, ae_title: str, peer: Peer) -> str:
+    if assoc.is_rejected:
+        return (
+            f"{peer.name} rejected the association from '{ae_title}' to '{peer.ae_title}'; it may "
+            "not know our AE title or address"
+        )
+    return f"{peer.name} does not answer at {peer.host}:{peer.port}; is it running?"
+
+
+def _raw_socket(assoc: Association) -> socket.socket | None:
+    connection = assoc.dul.socket
+    return connection.socket if connection else None
+
+
+def _on_open(event: Event) -> None:
+    raw = _raw_socket(event.assoc)
+    if raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _on_sent(event: Event) -> None:
+    """Acknowledge at once what the peer answers: else it waits 40 ms for our ACK (Linux)."""
+    raw = _raw_socket(event.assoc)
+    if raw is not None and hasattr(socket, "TCP_QUICKACK"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

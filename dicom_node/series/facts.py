@@ -1,0 +1,77 @@
+"""Reading a header mapping: numbers that are numbers, code strings in capitals, words to search."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+__all__ = ["Header", "codes", "maker", "number", "positive", "series_texts", "words"]
+
+Header: TypeAlias = Mapping[str, Any]
+"""Keyword to plain value, as :mod:`engine.io.header` gives it."""
+
+
+def number(header: Header, keyword: str) -> float | None:
+    """Return the value, the first one of several; None where it is no finite number."""
+    value = header.get(keyword)
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond what a float holds
+        return None
+
+
+def positive(header: Header, keyword: str) -> float | None:
+    """Return the number where it is above 0: several vendors write 0 for "does not apply"."""
+    value = number(header, keyword)
+    return value if value is not None and value > 0 else None
+
+
+def codes(header: Header, *keywords: str) -> tuple[str, ...]:
+    """Return all values under ``keywords`` in capitals, each once, in their order."""
+    found: dict[str, None] = {}
+    for keyword in keywords:
+        value = header.get(keyword)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, str) and part.strip():
+                found[part.strip().upper()] = None
+    return tuple(found)
+
+
+def maker(header: Header) -> str:
+    """Return Manufacturer (0008,0070) in capitals."""
+    return " ".join(codes(header, "Manufacturer"))
+
+
+def words(text: object) -> str:
+    """Return ``text`` fit for a search: small letters, no accents, ``_`` and ``^`` as spaces.
+
+    An underscore counts as a letter in a regular expression, so ``t1_mprage`` would have no word
+    ``t1`` in it.
+    """
+    if isinstance(text, tuple):
+        text = " ".join(part for part in text if isinstance(part, str))
+    if not isinstance(text, str):
+        return ""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[\s_^]+", " ", unicodedata.normalize("NFKC", bare)).strip()
+
+
+def series_texts(header: Header) -> tuple[str, ...]:
+    """Return what a person called the series: Series Description, then Protocol Name.
+
+    GE writes the name of the whole examination into Protocol Name; it speaks only where nothing
+    else does.
+    """
+    description, protocol = (
+        words(header.get("SeriesDescription")),
+        words(header.get("ProtocolName")),
+    )
+    if description and re.search(r"\bGE\b", maker(header)):
+        return (description,)
+    return tuple(text for text in dict.fromkeys((description, protocol)) if text)

@@ -1,0 +1,90 @@
+"""What a task's model may be given: label, anatomy, geometry and contrast agent of one series."""
+
+from collections.abc import Iterator
+
+from dicom_node.series.anatomy import anatomy_faults
+from dicom_node.series.findings import Findings, Label
+from engine.reason import Code, Reason
+from engine.task import Contract
+
+__all__ = ["fits"]
+
+EDGE = 1e-3
+"""A limit is met when it is missed by no more than this part: spacings come rounded."""
+
+_UNDECIDED = frozenset({Code.SEQUENCE_UNKNOWN, Code.SEQUENCE_CONFLICT, Code.NOT_AN_IMAGE})
+
+
+def fits(findings: Findings, contract: Contract) -> tuple[Reason, ...]:
+    """Return why the model must not be given the series; empty when it may.
+
+    Parameters
+    ----------
+    findings : Findings
+        The series understood.
+    contract : Contract
+        What the model may be given; lengths in millimetres.
+
+    Returns
+    -------
+    tuple of Reason
+        All of the series verdict first, then what this contract adds; each once.
+    """
+    if Code.NOT_AN_IMAGE in {reason.code for reason in findings.reasons} and not findings.slices:
+        return findings.reasons
+    added = (
+        *_label(findings, contract),
+        *anatomy_faults(findings.header, contract.anatomy),
+        *_geometry(findings, contract),
+        *_agent(findings, contract),
+    )
+    return tuple(dict.fromkeys((*findings.reasons, *added)))
+
+
+def _label(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    undecided = _UNDECIDED & {reason.code for reason in findings.reasons}
+    if findings.label in contract.labels or (findings.label is Label.UNKNOWN and undecided):
+        return
+    wanted = " or ".join(contract.labels)
+    yield Reason(Code.SEQUENCE_WRONG, f"{findings.label} seen, {wanted} wanted")
+
+
+def _agent(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    if findings.contrast_agent and not contract.contrast_agent:
+        text = "a contrast agent was given, or may have been; an image without one is wanted"
+        yield Reason(Code.CONTRAST_AGENT, text)
+
+
+def _geometry(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    if findings.slices < contract.min_slices:
+        text = (
+            f"the number of slices is {findings.slices}; {contract.min_slices} or more are wanted"
+        )
+        yield Reason(Code.TOO_FEW_SLICES, text)
+    if findings.pixel_spacing_mm is None or findings.slice_step_mm is None:
+        return  # no lattice: the series verdict says why
+    outside = [
+        f"{name} of {value:.2f} mm, {low:g} to {high:g} mm"
+        for name, value, (low, high) in (
+            ("a pixel spacing", findings.pixel_spacing_mm[0], contract.pixel_spacing_mm),
+            ("a pixel spacing", findings.pixel_spacing_mm[1], contract.pixel_spacing_mm),
+            ("a step between slices", findings.slice_step_mm, contract.slice_step_mm),
+        )
+        if _beyond(value, low, high)
+    ]
+    for text in dict.fromkeys(outside):
+        yield Reason(Code.SPACING_OUTSIDE, f"{text} is wanted")
+    yield from _field_of_view(findings, contract)
+
+
+def _field_of_view(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    low, high = contract.extent_mm
+    axes = ("along the stack", "down the columns", "along the rows")
+    for axis, value in zip(axes, findings.extent_mm or (), strict=False):
+        if _beyond(value, low, high):
+            text = f"a field of view of {value:.0f} mm {axis}, {low:g} to {high:g} mm is wanted"
+            yield Reason(Code.FOV_OUTSIDE, text)
+
+
+def _beyond(value: float, low: float, high: float) -> bool:
+    return not low * (1 - EDGE) <= value <= high * (1 + EDGE)

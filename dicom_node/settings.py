@@ -1,0 +1,388 @@
+"""The configuration folder and ``NODE_*`` of the environment, read once into frozen values.
+
+Every mistake of the folder is found before any is reported; each names file, key and remedy.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from dicom_node.dicom import is_uid
+from dicom_node.errors import SettingsError
+
+__all__ = [
+    "Archive",
+    "Completion",
+    "DatabaseSection",
+    "Destination",
+    "Engine",
+    "Listen",
+    "Log",
+    "NodeFile",
+    "NodeSection",
+    "Outbox",
+    "Peer",
+    "PeersFile",
+    "Section",
+    "Settings",
+    "Site",
+    "Web",
+    "Worker",
+    "load_settings",
+    "shipped",
+]
+
+AeTitle = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=16,
+        pattern=r"^[\x20-\x5b\x5d-\x7e]*[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$",
+    ),
+]  # PS3.5 6.2, AE: no backslash, no control character, not spaces alone
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, le=1e9)]
+May = Literal["echo", "store", "find", "move", "get", "commit"]
+Ask = Literal["find", "move", "commit"]
+
+
+class Section(BaseModel):
+    """A table of a file: frozen, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NodeSection(Section):
+    """``[node]``: who we are and where our data lies."""
+
+    ae_title: AeTitle = "SYNTHNODE"
+    data: str = "var"
+    device_uid: str = ""
+
+
+class Listen(Section):
+    """``[listen]``: where peers call."""
+
+    host: str = "127.0.0.1"
+    port: Port = 11112
+    max_associations: Annotated[int, Field(ge=1, le=1000)] = 64
+    idle_s: Seconds = 60.0
+    data_plane: bool = True
+
+
+class Web(Section):
+    """``[web]``: where browsers will call."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class DatabaseSection(Section):
+    """``[database]``."""
+
+    url: str = "sqlite:///node.db"
+
+
+class Archive(Section):
+    """``[archive]``."""
+
+    keep_free_mb: Annotated[int, Field(ge=0)] = 1024
+
+
+class Completion(Section):
+    """``[completion]``: when a study is whole."""
+
+    quiet_s: Seconds = 5.0
+    interrupted_s: Seconds = 30.0
+    sender_limit_s: Seconds = 600.0
+
+
+class Worker(Section):
+    """``[worker]``: how jobs are run."""
+
+    lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False, le=1e9)] = 30.0
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    job_limit_s: Seconds = 1800.0
+
+
+class Engine(Section):
+    """``[engine]``: where networks run."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class Outbox(Section):
+    """``[outbox]``: how long a delivery is tried."""
+
+    give_up_days: Annotated[float, Field(gt=0, allow_inf_nan=False, le=10_000)] = 7.0
+    refused_attempts: Annotated[int, Field(ge=1)] = 5
+    connect_s: Seconds = 10.0
+    answer_s: Seconds = 60.0
+
+
+class Site(Section):
+    """``[site]``: what results say of this place."""
+
+    institution: Annotated[str, StringConstraints(max_length=64)] = ""
+    content_qualification: Literal["RESEARCH", "SERVICE"] = "RESEARCH"
+
+
+class Log(Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Peer(Section):
+    """``[[peer]]`` of peers.toml: who may call, what it may do, and where results go."""
+
+    name: Name
+    ae_title: AeTitle
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    may: tuple[May, ...] = ()
+    ask: tuple[Ask, ...] = ()
+    use: Literal["research", "clinical"] = "research"
+    when_held: Literal["hold", "send_marked"] = "hold"
+
+
+class Destination(Section):
+    """``[[destination]]`` of peers.toml: a place for results that is no DIMSE peer."""
+
+    name: Name
+    kind: Literal["folder"]
+    path: str
+    use: Literal["research", "clinical"] = "research"
+    when_held: Literal["hold", "send_marked"] = "hold"
+
+
+class NodeFile(Section):
+    """node.toml."""
+
+    node: NodeSection = NodeSection()
+    listen: Listen = Listen()
+    web: Web = Web()
+    database: DatabaseSection = DatabaseSection()
+    archive: Archive = Archive()
+    completion: Completion = Completion()
+    worker: Worker = Worker()
+    engine: Engine = Engine()
+    outbox: Outbox = Outbox()
+    site: Site = Site()
+    log: Log = Log()
+
+
+class PeersFile(Section):
+    """peers.toml."""
+
+    peer: tuple[Peer, ...] = ()
+    destination: tuple[Destination, ...] = ()
+
+
+class Settings(Section):
+    """Everything that the folder and the environment say.
+
+    Parameters
+    ----------
+    folder : Path
+        The configuration folder.
+    """
+
+    folder: Path
+    file: NodeFile
+    peers: tuple[Peer, ...]
+    destinations: tuple[Destination, ...]
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return (self.folder / self.file.node.data).resolve()
+
+    def destination_names(self) -> tuple[str, ...]:
+        """Names that a rule may send to: peers with a port, and other destinations."""
+        peers = (peer.name for peer in self.peers if peer.port is not None)
+        return (*peers, *(destination.name for destination in self.destinations))
+
+
+def shipped(name: str) -> Path:
+    """Return a folder of the configuration that comes with the program: ``tasks`` or ``models``.
+
+    It serves where the site's own folder has none of that name.
+    """
+    inside = Path(__file__).parent / "conf" / name  # in an installed package
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "conf" / name
+
+
+def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
+    """Read ``node.toml`` and ``peers.toml`` of ``folder``; the environment overrides.
+
+    Raises
+    ------
+    SettingsError
+        With every mistake, each naming file, key and remedy.
+    """
+    mistakes: list[str] = []
+    if not folder.is_dir():
+        raise SettingsError([f"{folder}: no such configuration folder; name one with --conf DIR"])
+    node = _read(folder / "node.toml", mistakes)
+    overridden = {}
+    for name, value in environ.items():
+        if (key := _override(node, name, value, mistakes)) is not None:
+            overridden[key] = name
+    source = _Source("node.toml", overridden)
+    node_file = _validated(NodeFile, node, source, mistakes)
+    peers_file = _validated(
+        PeersFile, _read(folder / "peers.toml", mistakes), _Source("peers.toml"), mistakes
+    )
+    if node_file is not None:
+        _check_node(node_file, source, mistakes)
+    if peers_file is not None:
+        _check_names(peers_file, mistakes)
+    if mistakes or node_file is None or peers_file is None:
+        raise SettingsError(mistakes)
+    return Settings(
+        folder=folder.resolve(),
+        file=node_file,
+        peers=peers_file.peer,
+        destinations=peers_file.destination,
+    )
+
+
+def _read(path: Path, mistakes: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        mistakes.append(f"{path.name}: not readable as TOML: {exc}")
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where values came from: a file, and what the environment put over it."""
+
+    file: str
+    overridden: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def place(self, *key: str | int) -> str:
+        """Return where a person finds the value of ``key``."""
+        name = self.overridden.get((str(key[0]), str(key[-1])))
+        where = ".".join(str(part) for part in key)
+        return f"{self.file}: {where}" if name is None else f"environment: {name}"
+
+
+def _override(
+    raw: dict[str, Any], name: str, value: str, mistakes: list[str]
+) -> tuple[str, str] | None:
+    """Put ``NODE_SECTION__KEY=value`` into ``raw``; return the key that it overrides.
+
+    A misspelt one is a mistake like any other.
+    """
+    if not name.startswith("NODE_") or "__" not in name:
+        return None  # NODE_OPTIONS and its like belong to others
+    section, _, key = name.removeprefix("NODE_").lower().partition("__")
+    known = NodeFile.model_fields.get(section)
+    wanted = known.annotation.model_fields.get(key) if known and known.annotation else None
+    if wanted is None:
+        mistakes.append(
+            f"environment: {name} names no key of node.toml; NODE_SECTION__KEY is wanted"
+        )
+        return None
+    table = raw.setdefault(section, {})
+    if isinstance(table, dict):
+        table[key] = value if _is_text(wanted.annotation) else _number(value)
+    return section, key
+
+
+def _is_text(annotation: Any) -> bool:
+    kinds = get_args(annotation)
+    return annotation is str or (bool(kinds) and all(isinstance(kind, str) for kind in kinds))
+
+
+def _number(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value  # the type check will say what is wrong with it
+
+
+def _validated(model: type[Any], raw: dict[str, Any], source: _Source, mistakes: list[str]) -> Any:
+    try:
+        return model.model_validate(_tuples(raw))
+    except ValidationError as exc:
+        mistakes.extend(_sentence(error, model, source) for error in exc.errors())
+        return None
+
+
+def _tuples(value: Any) -> Any:
+    """TOML has lists, frozen values have tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _sentence(error: Any, model: type[BaseModel], source: _Source) -> str:
+    where = source.place(*error["loc"])
+    if error["type"] == "extra_forbidden":
+        keys = _keys_at(model, error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), keys, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"keys here are {', '.join(keys)}"
+        file, _, key = where.partition(": ")
+        return f"{file}: unknown key {key}; {hint}"
+    if error["type"] == "missing":
+        return f"{where} is missing; add it"
+    wanted = _WANTED.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+    return f"{where} = {error['input']!r}: {wanted}"
+
+
+_WANTED = {
+    "tuple_type": "a list is wanted: [ ] around values, [[ ]] around the name of a table",
+    "model_type": "a table is wanted: its name in [ ] on a line, its keys below",
+}
+"""What pydantic says in the words of Python, in those of TOML."""
+
+
+def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        model = next((kind for kind in inner if issubclass(kind, BaseModel)), model)
+    return sorted(model.model_fields)
+
+
+def _check_node(file: NodeFile, source: _Source, mistakes: list[str]) -> None:
+    uid, (kind, _, rest) = file.node.device_uid, file.database.url.partition("://")
+    if uid and not is_uid(uid):
+        where = source.place("node", "device_uid")
+        mistakes.append(f"{where} = '{uid}' is no UID; leave it empty to get one")
+    if kind not in ("sqlite", "postgresql") or not rest.strip("/"):
+        where = source.place("database", "url")
+        wanted = "sqlite:///file.db or postgresql://user@host/name is wanted"
+        seen = f"'{kind}://…'" if rest else "no URL"  # the rest may hold a password
+        mistakes.append(f"{where} = {seen}; {wanted}")
+
+
+def _check_names(file: PeersFile, mistakes: list[str]) -> None:
+    names = [peer.name for peer in file.peer] + [other.name for other in file.destination]
+    mistakes.extend(
+        f"peers.toml: the name '{name}' is given twice; rename one"
+        for name in sorted(set(names))
+        if names.count(name) > 1
+    )
+    mistakes.extend(
+        f"peers.toml: {peer.name} may be asked but has no port; add its port"
+        for peer in file.peer
+        if peer.ask and peer.port is None
+    )

@@ -1,0 +1,157 @@
+"""What the rooms hand to each other: frozen, valid once built, free of database and wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Delivery",
+    "DeliveryState",
+    "Instance",
+    "Job",
+    "JobState",
+    "Model",
+    "Origin",
+    "Priority",
+    "Source",
+    "StudyState",
+]
+
+
+class StudyState(StrEnum):
+    """Where a study stands; see docs/reference/states.md."""
+
+    RECEIVING = "receiving"
+    COMPLETE = "complete"
+    ROUTED = "routed"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    HELD = "held"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DeliveryState(StrEnum):
+    """Where a series stands on its way to one destination."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    RECEIPTED = "receipted"
+    FAILED = "failed"
+
+
+class Priority(IntEnum):
+    """Stat before routine before bulk; the lower the sooner."""
+
+    STAT = 0
+    ROUTINE = 1
+    BULK = 2
+
+
+class Origin(StrEnum):
+    """How an instance came into the archive."""
+
+    RECEIVED = "received"
+    INGESTED = "ingested"
+    MADE = "made"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One kept object.
+
+    Parameters
+    ----------
+    path : Path
+        The Part 10 file.
+    sha256 : str
+        Over the data set's bytes as they came, without file meta information.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_uid: str
+    series_uid: str
+    transfer_syntax_uid: str
+    sha256: str
+    size: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One series that a job works on: its label, and the instances it had when it was planned."""
+
+    label: str
+    series_uid: str
+    sop_instance_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model a job runs: name, version, and ``sha256:`` digest of the bundle."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One study to run through one task.
+
+    Parameters
+    ----------
+    key : str
+        The UID that names the result for ever: see :func:`dicom_node.jobs.key.job_key`.
+    token : int
+        Raised with every claim. What finishes a job names the token it was given, so a worker that
+        was thought dead cannot finish what another took.
+    created_at : datetime
+        UTC. It dates every object made, so that a second run writes the same bytes.
+    """
+
+    id: int
+    key: str
+    study_uid: str
+    rule: str
+    task: str
+    grid: str
+    priority: Priority
+    state: JobState
+    attempts: int
+    token: int
+    created_at: datetime
+    model: Model
+    sources: tuple[Source, ...]
+    reasons: tuple[Mapping[str, str], ...] = ()
+    series_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One series on its way to one destination."""
+
+    id: int
+    destination: str
+    study_uid: str
+    series_uid: str
+    state: DeliveryState
+    attempts: int
+    token: int
+    created_at: datetime
+    unsent: tuple[Instance, ...] = ()
+    total: int = 0
+    error: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)

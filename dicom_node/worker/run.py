@@ -1,0 +1,213 @@
+"""One job: files in, engine, series out into the archive's folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from dicom_node import log
+from dicom_node.archive import Archive, Entry, Files, Received, Space, read_part10
+from dicom_node.catalogue import Catalogue, load_catalogue
+from dicom_node.db import Database
+from dicom_node.errors import ArchiveError, OutputInvalid
+from dicom_node.installation import device_uid
+from dicom_node.results import (
+    Making,
+    Plane,
+    Site,
+    SourceSeries,
+    check_series,
+    encode,
+    make_series,
+    undecodable,
+)
+from dicom_node.series import Findings, OwnIdentity, examine, fits
+from dicom_node.settings import Settings, load_settings
+from dicom_node.values import Origin
+from dicom_node.worker.work import Answer, Kind, Placed, Work
+from engine.errors import (
+    EngineError,
+    InputRefused,
+    ModelMissing,
+    NoMemory,
+    PixelsUnreadable,
+    ResultRefused,
+)
+from engine.pipeline import choose, read_voxels, synthesise
+from engine.reason import Code, Reason
+from engine.task import Task
+
+__all__ = ["Bench", "load_bench", "run"]
+
+_log = log.get("worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything that stays the same from job to job."""
+
+    settings: Settings
+    catalogue: Catalogue
+    archive: Archive
+    own: OwnIdentity
+    site: Site
+
+
+def load_bench(conf: Path, environ: Mapping[str, str]) -> Bench:
+    """Read the configuration as the parent did.
+
+    Raises
+    ------
+    SettingsError
+        When it was changed meanwhile and has mistakes now.
+    """
+    settings = load_settings(conf, environ)
+    node_uid, file = device_uid(settings), settings.file
+    folder = settings.data / "archive"
+    archive = Archive(
+        Database(file.database.url, settings.data),
+        Files(folder),
+        Space(folder, file.archive.keep_free_mb * 2**20),
+        lambda: datetime.now(UTC),
+    )
+    return Bench(
+        settings=settings,
+        catalogue=load_catalogue(settings.folder),
+        archive=archive,
+        own=OwnIdentity(creator_uids=frozenset({node_uid})),
+        site=Site(node_uid, file.site.institution, file.site.content_qualification),
+    )
+
+
+def run(bench: Bench, work: Work) -> Answer:
+    """Do one job; what can be answered for is an answer, a bug is let out and ends the child."""
+    try:
+        return _make(bench, work)
+    except EngineError as exc:
+        return Answer(_KINDS.get(type(exc), "failed"), _plain(exc.reasons))
+    except OutputInvalid as exc:
+        return Answer("failed", _plain((Reason(Code.OUTPUT_INVALID, str(exc)),)))
+    except ArchiveError as exc:
+        return Answer("again", _plain((Reason(Code.NO_SPACE, str(exc)),)))
+
+
+_KINDS: Mapping[type[EngineError], Kind] = {
+    NoMemory: "again",
+    InputRefused: "refused",
+    PixelsUnreadable: "refused",
+    ResultRefused: "refused",
+}
+"""What the engine's errors mean for a job; the rest are faults of the installation."""
+
+
+def _make(bench: Bench, work: Work) -> Answer:
+    began = perf_counter()
+    task = _task(bench, work)
+    looked = [_look(bench, task, source) for source in work.sources]
+    volumes = [read_voxels(findings.chosen) for findings in looked if findings.chosen is not None]
+    read_at = perf_counter()
+    options = bench.settings.file.engine
+    device = choose(options.device, batch=options.batch or None, threads=options.threads or None)
+    synthesis = synthesise(volumes, task, device)
+    made_at = perf_counter()
+    making = Making(
+        job_key=work.key,
+        created_at=work.created.astimezone(),
+        task=task,
+        grid=work.grid,
+        site=bench.site,
+        sources=[_source(findings) for findings in looked],
+        synthesis=synthesis,
+    )
+    entries = _write(bench, making)
+    seconds = {
+        "read": read_at - began,
+        "generate": made_at - read_at,
+        "write": perf_counter() - made_at,
+    }
+    return Answer(
+        "made",
+        [],
+        study_uid=entries[0].identity.study_uid,
+        series_uid=entries[0].identity.series_uid,
+        label=task.makes,
+        placed=tuple(_placed(entry) for entry in entries),
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+    )
+
+
+def _task(bench: Bench, work: Work) -> Task:
+    task = bench.catalogue.tasks.get(work.task)
+    if task is None:
+        raise ModelMissing(f"task {work.task} is no longer in tasks/; put it back")
+    if task.bundle.identity.digest != work.model_digest:
+        raise ModelMissing(
+            f"the job was planned with {task.bundle.name} {work.model_digest[:23]}…, "
+            f"{task.bundle.identity.digest[:23]}… is installed; put the other back, or resend"
+        )
+    return replace(task, grid="rt-axial" if work.grid == "rt-axial" else "native")
+
+
+def _look(bench: Bench, task: Task, source: tuple[str, str, list[str]]) -> Findings:
+    """Judge the files again as they lie on the disk now: what was planned may have been damaged."""
+    label, _, paths = source
+    findings = examine([Path(path) for path in paths], bench.own)
+    if reasons := fits(findings, task.bundle.contract):
+        raise InputRefused(reasons)
+    if findings.label != label:
+        text = f"the series is {findings.label} now, it was planned as {label}"
+        raise InputRefused([Reason(Code.SEQUENCE_CONFLICT, text)])
+    return findings
+
+
+def _source(findings: Findings) -> SourceSeries:
+    stack = findings.chosen
+    if stack is None:
+        raise InputRefused(findings.reasons)
+    header: Dataset = dcmread(stack.frames[0].path, stop_before_pixels=True)
+    if words := undecodable(header):
+        text = (
+            f"{', '.join(words)} stand in a character set that nobody knows; correct it and resend"
+        )
+        raise InputRefused([Reason(Code.IDENTITY_INVALID, text)])
+    return SourceSeries(
+        label=str(findings.label),
+        header=header,
+        frames=[frame.ref for frame in stack.frames],
+        planes=[
+            Plane(frame.position_mm or (), frame.orientation or (), frame.spacing_mm or ())
+            for frame in stack.frames
+        ],
+    )
+
+
+def _write(bench: Bench, making: Making) -> list[Entry]:
+    """Encode, check what was encoded, and only then write."""
+    made = make_series(making)
+    encoded = [encode(ds) for ds in made.datasets]
+    check_series(encoded, making)
+    entries = []
+    for content in encoded:
+        data, syntax = read_part10(content)
+        received = Received(data, syntax, sender="NODE", origin=Origin.MADE)
+        entries.append(bench.archive.place(received))
+    return entries
+
+
+def _placed(entry: Entry) -> Placed:
+    identity = entry.identity
+    return Placed(
+        place=entry.place,
+        sha256=entry.sha256,
+        size=entry.size,
+        sop_instance_uid=identity.sop_instance_uid,
+        sop_class_uid=identity.sop_class_uid,
+    )
+
+
+def _plain(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
+    return [{"code": str(reason.code), "text": reason.text} for reason in reasons]

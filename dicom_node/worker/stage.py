@@ -1,0 +1,227 @@
+"""The stage: jobs run, results archived and queued to leave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event
+
+from dicom_node import log
+from dicom_node.archive import Archive, Entry, Identity, SeriesFacts, Studies
+from dicom_node.db import Database
+from dicom_node.errors import LeaseLost
+from dicom_node.jobs import Ended, JobQueue
+from dicom_node.lease import Lease
+from dicom_node.outbox import Outbox
+from dicom_node.values import Job, JobState, Origin
+from dicom_node.worker.process import Child, ChildDied
+from dicom_node.worker.work import Answer, Work
+from engine.reason import Code
+
+__all__ = ["Retries", "WorkerStage"]
+
+_log = log.get("worker")
+_EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+_LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a job is tried, how long one try may take, and how long we may finish in."""
+
+    attempts: int
+    job_limit_s: float
+    grace_s: float = 6.0
+
+
+class WorkerStage:
+    """Take one job after another and run it in a child.
+
+    Parameters
+    ----------
+    database : Database
+    archive : Archive
+    child : Child
+    lease : Lease
+        In whose name jobs are claimed, and for how long at a time.
+    retries : Retries
+    now : callable
+        The clock, UTC: a job runs for minutes, and its lease is renewed meanwhile.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        archive: Archive,
+        child: Child,
+        lease: Lease,
+        retries: Retries,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._archive = archive
+        self._child = child
+        self._lease = lease
+        self._retries = retries
+        self._now = now
+        self._stopping = Event()
+
+    def stop(self) -> None:
+        """Ask for an end: the job in hand is finished if it is quick, else handed back."""
+        self._stopping.set()
+
+    def tick(self, now: datetime) -> int:
+        """Return jobs of dead workers to the queue, then run one that is due; 1 if there was."""
+        job = None if self._stopping.is_set() else self._claim(now)
+        if job is None:
+            return 0
+        _log.info("job running", job=job.id, study_uid=job.study_uid, attempt=job.attempts)
+        try:
+            self._run(job)
+        except LeaseLost as exc:
+            self._child.stop()
+            _log.warning("job lost", job=job.id, why=str(exc))
+        return 1
+
+    def _claim(self, now: datetime) -> Job | None:
+        with self._database.reading() as session:
+            if not JobQueue(session).anything(now):
+                return None
+        with self._database.transaction() as session:
+            queue = JobQueue(session)
+            for lost in queue.reclaim(now):
+                _log.warning("job reclaimed", job=lost.id, study_uid=lost.study_uid)
+            return queue.claim(now, self._lease)
+
+    def _run(self, job: Job) -> None:
+        if job.attempts > self._retries.attempts:  # its last worker died with it
+            self._end(job, Answer("failed", [_died("the worker died each time it ran")]))
+            return
+        try:
+            answer = self._answer(job)
+        except ChildDied as exc:
+            answer = Answer("again", [_died(str(exc))])
+        if answer is None:
+            with self._database.transaction() as session:
+                JobQueue(session).hand_back(job, self._now())
+            _log.info("job handed back", job=job.id)
+            return
+        self._end(job, answer)
+
+    def _answer(self, job: Job) -> Answer | None:
+        """Have the child do it; None when we were asked to stop and it was not quick enough."""
+        started = self._now()
+        renewed, stop_at = started, None
+        self._child.give(self._work(job).to_line())
+        while True:
+            line = self._child.answer(_LOOK_EVERY_S)
+            if line is not None:
+                return Answer.of_line(line)
+            now = self._now()
+            if (now - started).total_seconds() > self._retries.job_limit_s:
+                self._child.stop()
+                raise ChildDied(f"no answer within {self._retries.job_limit_s:g} s; stopped")
+            if self._stopping.is_set():
+                stop_at = stop_at or now
+                if (now - stop_at).total_seconds() > self._retries.grace_s:
+                    self._child.stop()
+                    return None
+            if (now - renewed).total_seconds() > self._lease.seconds / 3:
+                renewed = now
+                self._renew(job, now)
+
+    def _renew(self, job: Job, now: datetime) -> None:
+        with self._database.transaction() as session:
+            if not JobQueue(session).renew(job, now, self._lease):
+                raise LeaseLost(f"job {job.id} was taken by another worker or cancelled meanwhile")
+
+    def _work(self, job: Job) -> Work:
+        with self._database.reading() as session:
+            studies = Studies(session, self._archive.folder)
+            sources = [
+                (
+                    source.label,
+                    source.series_uid,
+                    [str(one.path) for one in studies.instances(source.sop_instance_uids)],
+                )
+                for source in job.sources
+            ]
+        return Work(
+            job_id=job.id,
+            key=job.key,
+            created_at=job.created_at.isoformat(),
+            task=job.task,
+            grid=job.grid,
+            model_digest=job.model.digest,
+            sources=sources,
+        )
+
+    def _end(self, job: Job, answer: Answer) -> None:
+        """Write how it ended; what was made is entered in the same transaction."""
+        now = self._now()
+        with self._database.transaction() as session:
+            queue = JobQueue(session)
+            if answer.kind == "again" and job.attempts < self._retries.attempts:
+                queue.try_again(job, now, answer.reasons)
+                state = JobState.WAITING
+            else:
+                state = _STATES[answer.kind]
+                series = (answer.series_uid,) if answer.kind == "made" else ()
+                queue.finish(job, Ended(state, tuple(answer.reasons), series))
+            if answer.kind == "made":
+                self._archive.enter(session, self._entries(answer, now))
+                Studies(session, self._archive.folder).note_series(
+                    answer.study_uid, [_facts(job, answer)]
+                )
+                outbox = Outbox(session, self._archive.folder)
+                outbox.add(job.study_uid, answer.series_uid, queue.destinations(job.id), now)
+        codes = [reason["code"] for reason in answer.reasons]
+        _log.info(
+            "job ended", job=job.id, state=str(state), codes=codes, seconds=answer.seconds or {}
+        )
+
+    def _entries(self, answer: Answer, now: datetime) -> list[Entry]:
+        return [
+            Entry(
+                identity=Identity(
+                    sop_class_uid=placed.sop_class_uid,
+                    sop_instance_uid=placed.sop_instance_uid,
+                    study_uid=answer.study_uid,
+                    series_uid=answer.series_uid,
+                ),
+                transfer_syntax_uid=_EXPLICIT_LITTLE,
+                sha256=placed.sha256,
+                size=placed.size,
+                place=placed.place,
+                origin=Origin.MADE,
+                sender="NODE",
+                received_at=now,
+            )
+            for placed in answer.placed
+        ]
+
+
+_STATES = {
+    "made": JobState.DONE,
+    "refused": JobState.REFUSED,
+    "failed": JobState.FAILED,
+    "again": JobState.FAILED,
+}
+
+
+def _died(text: str) -> dict[str, str]:
+    return {"code": str(Code.CHILD_DIED), "text": text}
+
+
+def _facts(job: Job, answer: Answer) -> SeriesFacts:
+    """Return what is known of a series made here; it is input to nothing."""
+    reason = {"code": str(Code.SYNTHETIC), "text": f"made here by job {job.id}; not acquired"}
+    return SeriesFacts(
+        series_uid=answer.series_uid,
+        modality=answer.label if answer.label in ("CT", "PT") else "MR",
+        description=None,
+        label=answer.label,
+        synthetic=True,
+        verdict="refuse",
+        reasons=(reason,),
+        tasks={},
+    )

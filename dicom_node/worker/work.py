@@ -1,0 +1,100 @@
+"""What goes to a child and what comes back: one JSON line each way, and nothing is unpickled."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["Answer", "Kind", "Placed", "Work"]
+
+Kind = Literal["made", "refused", "failed", "again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One job for a child.
+
+    Parameters
+    ----------
+    job_id : int
+        For the log.
+    key : str
+        From which all UIDs are derived.
+    created_at : str
+        ISO 8601 with zone; dates every object.
+    task, grid : str
+        What to make, on which grid.
+    model_digest : str
+        The model that the job was planned with; another one on the disk is another job.
+    sources : list of [label, series UID, paths]
+        In the order of the task's needs.
+    """
+
+    job_id: int
+    key: str
+    created_at: str
+    task: str
+    grid: str
+    model_digest: str
+    sources: list[tuple[str, str, list[str]]]
+
+    def to_line(self) -> str:
+        """Return the work as one line of JSON."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def of_line(cls, line: str) -> "Work":
+        """Return the work of a line."""
+        return cls(**json.loads(line))
+
+    @property
+    def created(self) -> datetime:
+        """The job's time."""
+        return datetime.fromisoformat(self.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One file that the child wrote into the archive: enough to enter its row."""
+
+    place: str
+    sha256: str
+    size: int
+    sop_instance_uid: str
+    sop_class_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of the work.
+
+    Parameters
+    ----------
+    kind : {"made", "refused", "failed", "again"}
+        ``again``: worth another try.
+    reasons : list of mapping
+        Codes with sentences.
+    study_uid, series_uid, label, placed :
+        Of what was made.
+    seconds : mapping
+        Time by part: reading, generating, writing.
+    """
+
+    kind: Kind
+    reasons: list[dict[str, str]]
+    study_uid: str = ""
+    series_uid: str = ""
+    label: str = ""
+    placed: tuple[Placed, ...] = ()
+    seconds: dict[str, float] | None = None
+
+    def to_line(self) -> str:
+        """Return the answer as one line of JSON."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def of_line(cls, line: str) -> "Answer":
+        """Return the answer of a line."""
+        raw = json.loads(line)
+        raw["placed"] = tuple(Placed(**one) for one in raw["placed"])
+        return cls(**raw)

@@ -1,0 +1,51 @@
+"""Fixtures that start real parts and stop them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from dicom_node.db import Database
+from tests.support.need import data_folder
+from tests.support.orthanc import Orthanc
+from tests.support.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    cluster = Postgres().start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request) -> str:
+    """Every test that asks for it runs on both databases."""
+    if request.param == "sqlite":
+        return "sqlite:///node.db"
+    return request.getfixturevalue("postgres").url()
+
+
+@pytest.fixture
+def database(database_url, tmp_path) -> Iterator[Database]:
+    opened = Database(database_url, tmp_path)
+    opened.prepare()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def orthanc(tmp_path) -> Iterator[Orthanc]:
+    pacs = Orthanc(tmp_path / "orthanc").start()
+    yield pacs
+    pacs.stop()
+
+
+@pytest.fixture
+def real_data():
+    return data_folder()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

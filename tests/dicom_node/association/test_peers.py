@@ -1,0 +1,48 @@
+"""Who may call."""
+
+from dicom_node.association import admit
+from dicom_node.association.peers import resolve
+from dicom_node.settings import Peer
+
+SCANNER = Peer(name="scanner", ae_title="SCANNER", host="mr1", may=("store",))
+ANYWHERE = Peer(name="roaming", ae_title="ROAMING", host="*", may=("store",))
+
+
+def known(host: str) -> frozenset[str]:
+    return frozenset({"10.0.0.7", "fe80::7"}) if host == "mr1" else frozenset()
+
+
+def test_title_and_address_have_to_fit():
+    assert admit("SCANNER", "10.0.0.7", [SCANNER], known).peer is SCANNER
+    assert admit("SCANNER  ", "fe80::7", [SCANNER], known).peer is SCANNER
+
+
+def test_a_refusal_says_what_was_seen_and_what_to_do():
+    stranger = admit("STRANGER", "10.0.0.7", [SCANNER], known)
+    assert stranger.peer is None
+    assert "STRANGER" in stranger.refusal
+    assert "peers.toml" in stranger.refusal
+    moved = admit("SCANNER", "10.0.0.8", [SCANNER], known)
+    assert moved.peer is None
+    assert "10.0.0.8" in moved.refusal
+    assert "mr1" in moved.refusal
+
+
+def test_a_name_that_resolves_to_nothing_lets_nobody_in():
+    lost = SCANNER.model_copy(update={"host": "gone"})
+    assert admit("SCANNER", "10.0.0.7", [lost], known).peer is None
+
+
+def test_one_title_at_two_hosts_is_two_peers():
+    other = Peer(name="second", ae_title="SCANNER", host="*", may=("echo",))
+    assert admit("SCANNER", "10.9.9.9", [SCANNER, other], known).peer is other
+
+
+def test_anywhere_is_said_in_so_many_words():
+    assert admit("ROAMING", "203.0.113.5", [ANYWHERE], known).peer is ANYWHERE
+
+
+def test_loopback_resolves_by_name_and_by_number():
+    assert "127.0.0.1" in resolve("localhost")
+    assert resolve("127.0.0.1") == {"127.0.0.1"}
+    assert resolve("no-such-host.invalid") == frozenset()

@@ -1,0 +1,217 @@
+"""Deliveries against a real peer that answers well, badly, or not at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dicom_node.archive import Archive, Files, Received, Space
+from dicom_node.archive.index import Outcome
+from dicom_node.backoff import next_try
+from dicom_node.db import Database, DeliveryRow
+from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience
+from dicom_node.lease import Lease, process_owner
+from dicom_node.outbox import Outbox
+from dicom_node.settings import Outbox as OutboxSettings
+from dicom_node.settings import Peer
+from dicom_node.values import DeliveryState, Origin
+from tests.support.mr import MrSeries, encoded
+from tests.support.need import free_port
+from tests.support.scp import Scp
+
+SYNTAX = "1.2.840.10008.1.2.1"
+TIMES = OutboxSettings(connect_s=2.0, answer_s=2.0)
+T0 = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Scene:
+    """An archive with one made series that is queued for a peer."""
+
+    def __init__(self, folder, slices: int = 5) -> None:
+        self.database = Database("sqlite:///node.db", folder)
+        self.database.prepare()
+        self.archive = Archive(
+            self.database, Files(folder / "archive"), Space(folder, 0), lambda: T0
+        )
+        self.series = MrSeries(slices=slices)
+        self.sent = {}
+        for ds in self.series.datasets():
+            content = encoded(ds)
+            received = Received(content, SYNTAX, "SCANNER", Origin.RECEIVED)
+            assert self.archive.keep(received).outcome is Outcome.NEW
+            self.sent[ds.SOPInstanceUID] = content
+        self.port = free_port()
+        self.time = T0
+
+    def queue(self, *destinations: str) -> None:
+        with self.database.transaction() as session:
+            outbox = Outbox(session, self.archive.folder)
+            outbox.add(self.series.study_uid, self.series.series_uid, destinations, T0)
+
+    def stage(self, sender=None, name="pacs", **patience) -> DestinationStage:
+        peer = Peer(name="pacs", ae_title="PACS", host="127.0.0.1", port=self.port)
+        limits = {"give_up": timedelta(days=7), "refused_attempts": 3, **patience}
+        return DestinationStage(
+            name,
+            sender or DimseSender("SYNTHNODE", peer, TIMES),
+            (self.database, self.archive.folder),
+            Lease(process_owner(), 30),
+            Patience(**limits),
+            lambda: self.time,
+        )
+
+    def delivery(self, name: str = "pacs") -> DeliveryRow:
+        with self.database.reading() as session:
+            return session.query(DeliveryRow).filter_by(destination=name).one()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    opened = Scene(tmp_path)
+    opened.queue("pacs")
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def scp(scene):
+    peer = Scp(scene.port).start()
+    yield peer
+    peer.stop()
+
+
+def test_sent_means_that_every_instance_was_answered_0000(scene, scp):
+    assert scene.stage().tick(T0) == 1
+    assert scene.delivery().state == DeliveryState.SENT
+    assert scp.kept == scene.sent, "other bytes arrived than were archived"
+
+
+def test_only_what_failed_is_sent_again(scene, scp):
+    bad = sorted(scene.sent)[2]
+    scp.answer = lambda event: 0xA700 if event.request.AffectedSOPInstanceUID == bad else 0
+    stage = scene.stage()
+    assert stage.tick(T0) == 0
+    row = scene.delivery()
+    assert row.state == DeliveryState.WAITING
+    assert "0xA700" in row.error
+    scp.asked.clear()
+    scp.answer = lambda _event: 0
+    assert stage.tick(T0) == 0, "it is not due yet"
+    scene.time = next_try(T0, 1)
+    assert stage.tick(scene.time) == 1
+    assert scp.asked == [bad]
+    assert scp.kept == scene.sent
+
+
+def test_a_peer_that_is_away_is_tried_later_and_says_so(scene):
+    assert scene.stage().tick(T0) == 0
+    row = scene.delivery()
+    assert row.state == DeliveryState.WAITING
+    assert row.due == next_try(T0, 1)
+    assert "does not answer" in row.error
+
+
+def test_a_peer_that_stays_away_is_given_up_in_the_end(scene):
+    scene.time = T0 + timedelta(days=8)
+    scene.stage().tick(scene.time)
+    assert scene.delivery().state == DeliveryState.FAILED
+
+
+def test_a_peer_that_refuses_for_good_is_not_asked_for_ever(scene, scp):
+    scp.answer = lambda _event: 0xC000
+    stage = scene.stage()
+    for attempt in range(3):
+        stage.tick(scene.time)
+        scene.time = next_try(scene.time, attempt + 1)
+    row = scene.delivery()
+    assert (row.state, row.attempts) == (DeliveryState.FAILED, 3)
+    assert "0xC000" in row.error
+
+
+@pytest.mark.parametrize("warning", [0xB000, 0xB006, 0xB007])
+def test_a_warning_is_no_success(scene, scp, warning):
+    scp.answer = lambda _event: warning
+    scene.stage().tick(T0)
+    row = scene.delivery()
+    assert row.state == DeliveryState.FAILED
+    assert f"0x{warning:04X}" in row.error
+
+
+def test_a_peer_that_falls_silent_half_way_gets_the_rest_later(scene, scp):
+    taken = []
+
+    def answer(event):
+        if len(taken) == 2:
+            event.assoc.abort()
+            return 0
+        taken.append(str(event.request.AffectedSOPInstanceUID))
+        return 0
+
+    scp.answer = answer
+    stage = scene.stage()
+    assert stage.tick(T0) == 0
+    scp.answer = lambda _event: 0
+    scp.asked.clear()
+    scene.time = next_try(T0, 1)
+    assert stage.tick(scene.time) == 1
+    assert set(scp.asked) == set(scene.sent) - set(taken)
+
+
+def test_a_peer_that_takes_no_such_class_is_named(scene):
+    from pynetdicom import AE
+
+    ae = AE(ae_title="PACS")
+    ae.add_supported_context("1.2.840.10008.1.1")
+    server = ae.start_server(("127.0.0.1", scene.port), block=False)
+    try:
+        scene.stage().tick(T0)
+        row = scene.delivery()
+        assert row.state == DeliveryState.WAITING
+        assert row.error
+    finally:
+        server.shutdown()
+
+
+def test_what_another_process_took_meanwhile_is_not_settled_twice(scene, scp):
+    def steal(_event):
+        with scene.database.transaction() as session:
+            row = session.query(DeliveryRow).one()
+            row.token += 1
+        return 0
+
+    scp.answer = steal
+    assert scene.stage().tick(T0) == 0
+    assert scene.delivery().state == DeliveryState.SENDING  # the other's, still
+
+
+def test_a_folder_gets_whole_files(scene, tmp_path):
+    scene.queue("share")
+    folder = tmp_path / "results"
+    assert scene.stage(FolderSender("share", folder), "share").tick(T0) == 1
+    written = sorted(folder.rglob("*"))
+    files = [path for path in written if path.is_file()]
+    assert {path.stem for path in files} == set(scene.sent)
+    assert all(path.read_bytes().endswith(scene.sent[path.stem]) for path in files)
+
+
+def test_a_folder_that_cannot_be_written_is_tried_later(scene, tmp_path):
+    scene.queue("share")
+    (tmp_path / "file").write_text("no folder")
+    assert scene.stage(FolderSender("share", tmp_path / "file"), "share").tick(T0) == 0
+    row = scene.delivery("share")
+    assert row.state == DeliveryState.WAITING
+    assert "share" in row.error
+
+
+def test_a_stop_leaves_the_rest_for_the_next_start(scene, scp):
+    stage = scene.stage()
+
+    def answer(_event):
+        stage.stop()
+        return 0
+
+    scp.answer = answer
+    assert stage.tick(T0) == 0
+    assert len(scp.asked) == 1
+    assert scene.delivery().state == DeliveryState.WAITING
+    assert scene.stage().tick(T0) == 1
+    assert scp.kept == scene.sent

@@ -1,0 +1,173 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import SpecError
+from engine.preprocess import Chain
+from engine.volume import Grid, Volume
+from engine.xp import to_numpy
+from tests.engine.backends import BACKENDS
+from tests.engine.grids import AXES, oblique, places, straight
+
+STEPS = [
+    {"step": "orient"},
+    {"step": "resample", "spacing_mm": [4.0, 3.0, 3.0]},
+    {"step": "crop_pad", "multiple": 4, "minimum": [16, 16], "margin_mm": 8},
+    {"step": "normalise", "high": 0.995},
+]
+GRID = straight((2, 1, 0), (1, 1, 1), spacing=(4, 3, 3), shape=(14, 20, 20), origin=(-30, -30, -26))
+
+
+MIDDLE = (5.0, -4.0, 3.0)
+
+
+def ball(grid: Grid, xp=np) -> Volume:
+    """A soft ball of 24 mm radius, whose middle is not that of any grid here."""
+    radius = np.linalg.norm(places(grid) - MIDDLE, axis=-1)
+    return Volume(xp.asarray((1000 * np.clip(1.5 - radius / 16, 0, 1)).astype(np.float32)), grid)
+
+
+def middle(volume: Volume, air: float = 0.0) -> np.ndarray:
+    """Where the weight of a volume lies."""
+    weights = to_numpy(volume.voxels).astype(np.float64)[..., None] - air
+    return (places(volume.grid) * weights).sum(axis=(0, 1, 2)) / weights.sum()
+
+
+def centred(grid: Grid) -> Grid:
+    affine = np.array(grid.affine)
+    affine[:3, 3] -= grid.centres((np.array([grid.shape]) - 1) / 2)[0]
+    return Grid(grid.shape, affine)
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
+@pytest.mark.parametrize(("order", "signs"), AXES[::5])
+def test_a_result_comes_back_to_the_sources_grid_whichever_way_it_lay(xp, order, signs):
+    grid = centred(straight(order, signs, spacing=(3.5, 3, 4), shape=(20, 22, 17)))
+    source = ball(grid, xp)
+    prepared, trace = Chain.of(STEPS).apply(source)
+    assert prepared.shape[1] % 4 == prepared.shape[2] % 4 == 0
+    made = prepared.with_voxels(trace.steps[-1].window.undo(prepared.voxels), unit="HU")
+    back = trace.undo(made, outside=0)
+    assert back.grid is source.grid
+    assert back.unit == "HU"
+    np.testing.assert_allclose(middle(back), middle(source), atol=0.1)
+    np.testing.assert_allclose(middle(source), MIDDLE, atol=0.5)
+    away = np.abs(to_numpy(back.voxels) - to_numpy(source.voxels))
+    assert away.mean() < 10  # of 1000: two interpolations soften edges
+
+
+def test_steps_run_in_order_each_on_what_the_one_before_left():
+    source = ball(GRID)
+    _, trace = Chain.of(STEPS).apply(source)
+    assert [step.record()["step"] for step in trace.steps] == [one["step"] for one in STEPS]
+    assert trace.before[0] is source
+    for step, before, after in zip(trace.steps, trace.before, trace.before[1:], strict=False):
+        np.testing.assert_array_equal(step.apply(before).voxels, after.voxels)
+
+
+def test_the_record_holds_every_number_and_is_json():
+    _, trace = Chain.of(STEPS).apply(ball(GRID))
+    record = json.loads(json.dumps(trace.record()))
+    assert [one["step"] for one in record] == ["orient", "resample", "crop_pad", "normalise"]
+    assert record[1]["spacing_mm"] == [4, 3, 3]
+    assert record[2]["box"] == [list(ends) for ends in trace.steps[2].box]
+    assert record[3]["window"] == [0, trace.steps[3].window.high]
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
+def test_every_library_makes_the_same_of_a_volume(xp):
+    expected, _ = Chain.of(STEPS).apply(ball(GRID))
+    made, trace = Chain.of(STEPS).apply(ball(GRID, xp))
+    np.testing.assert_allclose(to_numpy(made.voxels), expected.voxels, rtol=1e-6, atol=1e-5)
+    assert made.grid.same_as(expected.grid, tolerance_mm=1e-9)
+    assert trace.steps[2].box == Chain.of(STEPS).apply(ball(GRID))[1].steps[2].box
+
+
+def test_no_step_is_no_change():
+    source = ball(GRID)
+    prepared, trace = Chain.of([]).apply(source)
+    assert prepared is source
+    assert trace.undo(source, outside=0) is source
+    assert trace.record() == ()
+
+
+def test_undoing_the_crop_alone_stays_at_the_networks_spacing():
+    source = ball(oblique((0.1, 0.2, -0.1), spacing=(5, 2, 2), shape=(20, 70, 70)))
+    prepared, trace = Chain.of(STEPS).apply(source)
+    whole = trace.undo_crop(prepared, outside=-1000)
+    assert whole.grid.spacing_mm == pytest.approx((4, 3, 3))
+    assert whole.grid is trace.before[2].grid
+    assert (whole.voxels == -1000).any()  # the cut corners
+    assert Chain.of(STEPS[:2]).apply(source)[0].grid.same_as(whole.grid)
+
+
+def test_a_target_follows_its_source_voxel_by_voxel():
+    source = ball(oblique((0.3, -0.2, 0.4), spacing=(5, 2, 2), shape=(14, 40, 40)))
+    prepared, trace = Chain.of(STEPS).apply(source)
+    twice = trace.follow(source.with_voxels(2 * source.voxels + 7, unit="HU"), outside=7)
+    window = trace.steps[-1].window
+    assert twice.grid.same_as(prepared.grid, tolerance_mm=1e-9)
+    assert twice.unit == "HU"
+    normal = window.apply((twice.voxels - 7) / 2)
+    np.testing.assert_allclose(normal, prepared.voxels, atol=1e-4)
+
+
+def test_a_target_is_padded_with_its_own_outside_and_keeps_its_values():
+    small = straight(
+        (2, 1, 0), (1, 1, 1), spacing=(4, 3, 3), shape=(8, 10, 10), origin=(-13, -13, -14)
+    )
+    source = ball(small)
+    _, trace = Chain.of(STEPS).apply(source)
+    target = trace.follow(source.with_voxels(source.voxels - 2000), outside=-5000)
+    assert (target.voxels == -5000).any()  # 16 rows were wanted, 10 are there
+    seen = target.voxels[target.voxels > -5000]
+    assert seen.min() >= -2000
+    assert seen.max() > -1100
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"step": "rotate"}, "no step 'rotate'; known: crop_pad, normalise, orient, resample"),
+        ({}, "no step None"),
+        ({"step": ["orient"]}, r"no step \['orient'\]"),
+        ("orient", "no step 'orient'"),
+        ({"step": "orient", "axes": 1}, r"step orient has keys \['axes'\]; wanted: none"),
+        ({"step": "resample"}, r"step resample has keys \[\]; wanted: spacing_mm"),
+        ({"step": "normalise", "low": 0, "high": 1}, r"keys \['high', 'low'\]; wanted: high"),
+        ({"step": "crop_pad", "multiple": 4}, "wanted: margin_mm, minimum, multiple"),
+        ({"step": "resample", "spacing_mm": 3}, "step resample: spacing_mm = 3 "),
+        ({"step": "resample", "spacing_mm": [1, 2]}, r"spacing_mm = \[1, 2\] "),
+        ({"step": "resample", "spacing_mm": ["a", 1, 1]}, r"spacing_mm = \['a', 1, 1\] "),
+        ({"step": "resample", "spacing_mm": [0, 1, 1]}, "three spacings above 0 mm"),
+        ({"step": "normalise", "high": "x"}, "step normalise: high = 'x' "),
+        ({"step": "normalise", "high": None}, "step normalise: high = None "),
+        ({"step": "normalise", "high": 2}, "a share between 0.5 and 1"),
+        ({**STEPS[2], "minimum": 5}, "minimum = 5"),
+        ({**STEPS[2], "multiple": float("inf")}, "multiple = inf"),
+        ({**STEPS[2], "multiple": 0}, "sizes below 1"),
+        ({**STEPS[2], "margin_mm": "x"}, "margin_mm = 'x'"),
+    ],
+)
+def test_a_mistake_in_a_step_is_named_before_any_volume_is_there(item, said):
+    with pytest.raises(SpecError, match=said):
+        Chain.of([*STEPS, item])
+
+
+def test_a_chain_does_not_change_with_the_list_it_was_made_from():
+    steps = [dict(step) for step in STEPS]
+    chain = Chain.of(steps)
+    steps[1]["spacing_mm"] = [9, 9, 9]
+    assert chain.apply(ball(GRID))[0].grid.spacing_mm == pytest.approx((4, 3, 3))
+
+
+@settings(max_examples=15)
+@given(turn=st.tuples(*[st.floats(-0.6, 0.6)] * 3), spacing=st.tuples(*[st.floats(2, 6)] * 3))
+def test_the_middle_of_the_body_stays_where_it_is(turn, spacing):
+    shape = tuple(int(72 / step) + 1 for step in spacing)
+    source = ball(oblique(turn, spacing=spacing, shape=shape))
+    prepared, _ = Chain.of(STEPS).apply(source)
+    np.testing.assert_allclose(middle(prepared, air=-1), middle(source), atol=0.3)

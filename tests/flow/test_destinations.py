@@ -1,0 +1,78 @@
+"""Two destinations, one of them dead: the living one is not kept waiting."""
+
+import statistics
+import time
+
+import pytest
+
+from tests.support.mr import MrSeries
+from tests.support.need import free_port
+from tests.support.scp import Scp
+from tests.support.sender import send
+
+RUNS = 5
+ALLOWED = 1.2
+
+
+def peer(name: str, port: int) -> dict:
+    return {"name": name, "ae_title": "PACS", "host": "127.0.0.1", "port": port, "may": []}
+
+
+def seconds_until_sent(node, number: int) -> float:
+    """Time from the job's end to the living destination's last instance."""
+    series = MrSeries(seed=f"{node.port} {number}", slices=18)
+    send(node.port, series.datasets())
+    answer = node.until(
+        series.study_uid,
+        lambda a: any(
+            d["destination"] == "alive" and d["state"] == "sent" for d in a["deliveries"]
+        ),
+    )
+    (uid,) = answer["jobs"][0]["series_uids"]
+    ended = next(
+        e
+        for e in node.events
+        if e.get("event") == "job ended" and e["job"] == answer["jobs"][0]["id"]
+    )
+    sent = node.wait_for("delivered", destination="alive", series_uid=uid)
+    return _seconds(sent) - _seconds(ended)
+
+
+def _seconds(event: dict) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(event["timestamp"]).timestamp()
+
+
+@pytest.mark.timeout(300)
+def test_a_dead_destination_delays_no_other(start):
+    """Both nodes run side by side and take turns, so that the machine's mood is the same."""
+    alive, second = Scp(free_port()).start(), Scp(free_port()).start()
+    dead = free_port()
+    both = start(peers=[peer("alive", alive.port), peer("second", second.port)])
+    half = start(peers=[peer("alive", alive.port), peer("dead", dead)])
+    times = {"both": [], "half": []}
+    for number in range(RUNS):
+        times["both"].append(seconds_until_sent(both, number))
+        times["half"].append(seconds_until_sent(half, number))
+    alive.stop()
+    second.stop()
+    ratio = statistics.median(times["half"]) / statistics.median(times["both"])
+    assert ratio <= ALLOWED, times
+
+
+def test_a_destination_that_comes_back_gets_its_series(start):
+    port = free_port()
+    node = start(peers=[peer("pacs", port)])
+    series = MrSeries(slices=18)
+    send(node.port, series.datasets())
+    answer = node.until(
+        series.study_uid, lambda a: a["deliveries"] and a["deliveries"][0]["error"] is not None
+    )
+    assert "does not answer" in answer["deliveries"][0]["error"]
+    scp = Scp(port).start()
+    answer = node.until(series.study_uid, lambda a: a["deliveries"][0]["state"] == "sent")
+    assert len(scp.kept) == 18
+    time.sleep(0.5)
+    assert len(scp.asked) == 18, "nothing was sent twice"
+    scp.stop()

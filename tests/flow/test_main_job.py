@@ -1,0 +1,162 @@
+"""The main job over real sockets: DCMTK sends, Orthanc holds the synthetic series."""
+
+import random
+import threading
+
+from tests.support.dcmtk import storescu
+from tests.support.mr import MrSeries
+from tests.support.node import is_sent
+from tests.support.sender import send
+
+
+def test_a_study_sent_comes_back_at_the_pacs_as_a_synthetic_series(
+    start, orthanc, tmp_path, database_url
+):
+    node = start(database=database_url, peers=[orthanc.peer()])
+    series = MrSeries()
+    sent = storescu(node.port, *series.write(tmp_path / "files"))
+    assert sent.returncode == 0, sent.stdout
+    answer = node.until(series.study_uid, is_sent)
+    (job,) = answer["jobs"]
+    assert job["state"] == "done"
+    held = orthanc.series()
+    assert list(held) == job["series_uids"]
+    assert len(held[job["series_uids"][0]]) == series.slices
+
+
+def test_sent_three_times_at_once_and_shuffled_it_is_one_job_and_one_series(start, orthanc):
+    node = start(peers=[orthanc.peer()], quiet_s=1.5)
+    series = MrSeries()
+    shuffled = series.datasets()
+    random.Random(1).shuffle(shuffled)
+    rounds = [series.datasets(), series.datasets()[::-1], shuffled]
+    threads = [threading.Thread(target=send, args=(node.port, each)) for each in rounds[:2]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(send(node.port, rounds[2]).values()) == {0}
+    answer = node.until(series.study_uid, is_sent)
+    send(node.port, shuffled)  # once more, after all is done
+    node.until(series.study_uid, lambda a: a["state"] == "routed")
+    answer = node.why(series.study_uid)
+    assert [job["state"] for job in answer["jobs"]] == ["done"]
+    assert sum(one["instances"] for one in answer["series"] if not one["synthetic"]) == 20
+    assert list(orthanc.series()) == answer["jobs"][0]["series_uids"]
+
+
+def test_a_straggler_plans_again_and_is_not_lost(start, orthanc):
+    node = start(peers=[orthanc.peer()])
+    series = MrSeries(slices=20)
+    datasets = series.datasets()
+    send(node.port, datasets[:19])
+    node.until(series.study_uid, is_sent)
+    send(node.port, datasets[19:])
+    answer = node.until(series.study_uid, lambda a: len(a["deliveries"]) == 2 and is_sent(a))
+    assert [job["state"] for job in answer["jobs"]] == ["done", "done"]
+    held = orthanc.series()
+    assert len(held[answer["jobs"][1]["series_uids"][0]]) == 20
+
+
+def test_the_nodes_own_series_sent_back_makes_no_job(start, orthanc):
+    node = start(peers=[orthanc.peer()])
+    series = MrSeries()
+    send(node.port, series.datasets())
+    answer = node.until(series.study_uid, is_sent)
+    orthanc.modalities = {}
+    from io import BytesIO
+
+    from pydicom import dcmread
+
+    (instances,) = orthanc.series().values()
+    back = [dcmread(BytesIO(orthanc.file(one))) for one in instances]
+    for ds in back:  # as an archive that renames on the way would send it
+        ds.SeriesInstanceUID += ".1"
+        ds.SOPInstanceUID += ".1"
+        ds.SeriesDescription = "CT head"
+        del ds.SyntheticData
+    assert set(send(node.port, back).values()) == {0}
+    answer = node.until(
+        series.study_uid, lambda a: len(a["series"]) == 3 and a["state"] == "routed"
+    )
+    assert len(answer["jobs"]) == 1
+    renamed = next(s for s in answer["series"] if s["series_uid"].endswith(".1"))
+    assert renamed["synthetic"]
+    assert "SYNTHETIC" in {reason["code"] for reason in renamed["reasons"]}
+    assert [rule["fired"] for rule in answer["rules"]] == [True]
+
+
+def test_an_acquired_ct_in_the_study_stops_the_rule(start, orthanc):
+    node = start(peers=[orthanc.peer()])
+    mr, ct = MrSeries(), []
+    for ds in MrSeries(plane="coronal").datasets():
+        for word in ("ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
+                     "SequenceName", "RepetitionTime", "EchoTime", "InversionTime", "FlipAngle",
+                     "EchoTrainLength", "MagneticFieldStrength"):  # fmt: skip
+            delattr(ds, word)
+        ds.Modality, ds.SOPClassUID = "CT", "1.2.840.10008.5.1.4.1.1.2"
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        ds.SeriesDescription = ds.ProtocolName = "Head 5.0 H30s"
+        ds.KVP, ds.RescaleSlope, ds.RescaleIntercept = "120", "1", "-1024"
+        ct.append(ds)
+    send(node.port, [*mr.datasets(), *ct])
+    answer = node.until(mr.study_uid, lambda a: a["state"] == "routed")
+    (rule,) = answer["rules"]
+    assert not rule["fired"]
+    assert "CT is not missing" in rule["unmet"][0]
+    assert answer["jobs"] == []
+
+
+def test_a_peer_that_keeps_its_association_open_does_not_block(start, orthanc):
+    from pynetdicom import AE, build_context
+
+    from tests.support.mr import MR_IMAGE
+
+    node = start(peers=[orthanc.peer()])
+    series = MrSeries()
+    ae = AE(ae_title="SCANNER")
+    assoc = ae.associate(
+        "127.0.0.1", node.port, contexts=[build_context(MR_IMAGE)], ae_title="SYNTHNODE"
+    )
+    for ds in series.datasets():
+        assert assoc.send_c_store(ds).Status == 0
+    node.until(series.study_uid, is_sent)
+    assert assoc.is_established
+    assoc.release()
+
+
+def test_the_senders_count_decides_where_it_can_be_asked(start, orthanc):
+    """Orthanc sends half a series, is asked, has more: the node waits for the rest."""
+    peer = orthanc.peer(ask=["find"])
+    node = start(peers=[peer], quiet_s=0.5)
+    series = MrSeries()
+    datasets = series.datasets()
+    send(orthanc.dicom_port, datasets, calling="ANY", called="ORTHANC")
+    send(node.port, datasets[:10], calling="ORTHANC")
+    import time
+
+    time.sleep(3)
+    assert node.why(series.study_uid)["state"] == "receiving"
+    send(node.port, datasets[10:], calling="ORTHANC")
+    answer = node.until(series.study_uid, is_sent)
+    assert "the sender has 20 instances, 20 are here" in answer["evidence"]
+
+
+def test_ingested_files_are_planned_like_those_that_were_sent(start, orthanc, tmp_path):
+    node = start(peers=[orthanc.peer()])
+    series = MrSeries()
+    series.write(tmp_path / "files")
+    said = node.command("ingest", str(tmp_path / "files"))
+    assert "20 new" in said.stdout
+    node.until(series.study_uid, is_sent)
+
+
+def test_the_node_is_listening_within_five_seconds_and_stops_within_ten(start, orthanc):
+    import time
+
+    began = time.monotonic()
+    node = start(peers=[orthanc.peer()])
+    assert time.monotonic() - began < 5
+    began = time.monotonic()
+    assert node.stop() == 0
+    assert time.monotonic() - began < 10

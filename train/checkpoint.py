@@ -1,0 +1,145 @@
+"""Everything needed to go on exactly where learning stopped, in one safetensors file."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from train.errors import CheckpointInvalid
+
+__all__ = ["FILE", "Checkpoint", "load", "restore", "save", "served_weights"]
+
+FILE = "checkpoint.safetensors"
+"""Its name in the folder of a run."""
+_LAYOUT = "1"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Checkpoint:
+    """A file, read.
+
+    Parameters
+    ----------
+    step : int
+        Updates done.
+    recipe : str
+        SHA-256 of the recipe that was learned by.
+    served : str
+        Which of the networks the node runs.
+    tensors : mapping
+        ``net/<network>/<name>`` and ``optim/<optimiser>/<parameter>/<name>``.
+    groups : mapping
+        Numbers of each optimiser.
+    """
+
+    step: int
+    recipe: str
+    served: str
+    tensors: Mapping[str, Tensor]
+    groups: Mapping[str, Any]
+
+
+def save(
+    path: Path,
+    networks: Mapping[str, nn.Module],
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    about: Mapping[str, str],
+) -> None:
+    """Write a checkpoint; a crash leaves the old one or the new one, never half of one.
+
+    Parameters
+    ----------
+    about : mapping
+        ``step``, ``recipe`` and ``served``, as text.
+    """
+    tensors: dict[str, Tensor] = {}
+    groups: dict[str, Any] = {}
+    for name, network in networks.items():
+        for key, value in network.state_dict().items():
+            tensors[f"net/{name}/{key}"] = value.detach().cpu().contiguous()
+    for name, optimiser in optimisers.items():
+        state = optimiser.state_dict()
+        groups[name] = state["param_groups"]
+        for index, values in state["state"].items():
+            for key, value in values.items():
+                tensors[f"optim/{name}/{index}/{key}"] = torch.as_tensor(value).cpu().contiguous()
+    beside = path.with_suffix(".part")
+    said = json.dumps({**about, "layout": _LAYOUT, "groups": groups}, sort_keys=True)
+    save_file(tensors, beside, {"about": said})  # one entry: their order in a file is by chance
+    with beside.open("rb+") as file:
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint; no code in it is run.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When it is absent, no safetensors file, or lacks what a checkpoint says of itself.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["about"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if about.get("layout") != _LAYOUT:
+            raise CheckpointInvalid(f"{path.name} is no checkpoint of layout {_LAYOUT}; fit again")
+        return Checkpoint(
+            step=int(about["step"]),
+            recipe=about["recipe"],
+            served=about["served"],
+            tensors=tensors,
+            groups=about["groups"],
+        )
+    except (OSError, KeyError, ValueError, SafetensorError) as exc:
+        text = f"no readable checkpoint at {path} ({exc}); run 'dicom-train fit' first"
+        raise CheckpointInvalid(text) from exc
+
+
+def restore(
+    checkpoint: Checkpoint,
+    networks: Mapping[str, nn.Module],
+    optimisers: Mapping[str, torch.optim.Optimizer],
+) -> None:
+    """Put a checkpoint back into networks and optimisers.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When names or shapes are those of other networks.
+    """
+    try:
+        for name, network in networks.items():
+            network.load_state_dict(_under(checkpoint, f"net/{name}/"), strict=True)
+        for name, optimiser in optimisers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(checkpoint, f"optim/{name}/").items():
+                index, word = key.split("/")
+                state.setdefault(int(index), {})[word] = value
+            groups = checkpoint.groups[name]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
+    except (RuntimeError, KeyError, ValueError) as exc:
+        text = f"the checkpoint holds other networks: {exc}; fit into another folder"
+        raise CheckpointInvalid(text) from exc
+
+
+def served_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return the tensors of the network that the node runs."""
+    return _under(checkpoint, f"net/{checkpoint.served}/")
+
+
+def _under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
+    """Tensors whose names begin with ``prefix``, without it."""
+    return {
+        key.removeprefix(prefix): value
+        for key, value in checkpoint.tensors.items()
+        if key.startswith(prefix)
+    }

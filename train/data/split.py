@@ -1,0 +1,79 @@
+"""Who is learned from and who is measured on: by subject, never by scan, and written down."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from train.errors import DataInvalid
+
+__all__ = ["SPLIT", "Split", "make_split", "read_split", "write_split"]
+
+
+SPLIT = "split.json"
+"""Its name in the folder of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Subjects by what they are for.
+
+    Raises
+    ------
+    DataInvalid
+        When a subject is in two parts, or nobody is learned from.
+    """
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        everyone = [*self.train, *self.validation, *self.test]
+        twice = sorted({one for one in everyone if everyone.count(one) > 1})
+        if twice:
+            text = f"subject {twice[0]} is in two parts of the split; measured on what was learned"
+            raise DataInvalid(f"{text} is not measured: delete split.json and fit again")
+        if not self.train:
+            raise DataInvalid("the split has nobody to learn from; prepare more subjects")
+
+
+def make_split(subjects: Sequence[int], *, validation: int, test: int, seed: int) -> Split:
+    """Deal ``subjects`` out, the same way for the same seed.
+
+    Parameters
+    ----------
+    validation, test : int
+        How many of each; the others are learned from.
+    """
+    dealt = [int(one) for one in np.random.default_rng(seed).permutation(sorted(set(subjects)))]
+    held = validation + test
+    return Split(
+        train=tuple(sorted(dealt[held:])),
+        validation=tuple(sorted(dealt[test:held])),
+        test=tuple(sorted(dealt[:test])),
+    )
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write ``split`` as JSON."""
+    path.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
+
+
+def read_split(path: Path) -> Split:
+    """Return the split in ``path``.
+
+    Raises
+    ------
+    DataInvalid
+        When it cannot be read, or a subject is in two parts.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        parts = {name: tuple(int(one) for one in raw[name]) for name in raw}
+        return Split(**parts)
+    except (OSError, ValueError, TypeError) as exc:
+        text = f"{path} is not readable as a split ({exc}); delete it and fit again"
+        raise DataInvalid(text) from exc

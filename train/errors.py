@@ -1,0 +1,44 @@
+"""What learning raises.
+
+::
+
+    TrainError
+    ├── RecipeInvalid       a recipe says something unknown or impossible
+    ├── TemplateMissing     the maps that phantoms are made of are not installed
+    ├── DataInvalid         prepared subjects are absent, unreadable or of another layout
+    ├── CheckpointInvalid   a checkpoint is absent, unreadable, or of another recipe
+    └── NotFinite           a loss is no number: learning has failed
+"""
+
+__all__ = [
+    "CheckpointInvalid",
+    "DataInvalid",
+    "NotFinite",
+    "RecipeInvalid",
+    "TemplateMissing",
+    "TrainError",
+]
+
+
+class TrainError(Exception):
+    """Base of all; shown as one line by ``dicom-train``."""
+
+
+class RecipeInvalid(TrainError):
+    """A recipe names an unknown key, or a value that cannot be."""
+
+
+class TemplateMissing(TrainError):
+    """The maps that phantoms are made of are not installed."""
+
+
+class DataInvalid(TrainError):
+    """Prepared subjects are absent, unreadable or of another layout."""
+
+
+class CheckpointInvalid(TrainError):
+    """A checkpoint is absent, unreadable, or belongs to another recipe."""
+
+
+class NotFinite(TrainError):
+    """A loss is no number: learning has failed."""
