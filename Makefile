@@ -48,8 +48,9 @@ check: lint types contracts test docs ## Everything that has to hold before a ch
 slow: install peers ## Tests of an hour and more
 	$(BIN)/python -m pytest -m slow
 
-gpu: install ## Tests that need a CUDA device and CuPy
+gpu: install ## Tests that need a CUDA device and CuPy; NumPy beside CuPy
 	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m benchmarks engine
 
 bench: install peers ## Side by side with Orthanc and DCMTK
 	$(BIN)/python -m benchmarks

@@ -34,6 +34,7 @@ def main() -> None:
     text = "\n".join([*_machine(), *lines])
     print(text)
     if wanted.save:
+        RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{wanted.save}.txt").write_text(text + "\n")
 
 

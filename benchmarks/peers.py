@@ -1,4 +1,4 @@
-"""The three that receive: ours, Orthanc, and DCMTK's storescp, each on a port of its own."""
+"""Who receives: ours in two ways, Orthanc, and DCMTK's storescp, each on a port of its own."""
 
 import os
 import shutil
@@ -21,14 +21,18 @@ BENCH = {"name": "bench", "ae_title": "BENCH", "host": "127.0.0.1", "may": ["ech
 
 
 class Ours:
-    """Our node; studies stay in reception, so that receiving is all it does."""
+    """Our node; studies stay in reception, so that receiving is all it does.
 
-    def __init__(self, folder: Path) -> None:
-        conf = NodeConf(folder, quiet_s=3600.0, extra={"log": {"level": "info"}}, rules=[])
+    Without ``data_plane`` pynetdicom reads everything.
+    """
+
+    def __init__(self, folder: Path, name: str = "ours", *, data_plane: bool = True) -> None:
+        extra = {"log": {"level": "info"}, "listen": {"data_plane": data_plane}}
+        conf = NodeConf(folder, quiet_s=3600.0, extra=extra, rules=[])
         conf.peers.append(dict(BENCH))
         self.node = RunningNode(conf.write())
         self.data = folder / "var"
-        self.target = Target("ours", conf.port, "SYNTHNODE")
+        self.target = Target(name, conf.port, "SYNTHNODE")
 
     def start(self) -> float:
         """Return the seconds until the first association was accepted."""
@@ -95,7 +99,10 @@ def storescp(folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def receivers() -> Iterator[tuple[Ours, list[Target]]]:
-    """Give all three, running; Orthanc with SyncStorageArea (its default) and TCP_NODELAY=1."""
+    """Give ours first and all of them, running.
+
+    Orthanc has SyncStorageArea (its default) and TCP_NODELAY=1.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("BENCH_FOLDER")))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -104,5 +111,9 @@ def receivers() -> Iterator[tuple[Ours, list[Target]]]:
         ours = Ours(folder / "ours")
         ours.start()
         stack.callback(ours.stop)
+        plain = Ours(folder / "plain", "pynetdicom", data_plane=False)
+        plain.start()
+        stack.callback(plain.stop)
         floor = stack.enter_context(storescp(folder / "storescp"))
-        yield ours, [ours.target, Target("orthanc", orthanc.dicom_port, "ORTHANC"), floor]
+        other = Target("orthanc", orthanc.dicom_port, "ORTHANC")
+        yield ours, [ours.target, other, floor, plain.target]

@@ -1,4 +1,4 @@
-"""Receiving: instances per second, the three in turns within every run."""
+"""Receiving: instances per second, ours and its peers in turns within every run."""
 
 from collections.abc import Iterator
 

@@ -126,7 +126,10 @@ def test_what_is_read_cannot_be_changed(load):
 
 NODE_MISTAKES = {
     "[listen]\nprot = 1": ("listen.prot", "did you mean 'port'?"),
-    "[listen]\nzzz = 1": ("listen.zzz", "keys here are data_plane, host, idle_s, max_associations, port"),
+    "[listen]\nzzz = 1": (
+        "listen.zzz",
+        "keys here are data_plane, host, idle_s, max_associations, port",
+    ),
     "[lisen]\nport = 1": ("lisen", "did you mean 'listen'?"),
     "port = 1": ("port", "keys here are archive, completion"),
     "listen = 1": ("listen", "a table is wanted"),

@@ -60,7 +60,7 @@ class Orthanc:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.terminate()
+            self.process.kill()  # to end well takes it up to ten seconds, and nobody reads its data
             self.process.wait(20)
             self.process = None
 
