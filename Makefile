@@ -9,7 +9,7 @@ CODE := dicom_node engine train
 ALL := $(CODE) tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install peers format lint types contracts test check slow gpu bench docs demo model clean
+.PHONY: help install peers format lint types contracts test check slow gpu bench docs demo model constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,13 @@ demo: install ## The main job, once, with pictures
 
 model: install ## Learn the shipped weights again, from a seed
 	$(BIN)/dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
+
+constraints: ## Write down the newest versions that the ranges allow; then run make check
+	rm -rf build/newest
+	$(PYTHON) -m venv build/newest
+	build/newest/bin/python -m pip install --quiet --editable '.[engine,train,dev,docs]'
+	(echo "# The exact versions that make check passed with. Renewed by: make constraints"; \
+	 build/newest/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//') > constraints.txt
 
 clean: ## Delete what these targets made, the environment too
 	rm -rf $(VENV) build dist docs/_build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,7 +34,7 @@ class _OneLineErrors(click.Group):
             raise click.ClickException(str(exc)) from exc
 
 
-@click.group(cls=_OneLineErrors)
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dicom-synthesis-node")
 def main() -> None:
     """Learn the models that the node runs.
