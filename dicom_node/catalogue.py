@@ -1,5 +1,6 @@
 """Tasks and models by name: the site's own folders, else those that come with the program."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 from dicom_node.errors import SettingsError
 from dicom_node.settings import shipped
 from engine.errors import EngineError
+from engine.reason import Code
 from engine.task import Bundle, Task, read_bundle, read_task
 
-__all__ = ["Catalogue", "load_catalogue"]
+__all__ = ["Catalogue", "load_catalogue", "weights_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,12 @@ def load_catalogue(folder: Path) -> Catalogue:
 def _own_or_shipped(folder: Path, name: str) -> Path:
     own = folder / name
     return own if own.is_dir() else shipped(name)
+
+
+def weights_state(bundle: Bundle) -> str:
+    """Return ``ok``, or the reason code that a job would end with: weights missing or changed."""
+    try:
+        seen = hashlib.sha256(bundle.weights_path.read_bytes()).hexdigest()
+    except OSError:
+        return Code.MODEL_MISSING
+    return "ok" if seen == bundle.weights_sha256 else Code.MODEL_TAMPERED

@@ -10,6 +10,8 @@ __all__ = [
     "IMPLEMENTATION_VERSION_NAME",
     "MANUFACTURER",
     "MODEL_NAME",
+    "STORED",
+    "STORED_WITH_WARNING",
     "STUDY_ROOT_FIND",
     "VERIFICATION",
     "derive_uid",
@@ -24,6 +26,10 @@ _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 VERIFICATION = "1.2.840.10008.1.1"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 """SOP classes that are not storage (PS3.6 A)."""
+
+STORED, STORED_WITH_WARNING = 0x0000, (0xB000, 0xB006, 0xB007)
+"""Answers to C-STORE that mean that the object is there (PS3.4 B.2.3): as it was sent; changed or
+doubted."""
 
 MANUFACTURER = "DICOM Synthesis Node project"
 MODEL_NAME = "DICOM Synthesis Node"

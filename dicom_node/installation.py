@@ -43,7 +43,10 @@ def device_uid(settings: Settings) -> str:
             pass
         finally:
             part.unlink()
-    uid = path.read_text(errors="replace").strip()
+    try:
+        uid = path.read_text(errors="replace").strip()
+    except OSError as exc:
+        raise SettingsError([f"{path}: cannot be read: {exc.strerror}"]) from exc
     if not is_uid(uid):
         raise SettingsError([f"{path}: '{uid}' is no UID; restore the file or set node.device_uid"])
     return uid

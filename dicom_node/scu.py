@@ -3,20 +3,27 @@
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from pynetdicom import AE, evt
+from pydicom.dataset import Dataset
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.errors import PeerAway
+from dicom_node.dicom import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    STUDY_ROOT_FIND,
+)
+from dicom_node.errors import PeerAway, PeerRefused
 from dicom_node.settings import Outbox, Peer
 
-__all__ = ["associated"]
+__all__ = ["SeriesThere", "associated", "find_series"]
 
 _MAXIMUM_PDU = 131072
+_SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 
 
 @contextmanager
@@ -49,6 +56,72 @@ def associated(
     finally:
         if assoc.is_established:
             assoc.release()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesThere:
+    """A series as a peer knows it.
+
+    Parameters
+    ----------
+    instances : int
+        0 where the peer does not count.
+    """
+
+    peer: str
+    series_uid: str
+    modality: str
+    description: str
+    instances: int
+
+
+def find_series(
+    ae_title: str, peer: Peer, study_uid: str, times: Outbox
+) -> tuple[SeriesThere, ...]:
+    """Return the series of a study that a peer has: C-FIND at series level (PS3.4 C.6.2.1).
+
+    Raises
+    ------
+    PeerAway, PeerRefused
+        When the peer cannot be asked, or answers with a failure or with nonsense.
+    """
+    with associated(ae_title, peer, [build_context(STUDY_ROOT_FIND)], times) as assoc:
+        answers = assoc.send_c_find(_question(study_uid), STUDY_ROOT_FIND)
+        return tuple(_found(answers, peer.name))
+
+
+def _question(study_uid: str) -> Dataset:
+    ds = Dataset()
+    ds.QueryRetrieveLevel = "SERIES"
+    ds.StudyInstanceUID = study_uid
+    for wanted in (
+        "SeriesInstanceUID", "Modality", "SeriesDescription", "NumberOfSeriesRelatedInstances",
+    ):  # fmt: skip
+        setattr(ds, wanted, "")
+    return ds
+
+
+def _found(answers: Any, peer: str) -> Iterator[SeriesThere]:
+    for status, identifier in answers:
+        code = status.get("Status")
+        if code not in (_SUCCESS, *_PENDING):
+            seen = "no answer" if code is None else f"status 0x{code:04X}"
+            raise PeerRefused(f"{peer} gave {seen} to a query for series of a study")
+        if identifier is not None:
+            yield _series(identifier, peer)
+
+
+def _series(identifier: Dataset, peer: str) -> SeriesThere:
+    try:
+        return SeriesThere(
+            peer=peer,
+            series_uid=str(identifier.get("SeriesInstanceUID") or ""),
+            modality=str(identifier.get("Modality") or ""),
+            description=str(identifier.get("SeriesDescription") or ""),
+            instances=int(identifier.get("NumberOfSeriesRelatedInstances") or 0),
+        )
+    except (TypeError, ValueError) as exc:
+        raise PeerRefused(f"{peer} counts what is no number: {exc}") from exc
 
 
 def _requested(

@@ -5,6 +5,7 @@ Every mistake of the folder is found before any is reported; each names file, ke
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,16 +42,17 @@ __all__ = [
 AeTitle = Annotated[
     str,
     StringConstraints(
-        min_length=1,
-        max_length=16,
-        pattern=r"^[\x20-\x5b\x5d-\x7e]*[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$",
+        strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$"
     ),
-]  # PS3.5 6.2, AE: no backslash, no control character, not spaces alone
+]  # PS3.5 6.2, AE: no backslash, no control character; spaces around it do not count
+_HOST = r"^(\*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*)$"
+Host = Annotated[str, StringConstraints(pattern=_HOST)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, le=1e9)]
 May = Literal["echo", "store", "find", "move", "get", "commit"]
 Ask = Literal["find", "move", "commit"]
+_PASSWORD = re.compile(r"[^:/]*:[^@]+@|[^?]*\?(.*&)?password=")  # in a URL, behind its ://
 
 
 class Section(BaseModel):
@@ -70,7 +72,7 @@ class NodeSection(Section):
 class Listen(Section):
     """``[listen]``: where peers call."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 11112
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 64
     idle_s: Seconds = 60.0
@@ -80,7 +82,7 @@ class Listen(Section):
 class Web(Section):
     """``[web]``: where browsers will call."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8080
 
 
@@ -107,6 +109,7 @@ class Completion(Section):
 class Worker(Section):
     """``[worker]``: how jobs are run."""
 
+    count: Annotated[int, Field(ge=0, le=8)] = 1
     lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False, le=1e9)] = 30.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     job_limit_s: Seconds = 1800.0
@@ -147,7 +150,7 @@ class Peer(Section):
 
     name: Name
     ae_title: AeTitle
-    host: str
+    host: Host
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     may: tuple[May, ...] = ()
     ask: tuple[Ask, ...] = ()
@@ -211,6 +214,11 @@ class Settings(Section):
         """Names that a rule may send to: peers with a port, and other destinations."""
         peers = (peer.name for peer in self.peers if peer.port is not None)
         return (*peers, *(destination.name for destination in self.destinations))
+
+    def clinical_names(self) -> frozenset[str]:
+        """Destinations that only signed models may reach."""
+        everyone: tuple[Peer | Destination, ...] = (*self.peers, *self.destinations)
+        return frozenset(one.name for one in everyone if one.use == "clinical")
 
 
 def shipped(name: str) -> Path:
@@ -372,6 +380,9 @@ def _check_node(file: NodeFile, source: _Source, mistakes: list[str]) -> None:
         wanted = "sqlite:///file.db or postgresql://user@host/name is wanted"
         seen = f"'{kind}://…'" if rest else "no URL"  # the rest may hold a password
         mistakes.append(f"{where} = {seen}; {wanted}")
+    elif _PASSWORD.match(rest) and ("database", "url") not in source.overridden:
+        elsewhere = "take it out and give it in PGPASSWORD, or in a .pgpass file of the node's user"
+        mistakes.append(f"{source.file}: database.url holds a password; {elsewhere}")
 
 
 def _check_names(file: PeersFile, mistakes: list[str]) -> None:

@@ -1,11 +1,10 @@
 """What the rooms hand to each other: frozen, valid once built, free of database and wire."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
 
 __all__ = [
     "Delivery",
@@ -141,7 +140,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One series on its way to one destination."""
+    """One series on its way to one destination.
+
+    Parameters
+    ----------
+    attempts : int
+        How often it was tried.
+    refusals : int
+        In how many of these tries the destination answered, and refused for good.
+    unsent : tuple of Instance
+        What is to be sent: not answered yet, or refused.
+    doubted : int
+        How many instances were answered with a warning: they are there, but not as they were sent.
+    """
 
     id: int
     destination: str
@@ -149,9 +160,10 @@ class Delivery:
     series_uid: str
     state: DeliveryState
     attempts: int
+    refusals: int
     token: int
     created_at: datetime
     unsent: tuple[Instance, ...] = ()
+    doubted: int = 0
     total: int = 0
     error: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from engine.provenance import ModelIdentity
 __all__ = [
     "GRIDS",
     "LABELS_MADE",
+    "LABELS_MR",
     "LABELS_TAKEN",
     "Bundle",
     "Contract",
@@ -31,6 +32,7 @@ __all__ = [
 Grid = Literal["native", "rt-axial"]
 GRIDS = ("native", "rt-axial")
 LABELS_TAKEN = ("T1", "T1CE", "T2", "PD", "FLAIR", "STIR", "CT", "CBCT", "PT")
+LABELS_MR = ("T1", "T1CE", "T2", "PD", "FLAIR", "STIR")
 LABELS_MADE = ("T1", "T1CE", "T2", "PD", "FLAIR", "STIR", "CT", "PT")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _TASK_KEYS = {"needs", "makes", "model", "grid", "description"}
@@ -151,7 +153,8 @@ def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
     Raises
     ------
     SpecError
-        With every mistake of the file, each naming key and remedy.
+        With every mistake of the file, each naming key and remedy; and for a task without mistakes
+        that this version cannot do, naming what it can.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -159,13 +162,19 @@ def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
         raise SpecError(f"{path.name}: not readable as TOML: {exc}") from exc
     if mistakes := list(_mistakes(raw, models)):
         raise SpecError(f"{path.name}: {'; '.join(mistakes)}")
-    return Task(
+    task = Task(
         name=path.stem,
         needs=tuple(raw["needs"]),
         makes=raw["makes"],
         bundle=models[raw["model"]],
         grid=raw.get("grid", "native"),
     )
+    if len(task.needs) != 1 or task.needs[0] not in LABELS_MR or task.makes != "CT":
+        raise SpecError(
+            f"{path.name}: makes {task.makes} from {', '.join(task.needs)}; this version makes CT "
+            f"from one of {', '.join(LABELS_MR)}"
+        )
+    return task
 
 
 def _mistakes(raw: Mapping[str, Any], models: Mapping[str, Bundle]) -> Iterator[str]:

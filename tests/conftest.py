@@ -1,14 +1,22 @@
 """Fixtures that start real parts and stop them."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 from dicom_node.db import Database
 from tests.support.need import data_folder
 from tests.support.orthanc import Orthanc
 from tests.support.postgres import Postgres
+
+
+# No deadline: a busy machine is no fault of what is tested. The same examples at every run of CI:
+# what it finds, the change has broken.
+settings.register_profile("node", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("node")
 
 
 @pytest.fixture(scope="session")

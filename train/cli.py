@@ -21,6 +21,8 @@ __all__ = ["main"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_MM = click.FloatRange(0.5, 8.0)
+_COUNT = click.IntRange(1, 256)
 
 
 class _OneLineErrors(click.Group):
@@ -32,6 +34,8 @@ class _OneLineErrors(click.Group):
             return super().invoke(ctx)
         except (TrainError, EngineError) as exc:
             raise click.ClickException(str(exc)) from exc
+        except OSError as exc:  # a folder that cannot be written, a full disk
+            raise click.ClickException(f"{exc.filename or 'file'}: {exc.strerror}") from exc
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,10 +53,21 @@ def main() -> None:
 @main.command()
 @click.argument("out", type=_FOLDER)
 @click.option("--recipe", type=_FILE, help="Make all subjects of this recipe.")
-@click.option("--subject", type=int, multiple=True, help="Make the subject of this seed instead.")
-@click.option("--scans", default=1, show_default=True, help="Scans of each --subject.")
-@click.option("--spacing", default=1.5, show_default=True, help="Of the heads, in mm.")
-@click.option("--workers", default=1, show_default=True, help="Processes.")
+@click.option(
+    "--subject",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Make the subject of this seed instead.",
+)
+@click.option(
+    "--scans",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Scans of each --subject.",
+)
+@click.option("--spacing", type=_MM, default=1.5, show_default=True, help="Of the heads, in mm.")
+@click.option("--workers", type=_COUNT, default=1, show_default=True, help="Processes.")
 def phantom(
     out: Path,
     recipe: Path | None,
@@ -126,7 +141,9 @@ def export(recipe: Path, bundle: Path, out: Path | None) -> None:
 @click.argument("recipe", type=_FILE)
 @click.option("--bundle", type=_FOLDER, required=True, help="Where the bundle goes.")
 @click.option("--run", "out", type=_FOLDER, help="Everything else.  [default: runs/RECIPE]")
-@click.option("--workers", default=2, show_default=True, help="Processes that make phantoms.")
+@click.option(
+    "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
+)
 def make(recipe: Path, bundle: Path, out: Path | None, workers: int) -> None:
     """Make a model from nothing but its RECIPE: phantoms, fit, evaluate, export.
 

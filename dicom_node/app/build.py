@@ -1,6 +1,6 @@
 """Settings into stores into stages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from dicom_node.installation import device_uid
 from dicom_node.jobs import JobQueue
 from dicom_node.lease import Lease, process_owner
 from dicom_node.outbox import Outbox
-from dicom_node.rules import Rule, RulesStage, load_rules, rule_mistakes
+from dicom_node.rules import Elsewhere, Rule, RulesStage, load_rules, rule_mistakes
 from dicom_node.settings import Settings, load_settings
 from dicom_node.worker import Child, Retries, WorkerStage
 
@@ -58,14 +58,15 @@ class Node:
 
     def rules_stage(self) -> RulesStage:
         """Return the stage that plans studies."""
-        site = self.settings.file.site
+        file = self.settings.file
+        site = file.site
         return RulesStage(
             self.database,
             self.archive.folder,
             self.rules,
             self.catalogue.tasks,
-            self.node_uid,
-            {"content_qualification": site.content_qualification},
+            (self.node_uid, {"content_qualification": site.content_qualification}),
+            Elsewhere(file.node.ae_title, self.settings.peers, file.outbox),
         )
 
     def stages(self) -> dict[str, tuple[Stage, float]]:
@@ -113,8 +114,11 @@ class Node:
             lost = Associations(session).lost(now)
             Associations(session).restart_quiet(now)
             jobs = JobQueue(session).reclaim(now)
-            deliveries = Outbox(session, self.archive.folder).reclaim(now)
+            deliveries = Outbox(session, self.archive.folder).reclaim(now, all_of_them=True)
+            strays = Outbox(session, self.archive.folder).stray(self.settings.destination_names())
         _log.info("recovered", associations=lost, jobs=len(jobs), deliveries=deliveries)
+        for name, count in strays.items():
+            _log.warning("destination gone", destination=name, deliveries=count, why=_GONE)
 
     def _destination(self, name: str, sender: Sender) -> DestinationStage:
         outbox = self.settings.file.outbox
@@ -125,6 +129,7 @@ class Node:
 
 
 _TICK_S = 0.25
+_GONE = "peers.toml does not name it any more; name it again, or nothing of this is ever sent"
 
 
 def load_all(
@@ -151,7 +156,22 @@ def load_all(
         tasks = None if catalogue is None else catalogue.tasks
         names = None if settings is None else settings.destination_names()
         raise SettingsError([*mistakes, *rule_mistakes(folder, tasks, names)])
-    return settings, catalogue, load_rules(folder, catalogue, settings.destination_names())
+    rules = load_rules(folder, catalogue, settings.destination_names())
+    if unsigned := list(_clinical_mistakes(settings, rules)):
+        raise SettingsError(unsigned)
+    return settings, catalogue, rules
+
+
+def _clinical_mistakes(settings: Settings, rules: tuple[Rule, ...]) -> Iterator[str]:
+    """Only models that are signed for it reach a clinical destination; none can be, yet."""
+    clinical = settings.clinical_names()
+    for rule in rules:
+        for name in sorted(clinical & set(rule.destinations)):
+            yield (
+                f"rules: rule '{rule.name}' sends to {name}, which is for clinical use; model "
+                f"{rule.task.bundle.identity.name} is not signed for that, and this version signs "
+                f'none. Say use = "research" of {name} in peers.toml, or take it out of the rule'
+            )
 
 
 def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
@@ -165,7 +185,11 @@ def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
         When the database cannot be opened, or is newer than this program.
     """
     settings, catalogue, rules = load_all(folder, environ)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as exc:  # a file in its place, no permission, no such device
+        why = getattr(exc, "strerror", None) or exc
+        raise SettingsError([f"node.toml: node.data = '{settings.data}': {why}"]) from exc
     database = Database(settings.file.database.url, settings.data)
     database.prepare()
     files = Files(settings.data / "archive")

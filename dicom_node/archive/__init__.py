@@ -12,9 +12,10 @@ from dicom_node.archive.keep import Archive, Kept, Received
 from dicom_node.archive.part10 import read_part10
 from dicom_node.archive.space import Space
 from dicom_node.archive.studies import SeriesFacts, Studies, Waiting
-from dicom_node.archive.sweep import sweep
+from dicom_node.archive.sweep import ORPHANS, sweep
 
 __all__ = [
+    "ORPHANS",
     "Archive",
     "Associations",
     "Entry",

@@ -92,6 +92,16 @@ class Archive:
         """Where the files lie; paths in rows are relative to it."""
         return self._files.folder
 
+    def check_space(self) -> None:
+        """Pass when there is room for more.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When there is not, or the disk is gone.
+        """
+        self._space.check(0)
+
     def place(self, received: Received) -> Entry:
         """Write the file of an object made here; its row is entered with the job that made it.
 
@@ -111,14 +121,21 @@ class Archive:
         Raises
         ------
         ArchiveBroken
-            When one of them is gone, or a folder cannot be synced; they are to be placed again.
+            When one of them is gone, or a folder cannot be synced: they are to be placed again. Or
+            when a UID is taken by other content: what would be sent on is not what was made.
         """
         gone = [entry for entry in entries if not (self.folder / entry.place).is_file()]
         if gone:  # a file without a row is swept when another process starts
             text = f"{len(gone)} of {len(entries)} files are gone from the archive; make them again"
             raise ArchiveBroken(text)
-        self._files.settle({entry.place for entry in entries})
-        add_entries(session, entries, Seen())
+        places = {entry.place for entry in entries}
+        self._files.refresh(places)  # nobody sweeps them between here and the caller's commit
+        self._files.settle(places)
+        known = add_entries(session, entries, Seen())
+        taken = sum(one.outcome is Outcome.DIFFERS for one in known)
+        if taken:
+            text = f"the UIDs of {taken} of {len(entries)} objects made here are taken by other"
+            raise ArchiveBroken(f"{text} content; nothing was entered, the first content stays")
 
     def keep(self, received: Received) -> Kept:
         """Keep one instance for good.
@@ -141,6 +158,8 @@ class Archive:
             known = self._settle_difference(received, entry, known)
         elif known.place and known.place != entry.place:
             self._files.remove(entry.place)  # same content, other study: cannot be, or a bad UID
+        else:
+            self._ensure(received, entry)
         identity = entry.identity
         return Kept(
             known.outcome, identity.study_uid, identity.series_uid, identity.sop_instance_uid
@@ -186,7 +205,18 @@ class Archive:
             return replace(known, outcome=Outcome.SAME)
         with self._database.transaction() as session:
             add_conflict(session, entry)
+        self._ensure(received, entry)
         return known
+
+    def _ensure(self, received: Received, entry: Entry) -> None:
+        """See that the file is there now that its row is committed; write it again if it is not.
+
+        A sweep moves a file aside before it looks for its row the last time. Either it then finds
+        the row, or the file was gone before we look here: no order of the two loses the instance.
+        """
+        if not (self.folder / entry.place).is_file():
+            self._files.write(entry.place, *self._part10(received, entry))
+            self._files.settle({entry.place})
 
 
 def _agree(announced: tuple[str, str], seen: tuple[str, str]) -> None:

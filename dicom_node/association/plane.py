@@ -8,8 +8,10 @@ pynetdicom; both ways pass the same tests.
 
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
+from dicom_node.association.status import StoreStatus
 from dicom_node.association.wire import Wire
 
 __all__ = ["DataPlane", "Request"]
@@ -19,6 +21,7 @@ _COMMAND, _LAST = 0x01, 0x02  # bits of the message control header (PS3.8 E.2)
 _C_STORE_RQ, _C_STORE_RSP = 0x0001, 0x8001
 _NO_DATA_SET = 0x0101
 _LONGEST_COMMAND = 4096
+_ODD = "it broke the protocol in the middle of an instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class _NotOurs(Exception):
 
 
 class _Broken(Exception):
-    """The peer broke the protocol in the middle of an instance: nothing can follow."""
+    """Nothing can follow on this association; the text says why."""
 
 
 class DataPlane:
@@ -86,25 +89,42 @@ class DataPlane:
         self._longest = longest_pdu
         self._left = b""  # of a PDU that held the end of one message and the start of the next
 
-    def run(self) -> bool:
+    def run(self) -> str:
         """Serve until something else comes; then hand the wire back.
+
+        A bug in ``store`` is let out: its request is answered 0xC211 first, and the wire handed
+        back, so that pynetdicom goes on with the association.
 
         Returns
         -------
-        bool
-            False when the association has to be aborted: the peer broke the protocol, or was silent
-            in the middle of an instance.
+        str
+            Why the association has to be aborted: the peer broke the protocol in the middle of an
+            instance, was silent for too long there or between two of them, or took no answer. Empty
+            when there is no reason to, and pynetdicom goes on.
         """
         try:
             while True:
                 request = self._request()
-                self._answer(request, self._store(request))
+                self._answer(request, self._status(request))
         except _NotOurs as exc:
             self._wire.hand_back(exc.read)
-            return True
-        except (_Broken, OSError):  # a time-out is an OSError too
+            return ""
+        except _Broken as exc:
             self._wire.hand_back()
-            return False
+            return str(exc)
+
+    def _status(self, request: Request) -> int:
+        with ExitStack() as after_a_bug:
+            after_a_bug.callback(self._give_up, request)
+            status = self._store(request)
+            after_a_bug.pop_all()
+        return status
+
+    def _give_up(self, request: Request) -> None:
+        """Answer a request that met a bug of ours, and leave the rest to pynetdicom."""
+        with suppress(_Broken, _NotOurs):
+            self._answer(request, StoreStatus.OUR_BUG)
+        self._wire.hand_back(_pdu_of(self._left) if self._left else b"")
 
     def _request(self) -> Request:
         """Read one C-STORE request; raise ``_NotOurs`` for anything else at its place."""
@@ -120,13 +140,13 @@ class DataPlane:
         """Read the values of one P-DATA-TF; what is no such PDU is not ours."""
         if self._left:
             body, self._left = self._left, b""
-            message.read.append(struct.pack(">BBI", _P_DATA_TF, 0, len(body)) + body)
+            message.read.append(_pdu_of(body))
             return memoryview(body)
         head = self._exactly(6, message)
         kind, _, length = struct.unpack(">BBI", head)
         if kind != _P_DATA_TF or length > self._longest:
             if message.fields is not None:
-                raise _Broken
+                raise _Broken(_ODD)
             raise _NotOurs(b"".join(message.read) + head)
         body = self._exactly(length, message, head)
         if message.fields is None:
@@ -139,14 +159,21 @@ class DataPlane:
         buffer = bytearray(count)
         view, got = memoryview(buffer), 0
         while raw is not None and got < count:
-            size = raw.recv_into(view[got:])
+            try:
+                size = raw.recv_into(view[got:])
+            except TimeoutError as exc:
+                begun = got or before or message.read or message.fields is not None
+                where = "in the middle of an instance" if begun else "between two instances"
+                raise _Broken(f"it was silent for {raw.gettimeout():g} s {where}") from exc
+            except OSError as exc:
+                raise _Broken(f"the connection failed: {exc.strerror or exc}") from exc
             if not size:
                 break
             got += size
         if got == count:
             return bytes(buffer)
         if message.fields is not None:
-            raise _Broken
+            raise _Broken("it closed the connection in the middle of an instance")
         raise _NotOurs(b"".join(message.read) + before + bytes(buffer[:got]))
 
     def _add(self, message: _Message, context_id: int, control: int, piece: memoryview) -> bool:
@@ -165,7 +192,7 @@ class DataPlane:
                 message.read.clear()
             return False
         if control & _COMMAND or context_id != message.context_id:
-            raise _Broken
+            raise _Broken(_ODD)
         message.data.append(bytes(piece))
         return bool(control & _LAST)
 
@@ -187,7 +214,14 @@ class DataPlane:
         raw = self._wire.raw
         if raw is None:
             raise _NotOurs(b"")
-        raw.sendall(struct.pack(">BBI", _P_DATA_TF, 0, len(pdv)) + pdv)
+        try:
+            raw.sendall(_pdu_of(pdv))
+        except OSError as exc:  # a time-out is one too
+            raise _Broken(f"it did not take our answer: {exc.strerror or exc}") from exc
+
+
+def _pdu_of(values: bytes) -> bytes:
+    return struct.pack(">BBI", _P_DATA_TF, 0, len(values)) + values
 
 
 def _fragments(pdu: memoryview, message: _Message) -> list[tuple[int, int, int, memoryview]]:
@@ -195,11 +229,11 @@ def _fragments(pdu: memoryview, message: _Message) -> list[tuple[int, int, int, 
     found, at = [], 0
     while at < len(pdu):
         if at + 6 > len(pdu):
-            raise _Broken if message.fields is not None else _NotOurs(b"".join(message.read))
+            raise _Broken(_ODD) if message.fields is not None else _NotOurs(b"".join(message.read))
         length, context_id, control = struct.unpack_from(">IBB", pdu, at)
         end = at + 4 + length
         if length < 2 or end > len(pdu):
-            raise _Broken if message.fields is not None else _NotOurs(b"".join(message.read))
+            raise _Broken(_ODD) if message.fields is not None else _NotOurs(b"".join(message.read))
         found.append((end, context_id, control, pdu[at + 6 : end]))
         at = end
     return found

@@ -182,11 +182,13 @@ class Listener:
         )
         before = wire.raw.gettimeout()
         wire.raw.settimeout(self._listen.idle_s)
-        sound = DataPlane(wire, contexts, store, _LONGEST_PDU).run()
-        if wire.raw is not None:
-            wire.raw.settimeout(before)
-        if not sound:
-            _log.warning("association broken", peer=caller.peer.name)
+        try:  # a bug goes on to pynetdicom, which logs it
+            why = DataPlane(wire, contexts, store, _LONGEST_PDU).run()
+        finally:
+            if wire.raw is not None:
+                wire.raw.settimeout(before)
+        if why:
+            _log.warning("association aborted", peer=caller.peer.name, why=why)
             assoc.abort()
 
     def _on_released(self, event: Event) -> None:

@@ -21,6 +21,7 @@ class StoreStatus(IntEnum):
     OUT_OF_RESOURCES = 0xA700
     DOES_NOT_MATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000
+    OUR_BUG = 0xC211  # what pynetdicom answers where a handler raises
 
 
 STATUS_OF: dict[type[NodeError], StoreStatus] = {

@@ -22,7 +22,7 @@ def on_store(event: Event, archive: Archive, callers: Callers) -> int:
     """Keep one instance, then answer (PS3.4 B.2.3).
 
     Success means: file in its place and fsynced, row committed, so a sender may delete. A bug is
-    left to pynetdicom, which logs it and answers 0xC211.
+    left to pynetdicom, which logs it and answers 0xC211; so does the data plane.
     """
     caller = callers.of(event.assoc)
     if caller is None:  # cannot be: nobody is served who was not admitted

@@ -11,7 +11,21 @@ import click
 
 from dicom_node.app import Node, open_node
 
-__all__ = ["Context", "as_json", "json_option"]
+__all__ = ["JOB_ID", "Context", "Uid", "as_json", "json_option"]
+
+JOB_ID = click.IntRange(1, 2**31 - 1)
+
+
+class Uid(click.ParamType[str]):
+    """A DICOM UID; one that breaks the rules of PS3.5 9.1 may have been sent all the same."""
+
+    name = "uid"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the UID, or end as wrong usage."""
+        if not (value.isascii() and value.isprintable()):
+            self.fail(f"{value!a} is no UID; digits and dots are wanted", param, ctx)
+        return str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """Add files from disk."""
 
+import os
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,35 +32,90 @@ def ingest(context: Context, folder: Path) -> None:
     Example:
       dicom-node ingest /mnt/export/study42
     """
-    node = context.open()
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    counts = dict.fromkeys(Outcome, 0)
-    refused: dict[Path, str] = {}
-    association = (str(uuid4()), INGEST, utc_now())
-    with click.progressbar(files, label="Adding") as bar:
-        for path in bar:
-            try:
-                content, syntax = read_part10(path.read_bytes())
-                received = Received(
-                    content, syntax, INGEST, Origin.INGESTED, association=association
-                )
-                counts[node.archive.keep(received).outcome] += 1
-            except (NotDicom, Mismatched) as exc:
-                refused[path] = str(exc)
-    _close(node, association[0])
-    kept = sum(counts.values())
-    click.echo(
-        f"{counts[Outcome.NEW]} new, {counts[Outcome.SAME]} there already, "
-        f"{counts[Outcome.DIFFERS]} kept apart (UID taken by other content), "
-        f"{len(refused)} refused"
-    )
-    for path, reason in refused.items():
-        click.echo(f"  {path}: {reason}", err=True)
-    if refused:
-        raise click.exceptions.Exit(3 if kept else 1)
+    adding = _Adding(context.open(), (str(uuid4()), INGEST, utc_now()))
+    whole = False
+    try:
+        adding.add(_files(folder, adding.refused))
+        whole = True
+    finally:  # whatever failed: what was kept is told, and nobody waits for more
+        adding.report()
+        adding.close(whole=whole)
+    if adding.refused or not adding.kept:
+        raise click.exceptions.Exit(3 if adding.kept else 1)
 
 
-def _close(node: Node, association_id: str) -> None:
-    """Note that the files are all there: nothing more is to come."""
-    with node.database.transaction() as session:
-        Associations(session).ended(association_id, utc_now(), released=True)
+class _Adding:
+    """One run: what became of each file.
+
+    Parameters
+    ----------
+    node : Node
+    association : (id, peer, opened_at)
+        Under which the files are entered.
+    """
+
+    def __init__(self, node: Node, association: tuple[str, str, datetime]) -> None:
+        self._node = node
+        self._association = association
+        self._counts = dict.fromkeys(Outcome, 0)
+        self.refused: dict[Path, str] = {}
+
+    @property
+    def kept(self) -> int:
+        """How many files are in the archive now."""
+        return sum(self._counts.values())
+
+    def add(self, files: Sequence[Path]) -> None:
+        """Keep each file, or note why not."""
+        with click.progressbar(files, label="Adding") as bar:
+            for path in bar:
+                try:
+                    self._add(path)
+                except (NotDicom, Mismatched) as exc:
+                    self.refused[path] = str(exc)
+
+    def _add(self, path: Path) -> None:
+        try:
+            file = path.read_bytes()
+        except OSError as exc:
+            self.refused[path] = _unreadable(exc)
+            return
+        content, syntax = read_part10(file)
+        received = Received(content, syntax, INGEST, Origin.INGESTED, association=self._association)
+        self._counts[self._node.archive.keep(received).outcome] += 1
+
+    def close(self, *, whole: bool) -> None:
+        """Note that nothing more is to come; unless ``whole``, that there was more."""
+        with self._node.database.transaction() as session:
+            Associations(session).ended(self._association[0], utc_now(), released=whole)
+
+    def report(self) -> None:
+        """Print the summary."""
+        click.echo(
+            f"{self._counts[Outcome.NEW]} new, {self._counts[Outcome.SAME]} there already, "
+            f"{self._counts[Outcome.DIFFERS]} kept apart (UID taken by other content), "
+            f"{len(self.refused)} refused"
+        )
+        for path, reason in self.refused.items():
+            click.echo(f"  {path}: {reason}", err=True)
+
+
+def _files(folder: Path, refused: dict[Path, str]) -> list[Path]:
+    """Return the files under ``folder``; folders that cannot be read are noted as refused."""
+
+    def note(exc: OSError) -> None:
+        refused[Path(exc.filename)] = _unreadable(exc)
+
+    found = (Path(at) / name for at, _, names in os.walk(folder, onerror=note) for name in names)
+    return sorted(path for path in found if _is_file(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # nobody may look; reading it will say so
+        return True
+
+
+def _unreadable(exc: OSError) -> str:
+    return f"it cannot be read: {exc.strerror or exc}; check its permissions"

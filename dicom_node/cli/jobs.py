@@ -3,7 +3,7 @@
 import click
 
 from dicom_node.app.clock import utc_now
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.cli.context import JOB_ID, Context, as_json, json_option
 from dicom_node.jobs import JobQueue
 from dicom_node.values import JobState
 
@@ -63,7 +63,7 @@ def list_jobs(context: Context, state: tuple[str, ...], wants_json: bool) -> Non
 
 
 @jobs.command()
-@click.argument("job_id", type=int)
+@click.argument("job_id", type=JOB_ID)
 @click.pass_obj
 def retry(context: Context, job_id: int) -> None:
     """Run a job again that failed, was refused or was cancelled; its result keeps its UIDs.
@@ -78,7 +78,7 @@ def retry(context: Context, job_id: int) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", type=int)
+@click.argument("job_id", type=JOB_ID)
 @click.pass_obj
 def cancel(context: Context, job_id: int) -> None:
     """Cancel a job that waits or runs.

@@ -1,12 +1,10 @@
 """Models: what is installed."""
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import click
 
-from dicom_node.catalogue import load_catalogue
+from dicom_node.catalogue import load_catalogue, weights_state
 from dicom_node.cli.context import Context, as_json, json_option
 from engine.task import Bundle
 
@@ -57,13 +55,5 @@ def _described(bundle: Bundle) -> dict[str, Any]:
         "makes": bundle.contract.makes,
         "needs": list(bundle.contract.labels),
         "learned_from": identity.learned_from,
-        "weights": _state_of(bundle.weights_path, bundle.weights_sha256),
+        "weights": weights_state(bundle),
     }
-
-
-def _state_of(path: Path, sha256: str) -> str:
-    try:
-        seen = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return "MODEL_MISSING"
-    return "ok" if seen == sha256 else "MODEL_TAMPERED"

@@ -1,11 +1,13 @@
 """Peers: list, echo, resend."""
 
+import logging
+
 import click
 
 from dicom_node.app.clock import utc_now
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.destination import echo as send_echo
-from dicom_node.errors import NotKnown
+from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.outbox import Outbox
 from dicom_node.settings import load_settings
 
@@ -55,6 +57,7 @@ def echo(context: Context, name: str) -> None:
     Example:
       dicom-node peers echo pacs
     """
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what it would say, our error says
     settings = load_settings(context.conf, context.environ)
     peer = next((peer for peer in settings.peers if peer.name == name and peer.port), None)
     if peer is None:
@@ -65,7 +68,7 @@ def echo(context: Context, name: str) -> None:
 
 
 @peers.command()
-@click.argument("study_uid")
+@click.argument("study_uid", type=Uid())
 @click.argument("name")
 @click.pass_obj
 def resend(context: Context, study_uid: str, name: str) -> None:
@@ -79,6 +82,8 @@ def resend(context: Context, study_uid: str, name: str) -> None:
     known = node.settings.destination_names()
     if name not in known:
         raise NotKnown(f"no destination '{name}'; there are: {', '.join(known) or 'none'}")
+    if name in node.settings.clinical_names():
+        raise NotPossible(f"{name} is for clinical use, and no model is signed for that")
     with node.database.transaction() as session:
         outbox = Outbox(session, node.archive.folder)
         made, now = outbox.series_made(study_uid), utc_now()
@@ -86,4 +91,6 @@ def resend(context: Context, study_uid: str, name: str) -> None:
             raise NotKnown(f"nothing was made of study {study_uid}; 'dicom-node why' tells why")
         count = outbox.resend(study_uid, name, now)
         count += sum(outbox.add(study_uid, uid, [name], now) for uid in made)
+    if not count:
+        raise NotPossible(f"what was made is being sent to {name} at this moment; 'why' tells more")
     click.echo(f"{count} series queued for {name}")

@@ -1,10 +1,15 @@
 """Rules: check the files, explain a study."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import click
 
 from dicom_node.app import explain_study
 from dicom_node.app.build import load_all
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.catalogue import weights_state
+from dicom_node.cli.context import Context, Uid, as_json, json_option
+from dicom_node.rules import Rule
 
 __all__ = ["rules"]
 
@@ -33,14 +38,28 @@ def check(context: Context) -> None:
         f"{settings.folder}: valid; {len(settings.peers)} peers, {len(catalogue.tasks)} tasks, "
         f"{len(catalogue.models)} models, {len(found)} rules"
     )
+    for line in _doubts(settings.folder, found):
+        click.echo(f"Warning: {line}", err=True)
     for rule in found:
         where = ", ".join(rule.destinations) or "nowhere"
         model = rule.task.bundle
         click.echo(f"  {rule.name}: {rule.task.name} with {model.name} {model.version} to {where}")
 
 
+def _doubts(folder: Path, found: Sequence[Rule]) -> Iterator[str]:
+    """Yield what is valid and hardly meant: what is not there counts as its default."""
+    for name in ("node.toml", "peers.toml"):
+        if not (folder / name).is_file():
+            yield f"{folder} has no {name}; every key of it has its default"
+    if not found:
+        yield f"{folder / 'rules'} has no rule (*.toml); nothing will ever be made"
+    for bundle in {rule.task.bundle.path: rule.task.bundle for rule in found}.values():
+        if (state := weights_state(bundle)) != "ok":
+            yield f"{state}: the weights of {bundle.name}, {bundle.weights_path}; jobs will fail"
+
+
 @rules.command()
-@click.argument("study_uid")
+@click.argument("study_uid", type=Uid())
 @json_option
 @click.pass_obj
 def explain(context: Context, study_uid: str, wants_json: bool) -> None:

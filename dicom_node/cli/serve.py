@@ -1,4 +1,4 @@
-"""Listener, stages and one worker process."""
+"""Listener, stages and worker processes."""
 
 import os
 import signal
@@ -15,9 +15,10 @@ import click
 from dicom_node import log
 from dicom_node.app import Clock, Node
 from dicom_node.app.clock import utc_now
-from dicom_node.archive import sweep
+from dicom_node.archive import ORPHANS, sweep
 from dicom_node.cli.context import Context
 from dicom_node.destination import DestinationStage
+from dicom_node.errors import NodeError
 from dicom_node.installation import only_one
 
 __all__ = ["serve"]
@@ -27,10 +28,11 @@ _STOP_S = 9.0
 """A stop takes less than ten seconds, whatever hangs: leases and rows say what was in hand."""
 _LISTENER_GRACE_S = 3.0
 _AGAIN_S = 5.0
+_ORPHANS = "left by a crash, or by a database that is not there any more; 'ingest' keeps them"
 
 
 class _WorkerProcess:
-    """The worker beside us, started again when it ends. It ends when we do: its input closes."""
+    """A worker beside us, started again when it ends. It ends when we do: its input closes."""
 
     def __init__(self, context: Context) -> None:
         self._arguments = (
@@ -39,22 +41,28 @@ class _WorkerProcess:
         )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
+        self._ending = False
 
     def tick(self, now: datetime) -> int:  # noqa: ARG002 - the shape of every stage
         """Start the worker where none runs; 1 if it was started."""
-        if self._process is not None and self._process.poll() is None:
+        if self._ending or (self._process is not None and self._process.poll() is None):
             return 0
         if self._process is not None and time.monotonic() - self._started_at < _AGAIN_S:
             return 0
         if self._process is not None:
             _log.error("worker ended", status=self._process.returncode)
         self._started_at = time.monotonic()
-        self._process = subprocess.Popen(self._arguments, stdin=subprocess.PIPE)  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own command
+            self._arguments,
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for us; we ask it to end
+        )
         _log.info("worker started", pid=self._process.pid)
         return 1
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask it to end; no other is started."""
+        self._ending = True
         if self._process is not None:
             self._process.terminate()
 
@@ -73,8 +81,8 @@ class _WorkerProcess:
 def serve(context: Context) -> None:
     """Receive studies, plan, make what is missing, and send it on, until stopped.
 
-    Starts the listener, the stages and one worker process. SIGTERM or Ctrl-C: what is in hand is
-    finished or handed back, then it exits with status 0 within 10 seconds.
+    Starts the listener, the stages and the worker processes (worker.count). SIGTERM or Ctrl-C: what
+    is in hand is finished or handed back, then it exits with status 0 within 10 seconds.
 
     \b
     Example:
@@ -88,6 +96,7 @@ def serve(context: Context) -> None:
         signal.signal(number, _setter(stop))
     with only_one(node.settings.data):
         _run(node, context, stop)
+        node.database.close()  # SQLite then leaves one file, and whoever copies that has all
     # threads that still wait for a silent peer would hold the process; their rows are safe
     sys.stderr.flush()
     os._exit(0)
@@ -105,16 +114,19 @@ def _run(node: Node, context: Context, stop: threading.Event) -> None:
     node.recover()
     listener = node.listener()
     listener.start()
-    worker = _WorkerProcess(context)
+    workers = [_WorkerProcess(context) for _ in range(node.settings.file.worker.count)]
     stages = node.stages()
-    clock = Clock({**stages, "worker process": (worker, 1.0)})
-    worker.tick(started_at)
+    beside = {f"worker process {n}": (one, 1.0) for n, one in enumerate(workers, start=1)}
+    clock = Clock({**stages, **beside})
+    for worker in workers:
+        worker.tick(started_at)
     clock.start()
     threading.Thread(target=_sweep, args=(node, started_at), daemon=True).start()
     stop.wait()
     deadline = time.monotonic() + _STOP_S
     _log.info("stopping")
-    worker.terminate()
+    for worker in workers:
+        worker.terminate()
     for stage, _ in stages.values():
         if isinstance(stage, DestinationStage):
             stage.stop()
@@ -122,11 +134,17 @@ def _run(node: Node, context: Context, stop: threading.Event) -> None:
     stopping = threading.Thread(target=clock.stop, daemon=True)
     stopping.start()
     stopping.join(max(0.1, deadline - time.monotonic() - 1.0))
-    worker.wait(deadline - time.monotonic())
+    for worker in workers:
+        worker.wait(deadline - time.monotonic())
     _log.info("stopped")
 
 
 def _sweep(node: Node, started_at: datetime) -> None:
-    removed = sweep(node.database, node.archive.folder, started_at)
-    if removed:
-        _log.info("swept", files=removed)
+    try:
+        moved = sweep(node.database, node.archive.folder, started_at)
+    except (NodeError, OSError) as exc:  # nothing waits for it; the next start sweeps again
+        _log.warning("not swept", why=str(exc))
+        return
+    if moved:
+        folder = node.archive.folder / ORPHANS
+        _log.warning("files without a row", files=moved, folder=str(folder), why=_ORPHANS)

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from dicom_node.app import explain_study
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.cli.context import Context, Uid, as_json, json_option
 
 __all__ = ["why"]
 
 
 @click.command()
-@click.argument("study_uid")
+@click.argument("study_uid", type=Uid())
 @json_option
 @click.pass_obj
 def why(context: Context, study_uid: str, wants_json: bool) -> None:
@@ -43,6 +43,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
         model = f"{job['model']['name']} {job['model']['version']}"
         yield f"Job {job['id']}: {job['task']} with {model}: {job['state']}"
         yield from _reasons(job["reasons"], "    ")
+        yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
+        yield from (f"    made {uid}" for uid in job["series_uids"])
     for delivery in answer["deliveries"]:
         yield (
             f"Delivery to {delivery['destination']}: {delivery['state']}, "

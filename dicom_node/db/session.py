@@ -47,11 +47,6 @@ class Database:
     def __init__(self, url: str, folder: Path, *, busy_s: float = 30.0) -> None:
         self._engine = _engine(_resolved(url, folder), busy_s)
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether there is one writer at a time, and one machine."""
-        return self._engine.dialect.name == "sqlite"
-
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Give a session that commits at the end, or rolls back on any error.
@@ -117,7 +112,7 @@ class Database:
 def _resolved(url: str, folder: Path) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as exc:
+    except (ArgumentError, ValueError) as exc:  # a port that is no number is a ValueError
         raise SettingsError([f"node.toml: database.url is no URL; {_WANTED}"]) from exc
     if parsed.drivername == "postgresql":
         return parsed

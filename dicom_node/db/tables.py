@@ -213,6 +213,7 @@ class DeliveryRow(Base):
     destination: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)
     token: Mapped[int] = mapped_column(default=0)
     due: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -8,6 +8,7 @@ from pynetdicom import build_context
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node import log
 from dicom_node.dicom import VERIFICATION
 from dicom_node.errors import PeerAway
 from dicom_node.scu import associated
@@ -15,6 +16,10 @@ from dicom_node.settings import Outbox, Peer
 from dicom_node.values import Instance
 
 __all__ = ["DimseSender", "echo"]
+
+_log = log.get("destination")
+_NOT_SUPPORTED = 0x0122
+"""SOP class not supported (PS3.7 C.5): what a peer would answer that took such an instance."""
 
 
 class DimseSender:
@@ -38,6 +43,9 @@ class DimseSender:
     def send(self, instances: Sequence[Instance]) -> Iterator[tuple[str, int]]:
         """Yield SOP Instance UID and status (PS3.4 B.2.3) of each instance as it is answered.
 
+        One whose class the peer did not accept counts as refused with 0x0122: the peer is there,
+        and will hardly ever take it.
+
         Raises
         ------
         PeerAway
@@ -49,10 +57,17 @@ class DimseSender:
                 yield instance.sop_instance_uid, self._store(assoc, instance)
 
     def _store(self, assoc: Association, instance: Instance) -> int:
+        ds = dcmread(instance.path)
         try:
-            answer = assoc.send_c_store(dcmread(instance.path))
-        except ValueError as exc:  # no context for this class: the peer will never take it
-            raise PeerAway(f"{self._peer.name} accepts no {instance.sop_class_uid}: {exc}") from exc
+            answer = assoc.send_c_store(ds)
+        except ValueError as exc:  # no context for it
+            _log.warning(
+                "class not accepted",
+                peer=self._peer.name,
+                sop_class_uid=instance.sop_class_uid,
+                why=str(exc),
+            )
+            return _NOT_SUPPORTED
         except RuntimeError as exc:
             raise PeerAway(f"{self._peer.name} ended the association: {exc}") from exc
         status = answer.get("Status")
@@ -68,12 +83,16 @@ def _contexts(classes: Sequence[str]) -> list[PresentationContext]:
     """Propose each syntax in a context of its own: then the archived bytes go out as they are.
 
     In one context the peer would choose, and many choose implicit. Implicit is there for those that
-    take nothing else.
+    take nothing else. Verification is there so that a peer that takes none of the classes gives an
+    association all the same: one without any context would look like a peer that is away.
     """
     return [
-        build_context(uid, syntax)
-        for uid in classes
-        for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        build_context(VERIFICATION),
+        *(
+            build_context(uid, syntax)
+            for uid in classes
+            for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        ),
     ]
 
 

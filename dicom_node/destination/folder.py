@@ -1,8 +1,10 @@
 """Results into a folder, as files that appear whole."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +12,9 @@ from dicom_node.errors import PeerAway
 from dicom_node.values import Instance
 
 __all__ = ["FolderSender"]
+
+_NOT_TO_BE_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
+"""Folders of some network file systems, and those that may be written but not read."""
 
 
 class FolderSender:
@@ -30,22 +35,56 @@ class FolderSender:
         self._folder = folder
 
     def send(self, instances: Sequence[Instance]) -> Iterator[tuple[str, int]]:
-        """Yield SOP Instance UID and 0 for each file in its place.
+        """Yield SOP Instance UID and 0 for each file that is in its place for good.
 
         Raises
         ------
         PeerAway
             When the folder cannot be written.
         """
+        made: set[Path] = set()
         for instance in instances:
-            target = self._folder / instance.series_uid / f"{instance.sop_instance_uid}.dcm"
+            series = self._folder / instance.series_uid
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                part = target.parent / f".{uuid4().hex}.part"
-                shutil.copyfile(instance.path, part)
-                with part.open("rb") as file:
-                    os.fsync(file.fileno())
-                part.replace(target)
+                if series not in made:
+                    _make(series)
+                    made.add(series)
+                _copy(instance.path, series / f"{instance.sop_instance_uid}.dcm")
             except OSError as exc:
                 raise PeerAway(f"{self._name}: {self._folder}: {exc.strerror}") from exc
             yield instance.sop_instance_uid, 0x0000
+
+
+def _make(folder: Path) -> None:
+    """Have a folder whose entry survives a power cut, and those above that had to be made."""
+    absent = [one for one in (folder, *folder.parents) if not one.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in absent or [folder]:  # one that is there may have been made a moment before a crash
+        _sync_folder(one.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Write, fsync, rename, fsync: as the archive does."""
+    part = target.parent / f".{uuid4().hex}.part"
+    try:
+        shutil.copyfile(source, part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        if exc.errno not in _NOT_TO_BE_SYNCED:
+            raise

@@ -1,5 +1,6 @@
 """The stage: deliveries of one destination sent, or tried again later."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,9 +8,12 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from pydicom.errors import InvalidDicomError
+
 from dicom_node import log
 from dicom_node.backoff import next_try
 from dicom_node.db import Database
+from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, PeerAway
 from dicom_node.lease import Lease
 from dicom_node.outbox import Outbox
@@ -18,9 +22,7 @@ from dicom_node.values import Delivery, Instance
 __all__ = ["DestinationStage", "Patience", "Sender"]
 
 _log = log.get("destination")
-_SUCCESS = 0x0000
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
-_WARNINGS = (0xB000, 0xB006, 0xB007)
 _COMMIT_EVERY = 16
 
 
@@ -85,7 +87,10 @@ class DestinationStage:
         self._stopping.set()
 
     def tick(self, now: datetime) -> int:
-        """Send every delivery that is due; return how many ended as sent."""
+        """Send every delivery that is due; return how many ended as sent.
+
+        One that was cut off by an error of the database is taken up again when its lease is over.
+        """
         sent = 0
         while not self._stopping.is_set() and (delivery := self._claim(now)) is not None:
             try:
@@ -99,19 +104,24 @@ class DestinationStage:
             if not Outbox(session, self._folder).anything(self._name, now):
                 return None
         with self._database.transaction() as session:
-            return Outbox(session, self._folder).claim(self._name, now, self._lease)
+            outbox = Outbox(session, self._folder)
+            if lost := outbox.reclaim(now):
+                _log.warning("deliveries reclaimed", destination=self._name, deliveries=lost)
+            return outbox.claim(self._name, now, self._lease)
 
     def _send(self, delivery: Delivery) -> bool:
-        away: PeerAway | None = None
+        away: PeerAway | OSError | InvalidDicomError | None = None
         statuses: dict[str, int] = {}
+        # nothing is unsent where a process died between the last answer and this settling
+        answers = self._sender.send(delivery.unsent) if delivery.unsent else ()
         try:
-            for uid, status in self._sender.send(delivery.unsent):
+            for uid, status in answers:
                 statuses[uid] = status
                 if len(statuses) % _COMMIT_EVERY == 0:
                     self._keep(delivery, dict(list(statuses.items())[-_COMMIT_EVERY:]))
                 if self._stopping.is_set():
                     break
-        except PeerAway as exc:
+        except (PeerAway, OSError, InvalidDicomError) as exc:  # or a file cannot be read
             away = exc
         self._keep(delivery, statuses)
         return self._settle(delivery, statuses, away)
@@ -123,23 +133,28 @@ class DestinationStage:
             outbox.renew(delivery, now, self._lease)
             outbox.answered(delivery, statuses, now)
 
-    def _settle(self, delivery: Delivery, statuses: dict[str, int], away: PeerAway | None) -> bool:
-        refused = {uid: status for uid, status in statuses.items() if status != _SUCCESS}
+    def _settle(self, delivery: Delivery, statuses: dict[str, int], away: Exception | None) -> bool:
+        bad = [status for status in statuses.values() if status != STORED]
+        refused = [status for status in bad if status not in STORED_WITH_WARNING]
+        doubted = delivery.doubted + len(bad) - len(refused)
         lacking = len(delivery.unsent) - len(statuses)
         now = self._now()
         with self._database.transaction() as session:
             outbox = Outbox(session, self._folder)
-            if not refused and not lacking:
+            if not refused and not lacking and not doubted:
                 outbox.sent(delivery)
                 error = None
             else:
-                error = _sentence(self._name, refused, away)
-                if self._stopping.is_set():
+                error = _sentence(self._name, bad, away, doubted)
+                if not refused and not lacking:  # what is doubted is there: nothing is left to send
+                    outbox.failed(delivery, error)
+                elif self._stopping.is_set():
                     outbox.later(delivery, now, "the node was stopped; the rest follows")
                 elif self._is_over(delivery, refused, now):
                     outbox.failed(delivery, error)
                 else:
-                    outbox.later(delivery, next_try(now, delivery.attempts), error)
+                    due = next_try(now, delivery.attempts)
+                    outbox.later(delivery, due, error, refused=bool(_final(refused)))
         if error is None:
             _log.info(
                 "delivered",
@@ -151,23 +166,25 @@ class DestinationStage:
             _log.warning("delivery not whole", destination=self._name, why=error)
         return error is None
 
-    def _is_over(self, delivery: Delivery, refused: dict[str, int], now: datetime) -> bool:
-        """Whether trying again is of no use, or was tried long enough."""
-        if any(status in _WARNINGS for status in refused.values()):
-            return True  # it is there, but not as it was sent: another try changes nothing
-        final = [s for s in refused.values() if s not in _OUT_OF_RESOURCES]
-        if final and delivery.attempts >= self._patience.refused_attempts:
+    def _is_over(self, delivery: Delivery, refused: Sequence[int], now: datetime) -> bool:
+        """Whether it was tried long enough."""
+        if _final(refused) and delivery.refusals + 1 >= self._patience.refused_attempts:
             return True
         return now - delivery.created_at >= self._patience.give_up
 
 
-def _sentence(name: str, refused: dict[str, int], away: PeerAway | None) -> str:
-    parts = []
-    if refused:
-        codes = ", ".join(f"0x{status:04X}" for status in sorted(set(refused.values())))
-        parts.append(f"{name} answered {len(refused)} instances with {codes}")
-        if any(status in _WARNINGS for status in refused.values()):
-            parts.append("they are stored, but changed or doubted; look at them there")
+def _final(refused: Sequence[int]) -> list[int]:
+    """Return the answers that another try will hardly change."""
+    return [status for status in refused if status not in _OUT_OF_RESOURCES]
+
+
+def _sentence(name: str, bad: Sequence[int], away: Exception | None, doubted: int) -> str:
+    parts = [
+        f"{name} answered {count} instances with 0x{status:04X}"
+        for status, count in sorted(Counter(bad).items())
+    ]
     if away is not None:
         parts.append(str(away))
+    if doubted:
+        parts.append(f"{name} has {doubted} of them, but changed or doubts them; look there")
     return "; ".join(parts) or f"{name} did not answer for every instance"

@@ -20,6 +20,8 @@ __all__ = ["Ended", "JobQueue"]
 
 _RETRIABLE = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 _OPEN = (JobState.WAITING, JobState.RUNNING)
+_TAKEN_OVER = "more instances of the study came; a newer job takes its place"
+_FIRES_NO_MORE = "the study changed, and its rule does not fire any more; 'why' says what it lacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class JobQueue:
     def add(self, key: str, plan: JobPlan, now: datetime) -> Job:
         """Return the job of ``key``, made if it is new; note that the plan's rule wants it.
 
-        A second rule, or the same study sent again, finds the job that is there.
+        A second rule, or the same study sent again, finds the job that is there. One that another
+        had taken the place of is wanted again, and waits again; one that a person cancelled stays
+        cancelled.
         """
         insert = (
             insert_into(self._session, JobRow)
@@ -71,7 +75,9 @@ class JobQueue:
             .on_conflict_do_nothing(index_elements=["key"])
         )
         new = self._session.scalar(insert.returning(JobRow.id)) is not None
-        row = self._session.scalars(select(JobRow).where(JobRow.key == key)).one()
+        # locked: a job that ends at this moment must see who wants it, or we that it has ended
+        query = select(JobRow).where(JobRow.key == key).with_for_update()
+        row = self._session.scalars(query).one()
         wanted = {"destinations": list(plan.destinations)}
         self._session.execute(
             insert_into(self._session, WantedRow)
@@ -80,6 +86,8 @@ class JobQueue:
         )
         if not new and plan.priority < row.priority:
             row.priority = int(plan.priority)
+        if row.state == JobState.CANCELLED and _codes(row) == [Code.SUPERSEDED]:
+            row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
         return _job(row)
 
     def anything(self, now: datetime) -> bool:
@@ -161,7 +169,22 @@ class JobQueue:
         LeaseLost
             When somebody else took the job meanwhile.
         """
-        values = {"state": JobState.WAITING, "attempts": JobRow.attempts - 1, "due": now}
+        self.postpone(job, now, job.reasons)
+
+    def postpone(self, job: Job, due: datetime, reasons: Sequence[Mapping[str, str]]) -> None:
+        """Put a job back that could not be tried; this was no attempt.
+
+        Raises
+        ------
+        LeaseLost
+            When somebody else took the job meanwhile.
+        """
+        values = {
+            "state": JobState.WAITING,
+            "attempts": JobRow.attempts - 1,
+            "due": due,
+            "reasons": [dict(reason) for reason in reasons],
+        }
         self._settle(job, values)
 
     def reclaim(self, now: datetime) -> list[Job]:
@@ -178,37 +201,40 @@ class JobQueue:
             row.lease_owner = row.lease_until = None
         return [_job(row) for row in lost]
 
-    def supersede(self, keep: str, plan: JobPlan) -> int:
-        """Cancel what still waits or runs for the same thing from fewer instances.
+    def keep_only(self, study_uid: str, wanted: Mapping[str, str]) -> int:
+        """Cancel what still waits or runs for a study and is wanted by no rule any more.
 
         Parameters
         ----------
-        keep : str
-            Key of the job that counts now.
+        wanted : mapping
+            Name of each rule that fires to the key of the job that it wants now.
 
         Returns
         -------
         int
             How many were cancelled; a worker that runs one finds its token void.
         """
-        text = "more instances of the study came; a newer job takes its place"
-        result = self._session.execute(
-            update(JobRow)
-            .where(
-                JobRow.study_uid == plan.study_uid,
-                JobRow.task == plan.task,
-                JobRow.grid == plan.grid,
-                JobRow.rule == plan.rule,
-                JobRow.key != keep,
-                JobRow.state.in_(_OPEN),
-            )
-            .values(
-                state=JobState.CANCELLED,
-                token=JobRow.token + 1,
-                reasons=[{"code": Code.SUPERSEDED, "text": text}],
-            )
-        )
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        open_jobs = self._session.scalars(
+            select(JobRow)
+            .where(JobRow.study_uid == study_uid, JobRow.state.in_(_OPEN))
+            .order_by(JobRow.id)
+            .with_for_update()
+        ).all()
+        cancelled = 0
+        for row in open_jobs:
+            rules = self._session.scalars(select(WantedRow).where(WantedRow.job_id == row.id)).all()
+            past = [one for one in rules if wanted.get(one.rule) != row.key]
+            for one in past:
+                self._session.delete(one)
+            if len(past) == len(rules):
+                newer = any(one.rule in wanted for one in past)
+                text = _TAKEN_OVER if newer else _FIRES_NO_MORE
+                row.state, row.token = JobState.CANCELLED, row.token + 1
+                row.reasons = [{"code": Code.SUPERSEDED, "text": text}]
+                row.lease_owner = row.lease_until = None
+                cancelled += 1
+        self._session.flush()
+        return cancelled
 
     def retry(self, job_id: int, now: datetime) -> Job:
         """Let a job that ended without result run again under the same key.
@@ -269,6 +295,10 @@ class JobQueue:
 def _held(job: Job) -> tuple[ColumnElement[bool], ...]:
     """Return the fence: still running, and still with the token that was handed out."""
     return JobRow.id == job.id, JobRow.token == job.token, JobRow.state == JobState.RUNNING
+
+
+def _codes(row: JobRow) -> list[str]:
+    return [reason["code"] for reason in row.reasons]
 
 
 def _job(row: JobRow) -> Job:

@@ -1,6 +1,7 @@
 """Deliveries: one series to one destination, instance by instance."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,13 +10,12 @@ from sqlalchemy.orm import Session
 
 from dicom_node.db import DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
 from dicom_node.db.upsert import insert_into
+from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost
 from dicom_node.lease import Lease, is_lost
-from dicom_node.values import Delivery, DeliveryState
+from dicom_node.values import Delivery, DeliveryState, Origin
 
 __all__ = ["Outbox"]
-
-SUCCESS = 0x0000
 
 
 class Outbox:
@@ -29,7 +29,7 @@ class Outbox:
         self, study_uid: str, series_uid: str, destinations: Sequence[str], now: datetime
     ) -> int:
         """Queue a series for each destination that does not have it queued; return how many."""
-        uids = self._uids(series_uid)
+        uids = self._uids(study_uid, series_uid)
         added = 0
         for destination in destinations:
             delivery_id = self._session.scalar(
@@ -40,6 +40,7 @@ class Outbox:
                     destination=destination,
                     state=DeliveryState.WAITING,
                     attempts=0,
+                    refusals=0,
                     token=0,
                     due=now,
                     created_at=now,
@@ -54,11 +55,13 @@ class Outbox:
         return added
 
     def anything(self, destination: str, now: datetime) -> bool:
-        """Return whether something is due for ``destination``, without taking a lock."""
+        """Return whether something is due for ``destination``, or was lost; takes no lock."""
+        here = DeliveryRow.destination == destination
+        sending = select(DeliveryRow).where(here, DeliveryRow.state == DeliveryState.SENDING)
+        if any(_is_lost(row, now) for row in self._session.scalars(sending)):
+            return True
         query = select(DeliveryRow.id).where(
-            DeliveryRow.destination == destination,
-            DeliveryRow.state == DeliveryState.WAITING,
-            DeliveryRow.due <= now,
+            here, DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.due <= now
         )
         return self._session.scalar(query.limit(1)) is not None
 
@@ -107,7 +110,7 @@ class Outbox:
                     DeliveryItemRow.delivery_id == delivery.id,
                     DeliveryItemRow.sop_instance_uid == uid,
                 )
-                .values(status=status, sent_at=now if status == SUCCESS else None)
+                .values(status=status, sent_at=now if status == STORED else None)
             )
 
     def renew(self, delivery: Delivery, now: datetime, lease: Lease) -> None:
@@ -132,16 +135,24 @@ class Outbox:
             raise LeaseLost(f"delivery {delivery.id} has instances that were not answered 0000")
         self._settle(delivery, {"state": DeliveryState.SENT, "error": None, **_FREE})
 
-    def later(self, delivery: Delivery, due: datetime, error: str) -> None:
+    def later(
+        self, delivery: Delivery, due: datetime, error: str, *, refused: bool = False
+    ) -> None:
         """Put a delivery back; only what was not answered 0000 is sent then.
+
+        Parameters
+        ----------
+        refused : bool
+            Whether the destination answered, and would not take it.
 
         Raises
         ------
         LeaseLost
             When the delivery is no longer held with this token.
         """
-        values = {"state": DeliveryState.WAITING, "due": due, "error": error, **_FREE}
-        self._settle(delivery, values)
+        refusals = DeliveryRow.refusals + int(refused)
+        values = {"state": DeliveryState.WAITING, "due": due, "error": error, "refusals": refusals}
+        self._settle(delivery, {**values, **_FREE})
 
     def failed(self, delivery: Delivery, error: str) -> None:
         """Give a delivery up.
@@ -153,19 +164,39 @@ class Outbox:
         """
         self._settle(delivery, {"state": DeliveryState.FAILED, "error": error, **_FREE})
 
-    def reclaim(self, now: datetime) -> int:
-        """Return deliveries of dead processes to the queue; return how many."""
+    def reclaim(self, now: datetime, *, all_of_them: bool = False) -> int:
+        """Return deliveries of dead processes to the queue; return how many.
+
+        Parameters
+        ----------
+        all_of_them : bool
+            Whoever holds them: when a node starts, no other that sends is there.
+        """
         sending = self._session.scalars(
             select(DeliveryRow)
             .where(DeliveryRow.state == DeliveryState.SENDING)
             .order_by(DeliveryRow.id)
             .with_for_update()  # one that ends at this moment is not put back
         ).all()
-        lost = [row for row in sending if is_lost(row.lease_owner, row.lease_until, now)]
+        lost = [row for row in sending if all_of_them or _is_lost(row, now)]
         for row in lost:
             row.state, row.due = DeliveryState.WAITING, now
             row.lease_owner = row.lease_until = None
         return len(lost)
+
+    def stray(self, known: Collection[str]) -> Mapping[str, int]:
+        """Return how many deliveries wait for each destination that nobody knows any more.
+
+        Each says so from now on.
+        """
+        rows = self._session.scalars(
+            select(DeliveryRow).where(
+                DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.destination.not_in(known)
+            )
+        ).all()
+        for row in rows:
+            row.error = f"{row.destination} is not in peers.toml any more"
+        return Counter(row.destination for row in rows)
 
     def resend(self, study_uid: str, destination: str, now: datetime) -> int:
         """Queue again, whole, every series of a study that went to ``destination``.
@@ -185,8 +216,8 @@ class Outbox:
             .with_for_update()
         ).all()
         for row in rows:
-            row.state, row.due, row.attempts, row.error = DeliveryState.WAITING, now, 0, None
-            row.created_at = now
+            row.state, row.due, row.error = DeliveryState.WAITING, now, None
+            row.attempts, row.refusals, row.created_at = 0, 0, now
             self._session.execute(
                 update(DeliveryItemRow)
                 .where(DeliveryItemRow.delivery_id == row.id)
@@ -204,21 +235,28 @@ class Outbox:
         if not result.rowcount:  # type: ignore[attr-defined]
             raise LeaseLost(f"delivery {delivery.id} was taken by another process meanwhile")
 
-    def _uids(self, series_uid: str) -> list[str]:
-        query = select(InstanceRow.sop_instance_uid).where(InstanceRow.series_uid == series_uid)
+    def _uids(self, study_uid: str, series_uid: str) -> list[str]:
+        """Return the instances that were made; what somebody sent under our UID is not ours."""
+        query = select(InstanceRow.sop_instance_uid).where(
+            InstanceRow.study_uid == study_uid,
+            InstanceRow.series_uid == series_uid,
+            InstanceRow.origin == Origin.MADE,
+        )
         return sorted(self._session.scalars(query))
 
-    def _unsent(self, delivery_id: int) -> list[str]:
-        query = select(DeliveryItemRow.sop_instance_uid).where(
+    def _unsent(self, delivery_id: int) -> dict[str, int | None]:
+        """Return what was not answered 0000, with its last answer."""
+        query = select(DeliveryItemRow.sop_instance_uid, DeliveryItemRow.status).where(
             DeliveryItemRow.delivery_id == delivery_id, DeliveryItemRow.sent_at.is_(None)
         )
-        return list(self._session.scalars(query))
+        return {row[0]: row[1] for row in self._session.execute(query)}
 
     def _delivery(self, row: DeliveryRow) -> Delivery:
         unsent = self._unsent(row.id)
+        doubted = {uid for uid, status in unsent.items() if status in STORED_WITH_WARNING}
         files = self._session.scalars(
             select(InstanceRow)
-            .where(InstanceRow.sop_instance_uid.in_(unsent))
+            .where(InstanceRow.sop_instance_uid.in_(set(unsent) - doubted))
             .order_by(InstanceRow.sop_instance_uid)
         )
         total = select(func.count()).where(DeliveryItemRow.delivery_id == row.id)
@@ -229,15 +267,21 @@ class Outbox:
             series_uid=row.series_uid,
             state=DeliveryState(row.state),
             attempts=row.attempts,
+            refusals=row.refusals,
             token=row.token,
             created_at=row.created_at,
             unsent=tuple(instance_of(file, self._folder) for file in files),
+            doubted=len(doubted),
             total=int(self._session.scalar(total) or 0),
             error=row.error,
         )
 
 
 _FREE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+def _is_lost(row: DeliveryRow, now: datetime) -> bool:
+    return is_lost(row.lease_owner, row.lease_until, now)
 
 
 def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:

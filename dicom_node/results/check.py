@@ -114,7 +114,7 @@ def _mark_faults(ds: Dataset) -> Iterator[str]:
     ]
     if codes[:1] != ["109101"] or codes[-1:] != ["109100"]:
         yield f"contributing equipment is {codes}, 109101 first and 109100 last are wanted"
-    if any(element.tag.is_private for element in ds):
+    if any(element.tag.is_private for element in ds.iterall()):
         yield "there is a private element"
     if any(0x6000 <= element.tag.group <= 0x60FF for element in ds):
         yield "there is an overlay"

@@ -4,16 +4,18 @@ Everything else stays behind: group 0018, private elements, overlays, windows of
 whatever else describes an acquisition that the result did not have.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from pydicom import config
-from pydicom.charset import python_encoding
-from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
-__all__ = ["CHARACTER_SET", "UTF8", "copy_from", "strict", "undecodable"]
+from dicom_node.results.charset import UTF8, is_readable, sets_of, unknown_sets
+from dicom_node.results.valid import valid_element, valid_text
+
+__all__ = ["copy_from", "strict", "undecodable", "zone_of"]
 
 IDENTITY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
@@ -45,7 +47,8 @@ OF_PATIENT_AND_STUDY = (
     "PatientState",
 )  # fmt: skip
 """Type 3 of the patient and the study: copied where valid, and empty where they are empty, so that
-one patient and one study say the same in every object: docs/adr/0005."""
+one patient and one study say the same in every object: docs/adr/0005. A sequence without items is
+an error and is left out."""
 
 WITH_VALUE_ONLY = (
     # Patient, conditional
@@ -53,25 +56,41 @@ WITH_VALUE_ONLY = (
     "PatientBreedCodeSequence", "BreedRegistrationSequence", "ResponsiblePerson",
     "ResponsiblePersonRole", "ResponsibleOrganization", "DeidentificationMethod",
     "DeidentificationMethodCodeSequence", "PatientSexNeutered",
-    # Clinical Trial Subject and Study, C.7.1.3 and C.7.2.3
-    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
-    "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
-    "ClinicalTrialSubjectReadingID", "ClinicalTrialProtocolEthicsCommitteeName",
-    "ClinicalTrialProtocolEthicsCommitteeApprovalNumber", "ClinicalTrialTimePointID",
-    "ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence",
     # General Series, C.7.3.1: an empty Laterality is an error
     "BodyPartExamined", "Laterality", "AnatomicRegionSequence", "AnatomicalOrientationType",
     "RequestAttributesSequence",
     # SOP Common, C.12.1
-    "LongitudinalTemporalInformationModified", "TimezoneOffsetFromUTC",
+    "LongitudinalTemporalInformationModified",
 )  # fmt: skip
 """Conditional, and of the series: copied only with a value, and only a valid one."""
+
+CLINICAL_TRIAL = {
+    # Clinical Trial Subject, C.7.1.3
+    (
+        "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "IssuerOfClinicalTrialProtocolID",
+        "OtherClinicalTrialProtocolIDsSequence", "IssuerOfClinicalTrialSiteID",
+        "ClinicalTrialSubjectID", "IssuerOfClinicalTrialSubjectID",
+        "ClinicalTrialSubjectReadingID", "IssuerOfClinicalTrialSubjectReadingID",
+        "ClinicalTrialProtocolEthicsCommitteeName",
+        "ClinicalTrialProtocolEthicsCommitteeApprovalNumber",
+    ): ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName"),
+    # Clinical Trial Study, C.7.2.3
+    (
+        "ClinicalTrialTimePointDescription", "LongitudinalTemporalOffsetFromEvent",
+        "LongitudinalTemporalEventType", "ClinicalTrialTimePointTypeCodeSequence",
+        "IssuerOfClinicalTrialTimePointID", "ConsentForClinicalTrialUseSequence",
+    ): ("ClinicalTrialTimePointID",),
+}  # fmt: skip
+"""By module: what is copied with a value only, and what is type 2, there wherever the module is."""
 
 ACQUIRED = ("AcquisitionDate", "AcquisitionTime")
 """For CT and MR results: the underlying data were acquired then. PS3.3 C.7.10.1."""
 
-CHARACTER_SET = "SpecificCharacterSet"
-UTF8 = "ISO_IR 192"
+ZONE = "TimezoneOffsetFromUTC"
+_OFFSET = re.compile(r"(?!-0000)([+-])(\d\d)([0-5]\d)")
+_MOMENT = re.compile(r"(\d{14})(\.\d{1,6})?([+-]\d{4})?")
+"""A DT (PS3.5 6.2) that tells the second."""
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 
 
 @contextmanager
@@ -111,68 +130,85 @@ def copy_from(source: Dataset, *, acquired: bool) -> Dataset:
 
 def _copied(source: Dataset, *, acquired: bool) -> Dataset:
     target = Dataset()
-    if source.get(CHARACTER_SET):
-        known = not _unknown_sets(source)
+    if sets := sets_of(source):
+        known = not unknown_sets(sets)
         target.SpecificCharacterSet = source.SpecificCharacterSet if known else UTF8
     for keyword in IDENTITY:
         value = source.get(keyword)
         setattr(target, keyword, "" if value is None else value)
     for keyword in OF_PATIENT_AND_STUDY:
-        if keyword in source and _is_valid(source[keyword]):
-            target[keyword] = source[keyword]
-    for keyword in (*WITH_VALUE_ONLY, *(ACQUIRED if acquired else ())):
-        if keyword in source and _has_value(source[keyword]) and _is_valid(source[keyword]):
-            target[keyword] = source[keyword]
+        if (element := valid_element(source, keyword)) is not None:
+            target[keyword] = element
+    _copy_values(source, target, (*WITH_VALUE_ONLY, *(ACQUIRED if acquired else ())))
+    _copy_trial(source, target)
+    if _offset(valid_text(source, ZONE)) is not None:
+        setattr(target, ZONE, valid_text(source, ZONE))
     if acquired and "AcquisitionDate" not in target:
         _split_acquisition_time(source, target)
     return target
 
 
+def _copy_values(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
+    for keyword in keywords:
+        element = valid_element(source, keyword)
+        if element is not None and not element.is_empty:
+            target[keyword] = element
+
+
+def _copy_trial(source: Dataset, target: Dataset) -> None:
+    for words, of_type_2 in CLINICAL_TRIAL.items():
+        _copy_values(source, target, (*words, *of_type_2))
+        if any(word in target for word in (*words, *of_type_2)):
+            for word in of_type_2:
+                target.setdefault(word, "")
+
+
 def _split_acquisition_time(source: Dataset, target: Dataset) -> None:
-    """Write the date and time of an Enhanced object, which has them in one value (0008,002A)."""
-    text = str(source.get("AcquisitionDateTime") or "").split("+")[0].split("-")[0]
-    if len(text) >= 14 and _is_valid(source["AcquisitionDateTime"]):
-        target.AcquisitionDate, target.AcquisitionTime = text[:8], text[8:]
+    """Write the date and time of an Enhanced object, which has them in one value (0008,002A).
+
+    The value may say its own zone; it is written in that of the object's other times.
+    """
+    found = _MOMENT.fullmatch(valid_text(source, "AcquisitionDateTime"))
+    if found is None:
+        return
+    local, fraction, offset = found.groups(default="")
+    if ZONE in target and _offset(offset) is not None:
+        try:
+            moment = datetime.strptime(local + offset, "%Y%m%d%H%M%S%z")
+        except ValueError:  # the 30th of February, a leap second
+            return
+        local = moment.astimezone(zone_of(target)).strftime("%Y%m%d%H%M%S")
+    target.AcquisitionDate, target.AcquisitionTime = local[:8], local[8:] + fraction
 
 
-def _unknown_sets(source: Dataset) -> list[str]:
-    """Return the character sets of ``source`` (0008,0005) that nobody knows."""
-    value = source.get(CHARACTER_SET) or ()
-    named = [value] if isinstance(value, str) else list(value)
-    return [name for name in named if name and name not in python_encoding]
+def zone_of(ds: Dataset) -> tzinfo:
+    """Return the zone that the dates and times of ``ds`` are in: its own offset, else UTC.
+
+    UTC, and not the zone of the host that computes: one job has the same bytes wherever it runs.
+
+    References
+    ----------
+    PS3.3 C.12.1 (Timezone Offset From UTC (0008,0201)).
+    """
+    offset = _offset(str(ds.get(ZONE) or ""))
+    return UTC if offset is None else timezone(offset)
+
+
+def _offset(text: str) -> timedelta | None:
+    found = _OFFSET.fullmatch(text.strip())
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+    return offset if _WEST <= offset <= _EAST else None
 
 
 def undecodable(source: Dataset) -> list[str]:
-    """Return the identity attributes whose text cannot be read for want of a character set.
+    """Return the identity attributes whose text cannot be read in a declared character set.
 
-    Text in ASCII is the same in every set; anything else would be guessed, and a guessed name is
-    another patient's.
+    A guessed name is another patient's. Other attributes are left out where they cannot be read.
     """
-    if not _unknown_sets(source):
-        return []
-    raw: dict[str, Any] = {
-        word: source.get_item(word) for word in (*IDENTITY, *OF_PATIENT_AND_STUDY)
-    }
+    sets = sets_of(source)
     return [
-        word
-        for word, element in raw.items()
-        if isinstance(element, RawDataElement) and not (element.value or b"").isascii()
+        word for word in IDENTITY if word in source and not is_readable(source.get_item(word), sets)
     ]
-
-
-def _is_valid(element: DataElement) -> bool:
-    """Whether every value of ``element``, items included, is one that the standard allows."""
-    if element.VR == "SQ":
-        items: Sequence[Dataset] = element.value
-        return all(_is_valid(inner) for item in items for inner in item)
-    if element.tag.is_private:
-        return False
-    try:
-        DataElement(element.tag, element.VR, element.value, validation_mode=config.RAISE)
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _has_value(element: DataElement) -> bool:
-    return bool(element.value) if element.VR == "SQ" else not element.is_empty

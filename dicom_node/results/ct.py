@@ -6,8 +6,17 @@ from pydicom.uid import CTImageStorage
 from pydicom.valuerep import format_number_as_ds
 
 from dicom_node.results.making import Making
+from dicom_node.results.valid import valid_text
 
 __all__ = ["describe_ct", "finish_ct"]
+
+_POSITIONS = frozenset(
+    {
+        "HFP", "HFS", "HFDR", "HFDL", "FFDR", "FFDL", "FFP", "FFS",
+        "LFP", "LFS", "RFP", "RFS", "AFDR", "AFDL", "PFDR", "PFDL",
+    }
+)  # fmt: skip
+"""PS3.3 C.7.3.1.1.2; anything else is unknown, and the attribute is type 2."""
 
 
 def describe_ct(ds: Dataset, making: Making) -> None:
@@ -23,7 +32,8 @@ def describe_ct(ds: Dataset, making: Making) -> None:
     ds.ImageType = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC"]
     ds.AcquisitionNumber = None
     ds.KVP = None
-    ds.PatientPosition = making.sources[0].header.get("PatientPosition") or ""
+    position = valid_text(making.sources[0].header, "PatientPosition")
+    ds.PatientPosition = position if position in _POSITIONS else ""
     ds.SliceThickness = format_number_as_ds(step_mm)
     ds.SpacingBetweenSlices = format_number_as_ds(step_mm)
     ds.SamplesPerPixel = 1

@@ -8,7 +8,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.copy import CHARACTER_SET, UTF8, strict
+from dicom_node.results.charset import CHARACTER_SET, UTF8, needs_utf8
+from dicom_node.results.copy import strict
 
 __all__ = ["encode"]
 
@@ -19,14 +20,16 @@ _WRITER_ERRORS = (AttributeError, TypeError, UnicodeError, ValueError)
 def encode(ds: Dataset) -> bytes:
     """Return ``ds`` as a Part 10 file.
 
-    The source's character set is kept where it can write every value; otherwise the whole object
-    is written in UTF-8.
+    The source's character set is kept where it can write every value; otherwise, and where none is
+    declared and the text is not ASCII, the whole object is written in UTF-8.
 
     Raises
     ------
     OutputInvalid
         When a value can be written in neither.
     """
+    if needs_utf8(ds):
+        setattr(ds, CHARACTER_SET, UTF8)
     try:
         return _written(ds)
     except _WRITER_ERRORS:

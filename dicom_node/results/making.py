@@ -84,9 +84,11 @@ class Making:
     job_key : str
         From which every UID is derived.
     created_at : datetime
-        The job's, in the zone that its dates are written in.
+        The job's, in any zone; it is written in that of the source, else in UTC.
     task : Task
         With the grid of the result.
+    recognizable : bool
+        Whether a person may be recognised by it, as by a face; so it is unless it is told apart.
     """
 
     job_key: str
@@ -96,6 +98,7 @@ class Making:
     site: Site
     sources: Sequence[SourceSeries]
     synthesis: "Synthesis"
+    recognizable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

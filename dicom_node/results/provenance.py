@@ -1,6 +1,6 @@
 """Where a result comes from, in the words of DICOM: derivation, references, equipment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from pydicom.dataset import Dataset
@@ -8,6 +8,8 @@ from pydicom.sequence import Sequence as Items
 
 from dicom_node import __version__
 from dicom_node.dicom import MANUFACTURER, MODEL_NAME, derive_uid
+from dicom_node.results.charset import sets_of
+from dicom_node.results.valid import valid_element, valid_part, valid_text
 from engine.provenance import ModelIdentity
 from engine.volume import FrameRef
 
@@ -143,11 +145,12 @@ def contributing_equipment(ds: Dataset, source: Dataset, at: datetime, what: str
     """
     scanner = Dataset()
     scanner.PurposeOfReferenceCodeSequence = Items([code("109101", "DCM", "Acquisition Equipment")])
-    scanner.Manufacturer = str(source.get("Manufacturer") or "UNKNOWN")
+    scanner.Manufacturer = valid_text(source, "Manufacturer") or "UNKNOWN"
     for keyword in ("ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
                     "StationName", "InstitutionName"):  # fmt: skip
-        if source.get(keyword):
-            setattr(scanner, keyword, source.get(keyword))
+        element = valid_element(source, keyword)
+        if element is not None and not element.is_empty:
+            scanner[keyword] = element
     node = Dataset()
     node.PurposeOfReferenceCodeSequence = Items([code("109100", "DCM", "Synthesizing Equipment")])
     for keyword in ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber",
@@ -156,8 +159,26 @@ def contributing_equipment(ds: Dataset, source: Dataset, at: datetime, what: str
             setattr(node, keyword, ds.get(keyword))
     node.ContributionDateTime = at.strftime("%Y%m%d%H%M%S.%f")
     node.ContributionDescription = what
-    between = source.get("ContributingEquipmentSequence") or []
-    ds.ContributingEquipmentSequence = Items([scanner, *between, node])
+    ds.ContributingEquipmentSequence = Items([scanner, *_between(source), node])
+
+
+def _between(source: Dataset) -> Iterator[Dataset]:
+    """Yield who the source says had a part in it, as far as it says so in valid elements.
+
+    Purpose of Reference is type 1, and no code says that it is unknown: an item without one stays
+    behind.
+    """
+    for item in source.get("ContributingEquipmentSequence") or ():
+        part = valid_part(item, sets_of(source))
+        if any(_is_code(purpose) for purpose in part.get("PurposeOfReferenceCodeSequence") or ()):
+            if not part.get("Manufacturer"):
+                part.Manufacturer = "UNKNOWN"
+            yield part
+
+
+def _is_code(item: Dataset) -> bool:
+    values = ("CodeValue", "LongCodeValue", "URNCodeValue")
+    return bool(item.get("CodeMeaning")) and any(item.get(word) for word in values)
 
 
 def _referenced(sop_class_uid: str, sop_instance_uid: str) -> Dataset:

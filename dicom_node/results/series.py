@@ -8,7 +8,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from dicom_node.dicom import device_uid_of
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.copy import copy_from, strict
+from dicom_node.results.copy import copy_from, strict, zone_of
 from dicom_node.results.ct import describe_ct, finish_ct
 from dicom_node.results.making import Making, Plane, SeriesMade
 from dicom_node.results.provenance import (
@@ -19,13 +19,15 @@ from dicom_node.results.provenance import (
     source_images,
 )
 from dicom_node.results.uids import instance_uid, series_uid
+from dicom_node.results.valid import valid_text
 from engine.volume import FrameRef, Grid
 
 __all__ = ["make_series", "planes_of"]
 
 _SLOT = {"native": 1, "rt-axial": 2}
 """Which series number after the source's: source × 100 + slot."""
-_HEAD = ("HEAD", "BRAIN", "SKULL")
+_WITHOUT_SOURCE = 9000
+"""Series numbers start here where the source's gives none."""
 _MOST_SOURCES = 16
 """Source images named in a resampled slice; the whole input is in Referenced Series Sequence."""
 
@@ -67,7 +69,8 @@ def _template(ds: Dataset, making: Making) -> Dataset:
     derivation(ds, _what_was_done(making), resampled=making.grid != "native")
     references(ds, [(str(s.header.SeriesInstanceUID), s.frames) for s in making.sources])
     what = f"Made {making.task.makes} by machine learning; not acquired"
-    contributing_equipment(ds, first.header, making.created_at, what)
+    at = making.created_at.astimezone(zone_of(ds))
+    contributing_equipment(ds, first.header, at, what)
     return ds
 
 
@@ -87,13 +90,15 @@ def _mark(ds: Dataset, making: Making) -> None:
     )
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
-    if str(ds.BodyPartExamined).upper() in _HEAD:
+    defaced = valid_text(making.sources[0].header, "RecognizableVisualFeatures") == "NO"
+    if making.recognizable and not defaced:
         ds.RecognizableVisualFeatures = "YES"
 
 
 def _date(ds: Dataset, making: Making) -> None:
     """Date series and content by the job, so that a second run writes the same."""
-    date, time = making.created_at.strftime("%Y%m%d"), making.created_at.strftime("%H%M%S.%f")
+    at = making.created_at.astimezone(zone_of(ds))
+    date, time = at.strftime("%Y%m%d"), at.strftime("%H%M%S.%f")
     for keyword in ("InstanceCreation", "Series", "Content"):
         setattr(ds, f"{keyword}Date", date)
         setattr(ds, f"{keyword}Time", time)
@@ -112,8 +117,9 @@ def _what_was_done(making: Making) -> str:
 
 
 def _series_number(source: Dataset, grid: str) -> int:
-    number = int(source.get("SeriesNumber") or 0) * 100 + _SLOT[grid]
-    return number if 0 < number < 2**31 else 9000 + _SLOT[grid]
+    source_number = int(valid_text(source, "SeriesNumber") or 0)
+    number = source_number * 100 + _SLOT[grid]
+    return number if source_number > 0 and number < 2**31 else _WITHOUT_SOURCE + _SLOT[grid]
 
 
 def _planes(making: Making) -> Sequence[Plane]:

@@ -4,6 +4,7 @@ What enters: complete studies, their series understood. What leaves: jobs, and f
 word of why it fired or did not.
 """
 
+from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.load import load_rules, rule_mistakes
 from dicom_node.rules.plan import Decision, decide
 from dicom_node.rules.rule import Condition, Rule
@@ -12,6 +13,7 @@ from dicom_node.rules.stage import RulesStage, Understood, understand
 __all__ = [
     "Condition",
     "Decision",
+    "Elsewhere",
     "Rule",
     "RulesStage",
     "Understood",

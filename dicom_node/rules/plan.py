@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dicom_node.rules.elsewhere import may_be
 from dicom_node.rules.rule import Rule
-from dicom_node.series import Findings
+from dicom_node.scu import SeriesThere
+from dicom_node.series import Findings, fits
 from engine.reason import Reason
 
 __all__ = ["Candidate", "Decision", "decide"]
@@ -42,7 +44,9 @@ class Decision:
         return not self.unmet
 
 
-def decide(rule: Rule, series: Sequence[Candidate]) -> Decision:
+def decide(
+    rule: Rule, series: Sequence[Candidate], elsewhere: Sequence[SeriesThere] = ()
+) -> Decision:
     """Return whether ``rule`` fires on a complete study.
 
     It fires when what its task makes is missing, and for each label that the task needs there is a
@@ -53,12 +57,20 @@ def decide(rule: Rule, series: Sequence[Candidate]) -> Decision:
     ----------
     series : sequence of Candidate
         Every series of the study.
+    elsewhere : sequence of SeriesThere
+        What peers have of the study and is not here.
     """
     acquired = [one for one in series if not one.findings.synthetic]
     unmet = [
         f"{rule.task.makes} is not missing: series {one.series_uid} is acquired {rule.task.makes}"
         for one in acquired
         if one.findings.label == rule.task.makes
+    ]
+    unmet += [
+        f"{rule.task.makes} may not be missing: {one.peer} has series {one.series_uid} of modality "
+        f"{one.modality}, which is not here"
+        for one in elsewhere
+        if may_be(rule.task.makes, one)
     ]
     sources: list[tuple[str, str]] = []
     for label in rule.task.needs:
@@ -80,7 +92,10 @@ def _usable(
         return [], [f"no series is {label}; the study has {there}"]
     usable, why_not = [], []
     for one in labelled:
-        against = [str(reason) for reason in one.against.get(rule.task.name, ())]
+        judged = one.against.get(rule.task.name, ())
+        if rule.grid != rule.task.grid:  # a grid of the rule's own asks more of the source, or less
+            judged = fits(one.findings, rule.task.bundle.contract, rule.grid)
+        against = [str(reason) for reason in judged]
         against = against or rule.unmet(one.findings.header)
         if against:
             why_not.append(f"{label} series {one.series_uid}: {'; '.join(against)}")

@@ -14,6 +14,7 @@ from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
 from dicom_node.jobs import JobPlan, JobQueue, job_key
 from dicom_node.outbox import Outbox
+from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.plan import Candidate, Decision, decide
 from dicom_node.rules.rule import Rule
 from dicom_node.series import Findings, OwnIdentity, examine, fits
@@ -29,10 +30,11 @@ _log = log.get("rules")
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A study as the rules see it: its series, and the instances of each."""
+    """A study as the rules see it: its series, the instances of each, and all series here."""
 
     series: tuple[Candidate, ...]
     instances: Mapping[str, Sequence[Instance]]
+    here: frozenset[str]
 
 
 def understand(
@@ -47,12 +49,13 @@ def understand(
     node_uid : str
         The installation's device UID, by which our own objects are told.
     """
+    made = frozenset(studies.made(study_uid))
     own = OwnIdentity(
         creator_uids=frozenset({node_uid}),
         device_uids=frozenset(
             device_uid_of(node_uid, task.bundle.identity.digest) for task in tasks.values()
         ),
-        series_uids=frozenset(studies.made(study_uid)),
+        series_uids=made,
     )
     instances = studies.files(study_uid)
     conflicts = studies.conflicts(study_uid)
@@ -63,9 +66,11 @@ def understand(
     series = []
     for uid, findings in found.items():
         judged = replace(findings, reasons=(*findings.reasons, *extra.get(uid, ())))
-        against = {name: fits(judged, task.bundle.contract) for name, task in tasks.items()}
+        against = {
+            name: fits(judged, task.bundle.contract, task.grid) for name, task in tasks.items()
+        }
         series.append(Candidate(uid, judged, against))
-    return Understood(tuple(series), instances)
+    return Understood(tuple(series), instances, made | frozenset(instances))
 
 
 def _identity_reasons(
@@ -97,10 +102,11 @@ class RulesStage:
     rules : sequence of Rule
     tasks : mapping
         Every task that is configured, by name.
-    node_uid : str
-        The installation's device UID: our own objects are told by it, and it is in every job's key.
-    output : mapping
-        What of the configuration changes an object's meaning.
+    own : (str, mapping)
+        The installation's device UID, by which our own objects are told, and what of the
+        configuration changes an object's meaning: both are in every job's key.
+    elsewhere : Elsewhere
+        Who is asked for series that are not here.
     """
 
     def __init__(
@@ -109,15 +115,15 @@ class RulesStage:
         archive_folder: Path,
         rules: Sequence[Rule],
         tasks: Mapping[str, Task],
-        node_uid: str,
-        output: Mapping[str, str],
+        own: tuple[str, Mapping[str, str]],
+        elsewhere: Elsewhere,
     ) -> None:
         self._database = database
         self._folder = archive_folder
         self._rules = rules
         self._tasks = tasks
-        self._node_uid = node_uid
-        self._output = dict(output)
+        self._node_uid, self._output = own[0], dict(own[1])
+        self._elsewhere = elsewhere
 
     def tick(self, now: datetime) -> int:
         """Plan every complete study; return how many were planned."""
@@ -130,32 +136,39 @@ class RulesStage:
         with self._database.reading() as session:
             studies = Studies(session, self._folder)
             study = understand(studies, study_uid, self._tasks, self._node_uid)
-        return [decide(rule, study.series) for rule in self._rules]
+        return self._decide(study_uid, study)
+
+    def _decide(self, study_uid: str, study: Understood) -> list[Decision]:
+        """Decide by what is here; ask peers only where a rule would fire on that."""
+        decisions = [decide(rule, study.series) for rule in self._rules]
+        if not any(decision.fired for decision in decisions):
+            return decisions
+        there = self._elsewhere.series(study_uid, study.here)
+        return [decide(rule, study.series, there) for rule in self._rules] if there else decisions
 
     def _plan(self, study_uid: str, revision: int, now: datetime) -> bool:
         with self._database.reading() as session:
             studies = Studies(session, self._folder)
             study = understand(studies, study_uid, self._tasks, self._node_uid)
-        decisions = [decide(rule, study.series) for rule in self._rules]
+        decisions = self._decide(study_uid, study)
         with self._database.transaction() as session:
             studies = Studies(session, self._folder)
             if not studies.routed(study_uid, revision):
                 return False  # an instance came while headers were read: it is planned again
             studies.note_series(study_uid, [_facts(one) for one in study.series])
             for decision in decisions:
-                name = decision.rule.name
-                studies.note_decision(study_uid, name, decision.unmet, now)
-                if decision.fired:
-                    self._queue(session, self._job_plan(study_uid, decision, study), now)
+                studies.note_decision(study_uid, decision.rule.name, decision.unmet, now)
+            plans = [self._job_plan(study_uid, one, study) for one in decisions if one.fired]
+            keys = {plan.rule: job_key(self._node_uid, plan) for plan in plans}
+            for plan in plans:
+                self._queue(session, keys[plan.rule], plan, now)
+            JobQueue(session).keep_only(study_uid, keys)
         fired = [decision.rule.name for decision in decisions if decision.fired]
         _log.info("study routed", study_uid=study_uid, series=len(study.series), fired=fired)
         return True
 
-    def _queue(self, session: Session, plan: JobPlan, now: datetime) -> None:
-        queue = JobQueue(session)
-        key = job_key(self._node_uid, plan)
-        job = queue.add(key, plan, now)
-        queue.supersede(key, plan)
+    def _queue(self, session: Session, key: str, plan: JobPlan, now: datetime) -> None:
+        job = JobQueue(session).add(key, plan, now)
         if job.state is JobState.DONE:  # made already: this rule only adds where it goes
             outbox = Outbox(session, self._folder)
             for series_uid in job.series_uids:

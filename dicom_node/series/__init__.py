@@ -6,6 +6,7 @@ why a task's model must not be given it. Nothing here raises for what stands in 
 docs/reference/acceptance.md says what is asked, in which order and on which grounds.
 """
 
+from dicom_node.series.anatomy import shows_face
 from dicom_node.series.examine import examine
 from dicom_node.series.findings import Findings, Label, Verdict
 from dicom_node.series.instances import OwnIdentity
@@ -13,4 +14,14 @@ from dicom_node.series.label import label_of
 from dicom_node.series.scope import fits
 from engine.io.header import ROOT as KEYWORDS
 
-__all__ = ["KEYWORDS", "Findings", "Label", "OwnIdentity", "Verdict", "examine", "fits", "label_of"]
+__all__ = [
+    "KEYWORDS",
+    "Findings",
+    "Label",
+    "OwnIdentity",
+    "Verdict",
+    "examine",
+    "fits",
+    "label_of",
+    "shows_face",
+]

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from dicom_node.series.facts import Header, codes, series_texts, words
 from engine.reason import Code, Reason
 
-__all__ = ["Region", "anatomy_faults", "region_named", "regions_of"]
+__all__ = ["Region", "anatomy_faults", "region_named", "regions_of", "shows_face"]
 
 _Reasons: TypeAlias = tuple[Reason, ...]
 
@@ -40,7 +40,7 @@ class Region(StrEnum):
 
 _WORDS = {
     Region.HEAD: re.compile(
-        r"\bhead\b|brain|\bskull|crani(?!o.?(cerv|vert))|encephal|encefal|cerebr|hippocamp|"
+        r"\bhead(neck)?\b|brain|\bskull|crani(?!o.?(cerv|vert))|encephal|encefal|cerebr|hippocamp|"
         r"kopf\b|schadel|schaedel|gehirn|\btete\b|cerveau|\bcrane\b|cabeza|cabeca|\btesta\b|cervello|"
         r"hersen|hoofd|schedel|hjern|\bhoved|hjarn|\bhuvud|\bglow[ay]\b|\bmozg|czaszk|\bhlav|mozek|"
         r"koponya|\bagy\b|голов|мозг|череп|頭|头|脑|脳|颅|뇌|두부"
@@ -50,7 +50,7 @@ _WORDS = {
         r"\bface\b|facial|gesicht|\bear\b|parotis|parotid|\beyes?\b|\bnasal|visage|mastoid"
     ),
     Region.NECK: re.compile(
-        r"\bneck\b|\bhals|\bcou\b|cuello|\bcollo\b|larynx|pharyn|thyroid|schilddr|tongue|szyi|шея|шеи"
+        r"\b(head)?neck\b|\bhals|\bcou\b|cuello|\bcollo\b|larynx|pharyn|thyroid|schilddr|tongue|szyi|шея|шеи"
     ),
     Region.SPINE: re.compile(
         r"spin[ae]l?\b|[ctl].?spine|\b[ctl]sp\b|vertebr|cervical|thorac(ic|al)|lumb|\bsacr|\b[hbl]ws\b|"
@@ -92,6 +92,7 @@ _STUDY = (
     "Procedures",
 )
 """What describes the examination as a whole; it often lists all that was examined."""
+_WITH_FACE = frozenset({Region.HEAD, Region.FACE, Region.WHOLE_BODY})
 _SILENT = frozenset({"unknown", "other", "none", "undefined", "any", "default", "no", "n/a", "***"})
 """Body parts that say nothing."""
 
@@ -104,6 +105,20 @@ def region_named(text: str) -> frozenset[Region]:
 def regions_of(names: Iterable[str]) -> frozenset[Region]:
     """Return the regions that the body parts of a contract stand for."""
     return frozenset().union(*(region_named(words(name)) for name in names))
+
+
+def shows_face(header: Header, otherwise: tuple[str, ...]) -> bool:
+    """Whether a person may be recognised by a series, as by a face.
+
+    Parameters
+    ----------
+    header : mapping
+        Of one slice.
+    otherwise : tuple of str
+        Body parts that it shows where neither its attributes nor its names tell.
+    """
+    told = _attributes(header)[0].union(*(region_named(text) for text in series_texts(header)))
+    return not _WITH_FACE.isdisjoint(told or regions_of(otherwise))
 
 
 def anatomy_faults(header: Header, wanted: tuple[str, ...]) -> _Reasons:

@@ -57,7 +57,8 @@ def words(text: object) -> str:
         text = " ".join(part for part in text if isinstance(part, str))
     if not isinstance(text, str):
         return ""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    compatible = unicodedata.normalize("NFKD", text)  # first: a fraktur A folds once it is an A
+    plain = unicodedata.normalize("NFKD", compatible.casefold())
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return re.sub(r"[\s_^]+", " ", unicodedata.normalize("NFKC", bare)).strip()
 

@@ -20,7 +20,7 @@ __all__ = ["OwnIdentity", "identity_faults", "pixel_faults", "species_faults", "
 
 SYNTHESIZING_EQUIPMENT = "109100"
 """CID 7005: equipment that contributed to an instance by making it."""
-GREY_SCALE = frozenset({"MONOCHROME1", "MONOCHROME2"})
+GREY_SCALE, INVERTED = "MONOCHROME2", "MONOCHROME1"
 DISPLAY_BITS = 8
 """Grey values of so few bits are a picture of an image, windowed and cut off."""
 LOSSY_ALWAYS = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
@@ -171,8 +171,11 @@ def _pixels(header: Header) -> Iterator[tuple[Code, str]]:
     samples, bits = number(header, "SamplesPerPixel"), number(header, "BitsStored")
     kind = codes(header, "PhotometricInterpretation")
     coloured = "COLOR" in codes(header, "PixelPresentation")
-    if coloured or (samples or 1) > 1 or (kind and kind[0] not in GREY_SCALE):
+    if coloured or (samples or 1) > 1 or (kind and kind[0] not in (GREY_SCALE, INVERTED)):
         yield Code.COLOUR, f"pixels are {kind[0] if kind else 'in colour'}; grey values are wanted"
+    elif INVERTED in kind:
+        text = f"pixels are {INVERTED}, the highest value is black; {GREY_SCALE} is wanted"
+        yield Code.COLOUR, text
     elif bits is not None and bits <= DISPLAY_BITS:
         yield Code.COLOUR, f"grey values of {bits:g} bits; more than {DISPLAY_BITS} are wanted"
     if "YES" in codes(header, "BurnedInAnnotation"):

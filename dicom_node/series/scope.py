@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dicom_node.series.anatomy import anatomy_faults
+from dicom_node.series.facts import codes
 from dicom_node.series.findings import Findings, Label
 from engine.reason import Code, Reason
 from engine.task import Contract
@@ -12,10 +13,12 @@ __all__ = ["fits"]
 EDGE = 1e-3
 """A limit is met when it is missed by no more than this part: spacings come rounded."""
 
+_CORRECTED = frozenset({"DIS2D", "DIS3D"})
+"""Tokens of Siemens for gradient distortion corrected in the plane, and in space."""
 _UNDECIDED = frozenset({Code.SEQUENCE_UNKNOWN, Code.SEQUENCE_CONFLICT, Code.NOT_AN_IMAGE})
 
 
-def fits(findings: Findings, contract: Contract) -> tuple[Reason, ...]:
+def fits(findings: Findings, contract: Contract, grid: str = "native") -> tuple[Reason, ...]:
     """Return why the model must not be given the series; empty when it may.
 
     Parameters
@@ -24,6 +27,8 @@ def fits(findings: Findings, contract: Contract) -> tuple[Reason, ...]:
         The series understood.
     contract : Contract
         What the model may be given; lengths in millimetres.
+    grid : {"native", "rt-axial"}
+        Of the result. What is made for radiotherapy has to lie where it says, to the millimetre.
 
     Returns
     -------
@@ -37,6 +42,7 @@ def fits(findings: Findings, contract: Contract) -> tuple[Reason, ...]:
         *anatomy_faults(findings.header, contract.anatomy),
         *_geometry(findings, contract),
         *_agent(findings, contract),
+        *_distortion(findings, grid),
     )
     return tuple(dict.fromkeys((*findings.reasons, *added)))
 
@@ -53,6 +59,16 @@ def _agent(findings: Findings, contract: Contract) -> Iterator[Reason]:
     if findings.contrast_agent and not contract.contrast_agent:
         text = "a contrast agent was given, or may have been; an image without one is wanted"
         yield Reason(Code.CONTRAST_AGENT, text)
+
+
+def _distortion(findings: Findings, grid: str) -> Iterator[Reason]:
+    seen = codes(findings.header, "ImageType", "VendorImageType")
+    if grid == "rt-axial" and "ND" in seen and _CORRECTED.isdisjoint(seen):
+        text = (
+            "Image Type has ND, gradient distortion was not corrected; for a result on the grid "
+            "rt-axial an image with DIS2D or DIS3D is wanted"
+        )
+        yield Reason(Code.DISTORTION_UNCORRECTED, text)
 
 
 def _geometry(findings: Findings, contract: Contract) -> Iterator[Reason]:

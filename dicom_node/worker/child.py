@@ -1,4 +1,4 @@
-"""The child's own program: ``python -m dicom_node.worker.child CONF DATA``.
+"""The child's own program: ``python -m dicom_node.worker.child CONF``.
 
 One line of work in, one line of answer out, until the input closes.
 """
@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> None:
 
     Parameters
     ----------
-    arguments : [configuration folder, data folder]
+    arguments : [configuration folder]
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the conversation
@@ -35,7 +36,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _do(bench: Bench, line: str, answers: TextIO) -> None:
-    answers.write(run(bench, Work.of_line(line)).to_line())
+    work = Work.of_line(line)
+    answers.write(replace(run(bench, work), run=work.run).to_line())
     answers.flush()
 
 

@@ -43,7 +43,10 @@ class Child:
             return
         self._heard = b""
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-            self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            self._arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for who gives the work
         )
 
     def give(self, line: str) -> None:

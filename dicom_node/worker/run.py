@@ -25,7 +25,7 @@ from dicom_node.results import (
     make_series,
     undecodable,
 )
-from dicom_node.series import Findings, OwnIdentity, examine, fits
+from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
 from dicom_node.settings import Settings, load_settings
 from dicom_node.values import Origin
 from dicom_node.worker.work import Answer, Kind, Placed, Work
@@ -116,12 +116,13 @@ def _make(bench: Bench, work: Work) -> Answer:
     made_at = perf_counter()
     making = Making(
         job_key=work.key,
-        created_at=work.created.astimezone(),
+        created_at=work.created,
         task=task,
         grid=work.grid,
         site=bench.site,
         sources=[_source(findings) for findings in looked],
         synthesis=synthesis,
+        recognizable=shows_face(looked[0].header, task.bundle.contract.anatomy),
     )
     entries = _write(bench, making)
     seconds = {
@@ -156,7 +157,7 @@ def _look(bench: Bench, task: Task, source: tuple[str, str, list[str]]) -> Findi
     """Judge the files again as they lie on the disk now: what was planned may have been damaged."""
     label, _, paths = source
     findings = examine([Path(path) for path in paths], bench.own)
-    if reasons := fits(findings, task.bundle.contract):
+    if reasons := fits(findings, task.bundle.contract, task.grid):
         raise InputRefused(reasons)
     if findings.label != label:
         text = f"the series is {findings.label} now, it was planned as {label}"
@@ -171,7 +172,8 @@ def _source(findings: Findings) -> SourceSeries:
     header: Dataset = dcmread(stack.frames[0].path, stop_before_pixels=True)
     if words := undecodable(header):
         text = (
-            f"{', '.join(words)} stand in a character set that nobody knows; correct it and resend"
+            f"{', '.join(words)} cannot be read: the object declares no character set, or not the "
+            "one that it is written in; correct it and resend"
         )
         raise InputRefused([Reason(Code.IDENTITY_INVALID, text)])
     return SourceSeries(

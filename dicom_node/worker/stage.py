@@ -1,14 +1,15 @@
 """The stage: jobs run, results archived and queued to leave."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 
 from dicom_node import log
 from dicom_node.archive import Archive, Entry, Identity, SeriesFacts, Studies
 from dicom_node.db import Database
-from dicom_node.errors import LeaseLost
+from dicom_node.errors import ArchiveError, LeaseLost
 from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
 from dicom_node.outbox import Outbox
@@ -22,6 +23,8 @@ __all__ = ["Retries", "WorkerStage"]
 _log = log.get("worker")
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 _LOOK_EVERY_S = 0.5
+_FOR_SPACE = timedelta(seconds=60)
+"""A full disk is no fault of the job: it waits for room, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,6 @@ class WorkerStage:
         try:
             self._run(job)
         except LeaseLost as exc:
-            self._child.stop()
             _log.warning("job lost", job=job.id, why=str(exc))
         return 1
 
@@ -97,33 +99,54 @@ class WorkerStage:
             self._end(job, Answer("failed", [_died("the worker died each time it ran")]))
             return
         try:
+            self._archive.check_space()
             answer = self._answer(job)
         except ChildDied as exc:
             answer = Answer("again", [_died(str(exc))])
+        except ArchiveError as exc:
+            answer = Answer("again", [{"code": str(Code.NO_SPACE), "text": str(exc)}])
         if answer is None:
             with self._database.transaction() as session:
                 JobQueue(session).hand_back(job, self._now())
             _log.info("job handed back", job=job.id)
             return
-        self._end(job, answer)
+        try:
+            self._end(job, answer)
+        except ArchiveError as exc:  # what was made cannot be entered
+            again = [{"code": str(Code.OUTPUT_INVALID), "text": str(exc)}]
+            self._end(job, Answer("again", again))
 
     def _answer(self, job: Job) -> Answer | None:
-        """Have the child do it; None when we were asked to stop and it was not quick enough."""
+        """Have the child do it; None when we were asked to stop and it was not quick enough.
+
+        However this ends without an answer, the child ends with it: what it would still say would
+        be taken for the answer to the next job.
+        """
+        work = self._work(job)
+        with ExitStack() as without_answer:
+            without_answer.callback(self._child.stop)
+            self._child.give(work.to_line())
+            line = self._wait(job)
+            if line is None:
+                return None
+            answer = _understood(line, work)
+            without_answer.pop_all()
+        return answer
+
+    def _wait(self, job: Job) -> str | None:
+        """Return the child's line; renew the lease meanwhile."""
         started = self._now()
         renewed, stop_at = started, None
-        self._child.give(self._work(job).to_line())
         while True:
             line = self._child.answer(_LOOK_EVERY_S)
             if line is not None:
-                return Answer.of_line(line)
+                return line
             now = self._now()
             if (now - started).total_seconds() > self._retries.job_limit_s:
-                self._child.stop()
                 raise ChildDied(f"no answer within {self._retries.job_limit_s:g} s; stopped")
             if self._stopping.is_set():
                 stop_at = stop_at or now
                 if (now - stop_at).total_seconds() > self._retries.grace_s:
-                    self._child.stop()
                     return None
             if (now - renewed).total_seconds() > self._lease.seconds / 3:
                 renewed = now
@@ -147,6 +170,7 @@ class WorkerStage:
             ]
         return Work(
             job_id=job.id,
+            run=f"{job.id}.{job.token}",
             key=job.key,
             created_at=job.created_at.isoformat(),
             task=job.task,
@@ -160,7 +184,10 @@ class WorkerStage:
         now = self._now()
         with self._database.transaction() as session:
             queue = JobQueue(session)
-            if answer.kind == "again" and job.attempts < self._retries.attempts:
+            if answer.kind == "again" and _codes(answer) == [Code.NO_SPACE]:
+                queue.postpone(job, now + _FOR_SPACE, answer.reasons)
+                state = JobState.WAITING
+            elif answer.kind == "again" and job.attempts < self._retries.attempts:
                 queue.try_again(job, now, answer.reasons)
                 state = JobState.WAITING
             else:
@@ -174,9 +201,12 @@ class WorkerStage:
                 )
                 outbox = Outbox(session, self._archive.folder)
                 outbox.add(job.study_uid, answer.series_uid, queue.destinations(job.id), now)
-        codes = [reason["code"] for reason in answer.reasons]
         _log.info(
-            "job ended", job=job.id, state=str(state), codes=codes, seconds=answer.seconds or {}
+            "job ended",
+            job=job.id,
+            state=str(state),
+            codes=_codes(answer),
+            seconds=answer.seconds or {},
         )
 
     def _entries(self, answer: Answer, now: datetime) -> list[Entry]:
@@ -206,6 +236,27 @@ _STATES = {
     "failed": JobState.FAILED,
     "again": JobState.FAILED,
 }
+
+
+def _codes(answer: Answer) -> list[str]:
+    return [reason["code"] for reason in answer.reasons]
+
+
+def _understood(line: str, work: Work) -> Answer:
+    """Return the answer in a line.
+
+    Raises
+    ------
+    ChildDied
+        When it is none, or one to other work.
+    """
+    try:
+        answer = Answer.of_line(line)
+    except (ValueError, TypeError, KeyError) as exc:
+        raise ChildDied(f"the child's answer cannot be read: {exc}; stopped") from exc
+    if answer.run != work.run:
+        raise ChildDied(f"the child answered run '{answer.run}', not '{work.run}'; stopped")
+    return answer
 
 
 def _died(text: str) -> dict[str, str]:

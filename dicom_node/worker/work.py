@@ -18,6 +18,8 @@ class Work:
     ----------
     job_id : int
         For the log.
+    run : str
+        Names this run of the job; the answer bears it too.
     key : str
         From which all UIDs are derived.
     created_at : str
@@ -31,6 +33,7 @@ class Work:
     """
 
     job_id: int
+    run: str
     key: str
     created_at: str
     task: str
@@ -78,6 +81,8 @@ class Answer:
         Of what was made.
     seconds : mapping
         Time by part: reading, generating, writing.
+    run : str
+        That of the work: an answer to other work is no answer.
     """
 
     kind: Kind
@@ -87,6 +92,7 @@ class Answer:
     label: str = ""
     placed: tuple[Placed, ...] = ()
     seconds: dict[str, float] | None = None
+    run: str = ""
 
     def to_line(self) -> str:
         """Return the answer as one line of JSON."""

@@ -145,13 +145,16 @@ NODE_MISTAKES = {
     "[completion]\nquiet_s = inf": ("completion.quiet_s", "number"),
     "[outbox]\ngive_up_days = inf": ("outbox.give_up_days", "number"),
     "[worker]\nlease_s = inf": ("worker.lease_s", "number"),
+    "[worker]\ncount = -1": ("worker.count", "greater than or equal to 0"),
     "[worker]\nattempts = 0": ("worker.attempts", "greater than or equal to 1"),
     '[engine]\ndevice = "tpu"': ("engine.device", "'auto', 'cpu' or 'cuda'"),
     '[log]\nlevel = "loud"': ("log.level", "'debug', 'info', 'warning' or 'error'"),
     "[node]\nae_title = 5": ("node.ae_title", "should be a valid string"),
     '[node]\nae_title = ""': ("node.ae_title", "at least 1 character"),
     '[node]\nae_title = "SEVENTEEN LETTERS"': ("node.ae_title", "at most 16 characters"),
-    '[node]\nae_title = "    "': ("node.ae_title", "should match"),
+    '[node]\nae_title = "    "': ("node.ae_title", "at least 1 character"),
+    '[listen]\nhost = "a..b"': ("listen.host", "should match"),
+    '[listen]\nhost = ""': ("listen.host", "should match"),
     '[node]\nae_title = "A\\\\B"': ("node.ae_title", "should match"),
     '[node]\nae_title = "Ä"': ("node.ae_title", "should match"),
     '[node]\ndevice_uid = "1.02"': ("node.device_uid", "leave it empty to get one"),
@@ -181,6 +184,7 @@ PEERS_MISTAKES = {
     PEER + 'may = "store"': ("peer.0.may", "a list is wanted"),
     PEER + 'ask = ["find"]': ("pacs", "add its port"),
     PEER + 'port = 1\nuse = "both"': ("peer.0.use", "'research' or 'clinical'"),
+    PEER.replace('"h"', f'"{"h" * 64}.org"'): ("peer.0.host", "should match"),
     PEER + PEER: ("'pacs' is given twice", "rename one"),
     PEER + '[[destination]]\nname = "pacs"\nkind = "folder"\npath = "x"': ("twice", "rename one"),
     PEER.replace("pacs", "../pacs"): ("peer.0.name", "should match"),
@@ -298,6 +302,50 @@ def test_a_mistake_does_not_show_the_password_of_the_database(load):
     assert "secret" not in mistake
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://node:secret@h/n", "postgresql://h/n?a=1&password=secret"]
+)
+def test_a_password_has_no_place_in_the_file_and_has_one_in_the_environment(load, url):
+    (mistake,) = mistakes_of(load, f'[database]\nurl = "{url}"')
+    assert mistake.startswith("node.toml: database.url holds a password")
+    assert "PGPASSWORD" in mistake
+    assert ".pgpass" in mistake
+    assert "secret" not in mistake
+    assert load(f'[database]\nurl = "{url}"', NODE_DATABASE__URL=url).file.database.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://node@h:5432/n", "postgresql://h:5432/n?sslmode=require", "postgresql:///n"],
+)
+def test_a_database_without_a_password_is_taken(load, url):
+    assert load(f'[database]\nurl = "{url}"').file.database.url == url
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_a_host_has_as_many_workers_as_are_wanted(load, count):
+    assert load(f"[worker]\ncount = {count}").file.worker.count == count
+
+
+def test_the_shipped_file_says_where_it_differs_from_the_default():
+    first, data = (
+        line
+        for line in (ROOT / "conf" / "node.toml").read_text().splitlines()
+        if line.startswith(("# What stands here", "data ="))
+    )
+    assert "but for data" in first
+    assert 'default "var"' in data
+
+
 def test_folders_that_come_with_the_program_are_found():
     assert shipped("tasks").name == "tasks"
     assert shipped("tasks").parent.name == "conf"
+
+
+@pytest.mark.parametrize("host", ["*", "::1", "fe80::1:2", "10.0.0.1", "pacs", "pacs.ward-3.org"])
+def test_addresses_and_names_are_hosts(load, host):
+    assert load("", PEER.replace('"h"', f'"{host}"')).peers[0].host == host
+
+
+def test_spaces_around_an_ae_title_do_not_count(load):
+    assert load('[node]\nae_title = " SYNTH "').file.node.ae_title == "SYNTH"

@@ -15,8 +15,8 @@ from tests.engine.networks import bundle_of, lively, repeating
 from tests.support.bundle import write_bundle
 from tests.support.need import data_folder
 
-settings.register_profile("engine", settings(), deadline=None, max_examples=50)
-settings.load_profile("engine")  # no deadline: a busy machine is no fault of what is tested
+settings.register_profile("engine", settings(), max_examples=50)
+settings.load_profile("engine")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,9 @@ def image_of(voxels: NDArray, grid: Grid) -> sitk.Image:
     x_y_z = grid.affine[:3, :3][:, ::-1]
     spacing = grid.spacing_mm[::-1]
     image.SetSpacing([float(step) for step in spacing])
-    image.SetDirection([float(cosine) for cosine in (x_y_z / np.array(spacing)).ravel()])
+    cosines = x_y_z / np.array(spacing)
+    cosines[np.abs(cosines) < 1e-15] = 0  # ITK's SVD fails on denormal numbers
+    image.SetDirection([float(cosine) for cosine in cosines.ravel()])
     image.SetOrigin([float(value) for value in grid.affine[:3, 3]])
     return image
 

@@ -5,7 +5,15 @@ import pytest
 
 from engine.errors import ModelMissing, SpecError
 from engine.reason import Code
-from engine.task import GRIDS, LABELS_MADE, LABELS_TAKEN, Task, read_bundle, read_task
+from engine.task import (
+    GRIDS,
+    LABELS_MADE,
+    LABELS_MR,
+    LABELS_TAKEN,
+    Task,
+    read_bundle,
+    read_task,
+)
 from tests.support.bundle import write_bundle
 
 TOML = 'needs = ["T1"]\nmakes = "CT"\nmodel = "tiny"\n'
@@ -114,9 +122,41 @@ def test_a_task_and_its_model_agree_on_what_is_needed_and_made(task, old, new):
         task(TOML.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("needs", "makes"),
+    [
+        (["T1", "T2"], "CT"),
+        (["T1", "T1"], "CT"),
+        (["CBCT"], "CT"),
+        (["CT"], "CT"),
+        (["PT"], "CT"),
+        (["T1"], "STIR"),
+        (["CT"], "PT"),
+    ],
+)
+def test_a_task_that_this_version_cannot_do_is_refused_when_it_is_read(
+    task, spoilt, models, needs, makes
+):
+    spoilt(CONTRACT, "accepts", "labels", to=needs)
+    models["tiny"] = spoilt(CONTRACT, "makes", to=makes)
+    said = (
+        rf"^ct_from_mr\.toml: makes {makes} from {', '.join(needs)}; "
+        r"this version makes CT from one of T1, T1CE, T2, PD, FLAIR, STIR$"
+    )
+    with pytest.raises(SpecError, match=said):
+        task(f'needs = {json.dumps(needs)}\nmakes = "{makes}"\nmodel = "tiny"\n')
+
+
+@pytest.mark.parametrize("label", LABELS_MR)
+def test_a_task_that_makes_ct_from_one_mr_label_is_read(task, spoilt, models, label):
+    models["tiny"] = spoilt(CONTRACT, "accepts", "labels", to=[label])
+    assert task(TOML.replace("T1", label)).needs == (label,)
+
+
 def test_labels_are_those_of_the_interface():
     assert LABELS_TAKEN == ("T1", "T1CE", "T2", "PD", "FLAIR", "STIR", "CT", "CBCT", "PT")
     assert set(LABELS_MADE) == set(LABELS_TAKEN) - {"CBCT"}
+    assert set(LABELS_MR) == set(LABELS_TAKEN) - {"CT", "CBCT", "PT"}
     assert GRIDS == ("native", "rt-axial")
 
 

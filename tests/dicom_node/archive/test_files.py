@@ -1,9 +1,12 @@
 """Bytes onto the disk: whole, in their place, and there after a power cut."""
 
 import errno
+import multiprocessing
 import os
 import resource
 import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +84,41 @@ def test_the_folders_of_a_new_study_are_on_the_disk_before_any_file_of_it(files,
     calls.clear()
     files.write(files.place_of("1.2", "b" * 64), b"more")
     assert [name for name, _ in calls] == ["fsync", "replace"]
+
+
+def test_a_folder_that_another_made_is_on_the_disk_all_the_same(files, calls):
+    """It may have made it a moment before it crashed; once we know, we need not ask again."""
+    first, second = (files.place_of("1.2", sha * 64) for sha in "ab")
+    study = (files.folder / first).parent
+    study.mkdir(parents=True)
+    files.write(first, b"content")
+    above = [("fsync", str(study.parent)), ("fsync", str(files.folder))]
+    assert calls[:2] == above
+    calls.clear()
+    Files(files.folder).write(second, b"content")  # another process
+    assert calls[:2] == above
+
+
+def test_nobody_goes_ahead_while_a_folder_is_on_its_way_to_the_disk(files, monkeypatch, calls):
+    syncing, go_on, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor):
+        syncing.set()
+        assert go_on.wait(20)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    places = [files.place_of("1.2", sha * 64) for sha in "ab"]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(files.write, places[0], b"one")
+        assert syncing.wait(20)
+        monkeypatch.setattr(os, "fsync", fsync)
+        second = pool.submit(files.write, places[1], b"two")
+        time.sleep(0.2)
+        ahead = [name for name, _ in calls if name == "replace"]
+        go_on.set()
+        assert (first.result(20), second.result(20)) == (None, None)
+    assert ahead == []
 
 
 def test_settling_syncs_each_folder_once(files, calls):
@@ -221,14 +259,49 @@ def test_a_folder_that_was_deleted_meanwhile_is_made_again_on_the_next_try(files
     assert (files.folder / place).read_bytes() == b"content"
 
 
+def killed_while_writing(folder: Path) -> None:
+    files = Files(folder)
+    files.write(files.place_of("1.2", "b" * 64), b"makes the folder")
+    os.fsync = lambda _: os._exit(9)
+    files.write(files.place_of("1.2", "c" * 64), b"hal")
+
+
 def test_what_a_process_was_writing_when_it_was_killed_is_deleted_at_the_next_start(files):
-    unfinished = files.folder / "incoming" / "1-1.part"
-    unfinished.write_bytes(b"hal")
-    files.write(files.place_of("1.2", SHA), b"content")
+    process = multiprocessing.get_context("fork").Process(
+        target=killed_while_writing, args=(files.folder,)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    assert len(list((files.folder / "incoming").iterdir())) == 1
     again = Files(files.folder)
     assert again.discard_unfinished() == 1
     assert again.discard_unfinished() == 0
     assert len(everything_in(files)) == 1
+
+
+def test_what_a_living_process_is_writing_stays_when_another_starts(files, monkeypatch):
+    discarded, fsync = [], os.fsync
+
+    def while_it_is_written(descriptor):
+        fsync(descriptor)
+        discarded.append(Files(files.folder).discard_unfinished())
+
+    monkeypatch.setattr(os, "fsync", while_it_is_written)
+    place = files.place_of("1.2", SHA)
+    files.write(place, b"content")
+    assert set(discarded) == {0}
+    assert (files.folder / place).read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("name", ["other-host+boot+1+1+0f+0.part", "1-1.part"])
+def test_what_was_left_by_nobody_that_we_know_goes_after_a_day(files, name):
+    part = files.folder / "incoming" / name
+    part.write_bytes(b"hal")
+    assert files.discard_unfinished() == 0
+    yesterday = time.time() - 25 * 3600
+    os.utime(part, (yesterday, yesterday))
+    assert files.discard_unfinished() == 1
 
 
 def test_removing_what_is_not_there_is_no_error(files):

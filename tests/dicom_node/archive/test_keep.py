@@ -299,6 +299,17 @@ def test_what_was_swept_before_it_was_entered_is_made_again(store):
     assert store.ask(Studies.made, study_uid()) == [series_uid(series="made")]
 
 
+def test_what_is_made_here_under_a_uid_that_is_taken_is_not_entered(store):
+    """Else the outbox would send the first content, and the job would count as done."""
+    store.keep(instance())
+    make(store, instance(series="made", number=1))
+    other = instance(series="made", number=1, PatientID="TEST-2")
+    with pytest.raises(ArchiveBroken, match="UIDs of 1 of 2 objects made here are taken"):
+        make(store, instance(series="made", number=2), other)
+    uids = {row.sop_instance_uid for row in store.rows(InstanceRow)}
+    assert uids == {instance().SOPInstanceUID, other.SOPInstanceUID}
+
+
 def test_what_is_made_here_comes_back_from_a_peer_as_the_same(store):
     store.keep(instance())
     make(store, instance(series="made"))

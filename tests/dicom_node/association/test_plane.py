@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from structlog.testing import capture_logs
 
 from benchmarks.raw_client import Target, _associate, _element, _message, _p_data, _padded, _pdu
 from tests.dicom_node.association.test_store import Scene
@@ -207,6 +208,74 @@ def test_a_peer_that_says_nothing_after_the_association_is_let_go(scene, peer):
     began = time.monotonic()
     assert peer.ended()
     assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("bug", [RuntimeError, OSError, TimeoutError])
+def test_a_bug_is_answered_c211_at_once_and_logged_and_the_next_instance_is_kept(
+    scene, peer, monkeypatch, caplog, bug
+):
+    real, left = scene.archive.keep, [bug("a bug of ours")]
+
+    def keep(received):
+        if left:
+            raise left.pop()
+        return real(received)
+
+    monkeypatch.setattr(scene.archive, "keep", keep)
+    (first, second) = instances(2)
+    began = time.monotonic()
+    peer.send(_message(MR_IMAGE, *first, 1, peer.limit))
+    assert peer.status() == 0xC211
+    assert time.monotonic() - began < 1
+    peer.send(_message(MR_IMAGE, *second, 2, peer.limit))
+    assert peer.status() == 0
+    peer.release()
+    assert "a bug of ours" in caplog.text
+    assert "Traceback" in caplog.text
+    (kept,) = scene.kept(MrSeries(seed="wire").study_uid)
+    assert kept.sop_instance_uid == second[0]
+
+
+def test_what_came_with_an_instance_that_met_a_bug_is_not_lost(tmp_path, monkeypatch):
+    """The end of one and the start of the next in one PDU: pynetdicom's own way takes no such."""
+    scene = Scene(tmp_path, data_plane=True)
+    peer = Peer(scene)
+    real, left = scene.archive.keep, [RuntimeError("a bug of ours")]
+    monkeypatch.setattr(
+        scene.archive, "keep", lambda received: raise_one(left) if left else real(received)
+    )
+    values = [
+        pdv(part, control)
+        for number, (uid, content) in enumerate(instances(2), start=1)
+        for part, control in ((command_of(uid, number), 0x03), (content, 0x02))
+    ]
+    peer.send(pdu(*values[:3]) + pdu(values[3]))
+    assert (peer.status(), peer.status()) == (0xC211, 0)
+    peer.release()
+    scene.close()
+
+
+def raise_one(errors: list[Exception]):
+    raise errors.pop()
+
+
+@pytest.mark.parametrize(
+    ("begun", "why"),
+    [
+        (False, "it was silent for 2 s between two instances"),
+        (True, "it was silent for 2 s in the middle of an instance"),
+    ],
+)
+def test_the_log_says_why_an_association_was_aborted(tmp_path, begun, why):
+    scene = Scene(tmp_path, data_plane=True, idle_s=2.0)
+    peer = Peer(scene)
+    with capture_logs() as logged:
+        if begun:
+            ((uid, content),) = instances(1)
+            peer.send(_p_data(command_of(uid, 1), 0x03) + _p_data(content[:100], 0x00))
+        assert peer.ended()
+        scene.close()
+    assert [one["why"] for one in logged if one["event"] == "association aborted"] == [why]
 
 
 def test_many_peers_come_and_go_and_no_thread_stays(scene):

@@ -246,7 +246,6 @@ def test_a_relative_path_lies_in_the_data_folder(tmp_path):
     database.prepare()
     database.close()
     assert (tmp_path / "other.db").is_file()
-    assert database.is_sqlite
 
 
 def test_an_absolute_path_is_taken_as_it_is(tmp_path):

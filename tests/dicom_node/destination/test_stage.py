@@ -9,6 +9,8 @@ from dicom_node.archive.index import Outcome
 from dicom_node.backoff import next_try
 from dicom_node.db import Database, DeliveryRow
 from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience
+from dicom_node.dicom import new_uid
+from dicom_node.errors import DatabaseAway
 from dicom_node.lease import Lease, process_owner
 from dicom_node.outbox import Outbox
 from dicom_node.settings import Outbox as OutboxSettings
@@ -34,9 +36,12 @@ class Scene:
         )
         self.series = MrSeries(slices=slices)
         self.sent = {}
+        source = self.series.datasets()[0]
+        source.SeriesInstanceUID, source.SOPInstanceUID = new_uid(), new_uid()
+        self.archive.keep(Received(encoded(source), SYNTAX, "SCANNER", Origin.RECEIVED))
         for ds in self.series.datasets():
             content = encoded(ds)
-            received = Received(content, SYNTAX, "SCANNER", Origin.RECEIVED)
+            received = Received(content, SYNTAX, "NODE", Origin.MADE)
             assert self.archive.keep(received).outcome is Outcome.NEW
             self.sent[ds.SOPInstanceUID] = content
         self.port = free_port()
@@ -127,6 +132,47 @@ def test_a_peer_that_refuses_for_good_is_not_asked_for_ever(scene, scp):
     assert "0xC000" in row.error
 
 
+def test_tries_when_the_peer_was_away_are_no_refusals(scene):
+    for attempt in range(4):
+        scene.stage().tick(scene.time)
+        scene.time = next_try(scene.time, attempt + 1)
+    peer = Scp(scene.port).start()
+    peer.answer = lambda _event: 0x0110
+    scene.stage().tick(scene.time)
+    peer.stop()
+    row = scene.delivery()
+    assert (row.state, row.attempts, row.refusals) == (DeliveryState.WAITING, 5, 1)
+
+
+def test_a_file_that_cannot_be_read_is_said_and_the_delivery_waits(scene, scp):
+    for path in scene.archive.folder.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"no DICOM")
+    assert scene.stage().tick(T0) == 0
+    row = scene.delivery()
+    assert row.state == DeliveryState.WAITING
+    assert row.error
+
+
+def test_a_delivery_that_was_cut_off_by_the_database_is_taken_up_again(scene, scp):
+    stage = scene.stage()
+
+    def fail(*_arguments):
+        raise DatabaseAway("the database is away")
+
+    stage._settle = fail
+    with pytest.raises(DatabaseAway):
+        stage.tick(T0)
+    assert scene.delivery().state == DeliveryState.SENDING
+    del stage._settle
+    assert stage.tick(T0) == 0, "its lease still runs"
+    scene.time = T0 + timedelta(seconds=31)
+    scp.asked.clear()
+    assert stage.tick(scene.time) == 1
+    assert scene.delivery().state == DeliveryState.SENT
+    assert scp.asked == [], "what was answered was kept before"
+
+
 @pytest.mark.parametrize("warning", [0xB000, 0xB006, 0xB007])
 def test_a_warning_is_no_success(scene, scp, warning):
     scp.answer = lambda _event: warning
@@ -134,6 +180,26 @@ def test_a_warning_is_no_success(scene, scp, warning):
     row = scene.delivery()
     assert row.state == DeliveryState.FAILED
     assert f"0x{warning:04X}" in row.error
+
+
+def test_what_is_doubted_is_not_sent_again_and_the_rest_is(scene, scp):
+    """A warning is for one instance; what had no room is sent again, and both are told apart."""
+    doubted, full, *_ = sorted(scene.sent)
+    answers = {doubted: 0xB000, full: 0xA700}
+    scp.answer = lambda event: answers.get(str(event.request.AffectedSOPInstanceUID), 0)
+    stage = scene.stage()
+    stage.tick(T0)
+    row = scene.delivery()
+    assert row.state == DeliveryState.WAITING
+    assert "1 instances with 0xA700; pacs answered 1 instances with 0xB000" in row.error
+    scp.asked.clear()
+    answers.clear()
+    scene.time = next_try(T0, 1)
+    stage.tick(scene.time)
+    assert scp.asked == [full]
+    row = scene.delivery()
+    assert row.state == DeliveryState.FAILED
+    assert "has 1 of them, but changed or doubts them" in row.error
 
 
 def test_a_peer_that_falls_silent_half_way_gets_the_rest_later(scene, scp):
@@ -156,17 +222,20 @@ def test_a_peer_that_falls_silent_half_way_gets_the_rest_later(scene, scp):
     assert set(scp.asked) == set(scene.sent) - set(taken)
 
 
-def test_a_peer_that_takes_no_such_class_is_named(scene):
+def test_a_peer_that_takes_no_such_class_has_refused_and_is_not_asked_for_ever(scene):
     from pynetdicom import AE
 
     ae = AE(ae_title="PACS")
     ae.add_supported_context("1.2.840.10008.1.1")
     server = ae.start_server(("127.0.0.1", scene.port), block=False)
     try:
-        scene.stage().tick(T0)
-        row = scene.delivery()
-        assert row.state == DeliveryState.WAITING
-        assert row.error
+        stage = scene.stage()
+        for attempt in range(3):
+            assert scene.delivery().state == DeliveryState.WAITING
+            stage.tick(scene.time)
+            assert "5 instances with 0x0122" in scene.delivery().error
+            scene.time = next_try(scene.time, attempt + 1)
+        assert scene.delivery().state == DeliveryState.FAILED
     finally:
         server.shutdown()
 

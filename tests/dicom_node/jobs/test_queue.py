@@ -162,8 +162,8 @@ def cancelled(queue):
 
 
 def superseded(queue):
-    newer = plan(1)
-    queue.do(JobQueue.supersede, queue.add(newer).key, newer)
+    newer = queue.add(plan(1))
+    queue.do(JobQueue.keep_only, newer.study_uid, {newer.rule: newer.key})
 
 
 def finished(queue):
@@ -269,10 +269,9 @@ def test_a_job_from_more_instances_takes_the_place_of_what_is_not_ended(queue):
     assert [queue.claim(US).id for _ in range(3)] == [waiting.id, running.id, ended.id]
     queue.do(JobQueue.hand_back, queue.job(waiting.id), queue.now)
     queue.do(JobQueue.finish, queue.job(ended.id), DONE)
-    newest = plan(3)
-    key = queue.add(newest).key
-    assert queue.do(JobQueue.supersede, key, newest) == 2
-    assert queue.do(JobQueue.supersede, key, newest) == 0
+    key = queue.add(plan(3)).key
+    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == 2
+    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == 0
     states = {job.id: job.state for job in queue.do(JobQueue.list)}
     assert [states[job.id] for job in (waiting, running, ended)] == [
         JobState.CANCELLED, JobState.CANCELLED, JobState.DONE,
@@ -281,15 +280,68 @@ def test_a_job_from_more_instances_takes_the_place_of_what_is_not_ended(queue):
     assert queue.claim(US).key == key
 
 
-@pytest.mark.parametrize(
-    "other", [{"rule": "other"}, {"task": "other"}, {"grid": "rt-axial"}, {"study_uid": "1.9.9"}]
-)
+@pytest.mark.parametrize("other", [{"rule": "other"}, {"study_uid": "1.9.9"}])
 def test_what_is_another_matter_is_not_superseded(queue, other):
     queue.study("1.9.9")
     job = queue.add(plan(0, **other))
-    newer = plan(1)
-    assert queue.do(JobQueue.supersede, queue.add(newer).key, newer) == 0
+    newer = queue.add(plan(1))
+    wanted = {"sct-head": newer.key, "other": job.key}
+    assert queue.do(JobQueue.keep_only, "1.9", wanted) == 0
     assert queue.job(job.id).state is JobState.WAITING
+
+
+def test_a_job_whose_rule_fires_no_more_is_cancelled_and_says_so(queue):
+    job = queue.add(plan())
+    assert queue.do(JobQueue.keep_only, "1.9", {}) == 1
+    assert queue.job(job.id).state is JobState.CANCELLED
+    assert "does not fire any more" in queue.job(job.id).reasons[0]["text"]
+    assert queue.claim(US) is None
+
+
+def test_a_job_that_another_rule_still_wants_stays_and_goes_where_that_one_wants_it(queue):
+    job = queue.add(plan())
+    queue.add(plan(rule="planning", destinations=("rt",)))
+    assert queue.do(JobQueue.keep_only, "1.9", {"planning": job.key}) == 0
+    assert queue.job(job.id).state is JobState.WAITING
+    assert queue.do(JobQueue.destinations, job.id) == ("rt",)
+
+
+def test_a_superseded_job_that_is_wanted_again_waits_again(queue):
+    first = queue.add(plan(0))
+    second = queue.add(plan(1))
+    queue.do(JobQueue.keep_only, "1.9", {"sct-head": second.key})
+    assert queue.job(first.id).state is JobState.CANCELLED
+    again = queue.add(plan(0))
+    queue.do(JobQueue.keep_only, "1.9", {"sct-head": again.key})
+    assert (again.id, queue.job(first.id).state) == (first.id, JobState.WAITING)
+    assert queue.job(first.id).reasons == ()
+    assert queue.job(second.id).state is JobState.CANCELLED
+
+
+def test_a_job_that_a_person_cancelled_is_not_revived_by_the_same_study(queue):
+    job = queue.add(plan())
+    queue.do(JobQueue.cancel, job.id)
+    assert queue.add(plan()).state is JobState.CANCELLED
+
+
+def test_who_wants_a_job_at_the_moment_it_ends_is_not_overlooked(queue):
+    """The end waits for the one who adds, or the other way round; either sees the other."""
+    job = queue.add(plan())
+    held = queue.claim(US)
+
+    def ends() -> tuple[str, ...]:
+        with queue.database.transaction() as session:
+            JobQueue(session).finish(held, DONE)
+            return JobQueue(session).destinations(job.id)
+
+    with ThreadPoolExecutor(1) as pool:
+        with queue.database.transaction() as session:
+            second = plan(rule="planning", destinations=("rt",))
+            seen = JobQueue(session).add(job.key, second, queue.now)
+            ending = pool.submit(ends)
+            wait([ending], timeout=0.5)
+        sent_to = ending.result(20)
+    assert "rt" in sent_to or seen.state is JobState.DONE
 
 
 def ended(queue, state: JobState) -> int:

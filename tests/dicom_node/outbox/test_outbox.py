@@ -297,3 +297,29 @@ def test_asking_again_is_about_one_study_and_one_destination(box):
     box.add(box.make(study="two"), "pacs", study="two")
     assert box.do(Outbox.resend, study_uid("two"), "share", box.store.now) == 0
     assert box.do(Outbox.resend, study_uid("two"), "pacs", box.store.now) == 1
+
+
+def test_a_starting_node_takes_all_back_whoever_held_it(box):
+    """A container that was made anew has another host's name, and nobody else sends."""
+    box.add(box.make(), "pacs")
+    box.claim(lease=ELSEWHERE)
+    with box.store.database.transaction() as session:
+        outbox = Outbox(session, box.store.files.folder)
+        assert outbox.reclaim(box.store.now) == 0
+        assert outbox.reclaim(box.store.now, all_of_them=True) == 1
+    assert box.claim().token == 2
+
+
+def test_a_lost_delivery_is_something_to_do(box):
+    box.add(box.make(), "pacs")
+    box.claim(lease=ELSEWHERE)
+    assert not box.do(Outbox.anything, "pacs", box.store.now)
+    box.later(31)
+    assert box.do(Outbox.anything, "pacs", box.store.now)
+
+
+def test_what_somebody_sent_under_our_series_is_not_sent_on(box):
+    uid = box.make(count=2)
+    box.store.keep(instance("one", "made", 9))
+    box.add(uid, "pacs")
+    assert box.claim().total == 2

@@ -74,6 +74,11 @@ MARKS = {
     "private element": lambda ds: ds.private_block(0x0099, "TEST", create=True).add_new(
         1, "LO", "x"
     ),
+    "a private": lambda ds: (
+        ds.ContributingEquipmentSequence[0]
+        .private_block(0x0099, "TEST", create=True)
+        .add_new(1, "LO", "x")
+    ),
     "overlay": lambda ds: ds.add_new(0x60000010, "US", 1),
     "PatientID is not the source's": lambda ds: setattr(ds, "PatientID", "OTHER"),
     "PatientName is not the source's": lambda ds: setattr(ds, "PatientName", "Other^Name"),

@@ -1,13 +1,22 @@
 """Results as the standard and the field's validators want them, from sources of every kind."""
 
+from copy import deepcopy
+from dataclasses import replace
+from datetime import timedelta, timezone
 from io import BytesIO
 
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.config import disable_value_validation
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from dicom_node.results import check_series, encode, make_series
+from dicom_node.results.copy import OF_PATIENT_AND_STUDY
+from dicom_node.results.provenance import code
+from dicom_node.results.series import _series_number
 from tests.dicom_node.results.conftest import AT, NODE_UID
 from tests.support.dciodvfy import dcentvfy, dciodvfy
 from tests.support.mr import MrSeries, part10
@@ -51,7 +60,6 @@ def masked_dates(ds):
 
 
 def bad_codes(ds):
-    from pydicom.dataset import Dataset
     from pydicom.sequence import Sequence
 
     item = Dataset()
@@ -63,6 +71,59 @@ def bad_codes(ds):
 
 def with_zone(ds):
     ds.TimezoneOffsetFromUTC = "+0900"
+
+
+def odd_scanner(ds):
+    """Attributes of the scanner as some sites fill them in: too long, or of no such value."""
+    with disable_value_validation():
+        ds.StationName = "MRC35003-RADIOLOGY-1"
+        ds.InstitutionName = "X" * 70
+        ds.Manufacturer = "Y" * 70
+        ds.ManufacturerModelName = "Z" * 70
+        ds.PatientPosition = "hfs"
+
+
+def unknown_position(ds):
+    ds.PatientPosition = "SITTING"
+
+
+def unreadable_numbers(ds):
+    for word, vr, content in (
+        ("SeriesNumber", "IS", b"three "), ("PatientWeight", "DS", b"seventy "),
+        ("PatientAge", "AS", b"30"), ("PatientSize", "DS", b"1.7\\1.8 "),
+        ("PregnancyStatus", "US", b"\1\0\1\0"),
+    ):  # fmt: skip
+        tag = Tag(word)
+        ds[tag] = RawDataElement(tag, vr, len(content), content, 0, False, True)
+
+
+def equipment(ds):
+    """Three that had a part in it: one with faults, one without a maker, one without a purpose."""
+    items = [Dataset(), Dataset(), Dataset()]
+    for item in items[:2]:
+        item.PurposeOfReferenceCodeSequence = [code("109102", "DCM", "Processing Equipment")]
+    items[0].Manufacturer, items[0].StationName = "MAKER", "BETWEEN"
+    items[0].private_block(0x0011, "ACME", create=True).add_new(1, "LO", "secret")
+    inner = items[0].PurposeOfReferenceCodeSequence[0]
+    inner.private_block(0x0011, "ACME", create=True).add_new(1, "LO", "secret")
+    with disable_value_validation():
+        items[0].ContributionDateTime = "2026-01-01"
+    items[2].Manufacturer = "NOBODY KNOWS WHAT FOR"
+    ds.ContributingEquipmentSequence = items
+
+
+def no_items(ds):
+    for word in OF_PATIENT_AND_STUDY:
+        setattr(ds, word, [] if word.endswith("Sequence") else None)
+
+
+def trial(ds):
+    ds.ClinicalTrialSponsorName, ds.ClinicalTrialProtocolID = "Sponsor", "P-1"
+    ds.ClinicalTrialProtocolName = ds.ClinicalTrialSiteID = ds.ClinicalTrialSiteName = ""
+    ds.ClinicalTrialSubjectID, ds.IssuerOfClinicalTrialSubjectID = "S-1", "Sponsor"
+    ds.LongitudinalTemporalOffsetFromEvent = 12.5
+    ds.LongitudinalTemporalEventType = "ENROLLMENT"
+    ds.ClinicalTrialTimePointID = ""
 
 
 KINDS = {
@@ -77,9 +138,16 @@ KINDS = {
     "no body part": (MrSeries(), no_body_part),
     "bad optional codes": (MrSeries(), bad_codes),
     "time zone": (MrSeries(), with_zone),
+    "odd scanner": (MrSeries(), odd_scanner),
+    "unknown position": (MrSeries(), unknown_position),
+    "unreadable numbers": (MrSeries(), unreadable_numbers),
+    "equipment between": (MrSeries(), equipment),
+    "sequences without items": (MrSeries(), no_items),
+    "clinical trial": (MrSeries(), trial),
 }
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of the faults that are planted
 @pytest.mark.parametrize("grid", ["native", "rt-axial"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_of_any_source_is_valid_by_the_standard(kind, grid, make, tmp_path):
@@ -156,9 +224,140 @@ def test_every_mark_is_in_its_place(making):
         assert model.learned_from in ds.ImageComments
 
 
+def written_once(making):
+    """Return the first slice as a reader gets it."""
+    return dcmread(BytesIO(encode(make_series(making).datasets[0])))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of the faults that are planted
+def test_what_the_scanner_says_wrongly_is_left_out(make):
+    ds = written_once(make(MrSeries(), odd_scanner))
+    scanner = ds.ContributingEquipmentSequence[0]
+    assert scanner.Manufacturer == "UNKNOWN"
+    for word in ("StationName", "InstitutionName", "ManufacturerModelName"):
+        assert word not in scanner
+    assert ds.PatientPosition == ""
+
+
+def test_what_the_scanner_says_rightly_is_kept(make):
+    def say(ds):
+        ds.StationName, ds.SoftwareVersions = "MR1", ["one", "two"]
+
+    scanner = written_once(make(MrSeries(), say)).ContributingEquipmentSequence[0]
+    assert (scanner.Manufacturer, scanner.ManufacturerModelName) == ("SIEMENS", "Prisma_fit")
+    assert (scanner.StationName, list(scanner.SoftwareVersions)) == ("MR1", ["one", "two"])
+
+
+def test_the_chain_of_equipment_is_kept_without_its_faults(make):
+    ds = written_once(make(MrSeries(), equipment))
+    _, first, second, _ = ds.ContributingEquipmentSequence
+    assert (first.Manufacturer, first.StationName) == ("MAKER", "BETWEEN")
+    assert "ContributionDateTime" not in first
+    assert not any(element.tag.is_private for element in ds.iterall())
+    assert second.Manufacturer == "UNKNOWN"
+    assert second.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of the faults that are planted
+def test_numbers_that_are_none_do_not_end_the_job(make):
+    ds = written_once(make(MrSeries(), unreadable_numbers))
+    assert ds.SeriesNumber == 9001
+    wrong = {"PatientWeight", "PatientAge", "PatientSize", "PregnancyStatus"}
+    assert not wrong & {element.keyword for element in ds}
+
+
+@pytest.mark.parametrize(
+    ("number", "grid", "written"),
+    [
+        (3, "native", 301),
+        (3, "rt-axial", 302),
+        (None, "native", 9001),
+        (None, "rt-axial", 9002),
+        (0, "native", 9001),
+        (-3, "native", 9001),
+        (2**31 - 1, "native", 9001),
+    ],
+)
+def test_a_series_number_follows_the_sources_or_starts_at_9000(making, number, grid, written):
+    header = deepcopy(making.sources[0].header)
+    header.SeriesNumber = number
+    assert _series_number(header, grid) == written
+
+
+def test_a_recognizable_head_says_so_and_nothing_else_does(making, make):
+    assert make_series(making).datasets[0].RecognizableVisualFeatures == "YES"
+    knee = replace(making, recognizable=False)
+    assert "RecognizableVisualFeatures" not in make_series(knee).datasets[0]
+    defaced = make(MrSeries(), lambda ds: setattr(ds, "RecognizableVisualFeatures", "NO"))
+    assert "RecognizableVisualFeatures" not in make_series(defaced).datasets[0]
+
+
+@pytest.mark.parametrize("declared", [None, "", "ISO_IR 6", "ISO_IR 100"])
+def test_text_of_the_site_is_written_in_a_set_that_is_declared(make, declared, tmp_path):
+    def declare(ds):
+        ds.SpecificCharacterSet = declared
+        if declared is None:
+            del ds.SpecificCharacterSet
+
+    making = make(MrSeries(), declare)
+    making = replace(making, site=replace(making.site, institution="Universitätsklinikum"))
+    content = encode(make_series(making).datasets[0])
+    check_series([encode(ds) for ds in make_series(making).datasets], making)
+    ds = dcmread(BytesIO(content))
+    assert ds.SpecificCharacterSet == (declared if declared == "ISO_IR 100" else "ISO_IR 192")
+    assert ds.InstitutionName == "Universitätsklinikum"
+    (tmp_path / "one.dcm").write_bytes(content)
+    assert dciodvfy(tmp_path / "one.dcm") == ([], [])
+
+
+def test_letters_beside_a_japanese_set_are_written_in_utf8(make):
+    making = make(MrSeries(), japanese)
+    making = replace(making, site=replace(making.site, institution="Universitätsklinikum"))
+    ds = written_once(making)
+    assert ds.SpecificCharacterSet == "ISO_IR 192"
+    assert "山田" in str(ds.PatientName)
+
+
+def test_an_ascii_object_without_a_set_gets_none(make):
+    ds = written_once(make(MrSeries(), lambda ds: delattr(ds, "SpecificCharacterSet")))
+    assert "SpecificCharacterSet" not in ds
+
+
+@pytest.mark.parametrize(
+    ("offset", "date", "time"),
+    [
+        (None, "20260102", "020405.000678"),
+        ("+0900", "20260102", "110405.000678"),
+        ("-0500", "20260101", "210405.000678"),
+        ("+0530", "20260102", "073405.000678"),
+    ],
+)
+def test_dates_are_in_the_zone_that_the_object_says(make, offset, date, time):
+    making = make(MrSeries(), lambda ds: setattr(ds, "TimezoneOffsetFromUTC", offset))
+    ds = written_once(making)
+    assert ds.get("TimezoneOffsetFromUTC") == offset
+    assert {ds.SeriesDate, ds.InstanceCreationDate, ds.ContentDate} == {date}
+    assert {ds.SeriesTime, ds.InstanceCreationTime, ds.ContentTime} == {time}
+    assert ds.ContributingEquipmentSequence[-1].ContributionDateTime == date + time
+
+
+@pytest.mark.parametrize("offset", ["-0000", "+1500", "-1300", "+0960", "0900", "CET"])
+def test_an_offset_that_is_none_is_left_behind(make, offset):
+    making = make(MrSeries(), lambda ds: setattr(ds, "TimezoneOffsetFromUTC", offset))
+    ds = written_once(making)
+    assert "TimezoneOffsetFromUTC" not in ds
+    assert ds.SeriesTime == "020405.000678"
+
+
+def test_the_zone_of_the_host_is_in_no_byte(making):
+    elsewhere = replace(making, created_at=AT.astimezone(timezone(timedelta(hours=-7))))
+    first = [encode(ds) for ds in make_series(making).datasets]
+    assert first == [encode(ds) for ds in make_series(elsewhere).datasets]
+
+
 def test_dates_are_the_jobs(making):
     ds = make_series(making).datasets[0]
-    assert (ds.SeriesDate, ds.SeriesTime) == (AT.strftime("%Y%m%d"), "030405.000678")
+    assert (ds.SeriesDate, ds.SeriesTime) == ("20260102", "020405.000678")
     assert (ds.AcquisitionDate, ds.AcquisitionTime) == ("20260102", "101030")
 
 
@@ -193,8 +392,6 @@ def test_voxels_outside_the_source_are_padding_and_no_voxel_inside_is(make):
 
 
 def test_another_model_is_another_device(making, make):
-    from dataclasses import replace
-
     model = replace(making.synthesis.provenance.model, digest="sha256:other")
     other = replace(
         making,
@@ -206,8 +403,6 @@ def test_another_model_is_another_device(making, make):
 
 
 def test_another_node_has_other_uids(making):
-    from dataclasses import replace
-
     other = replace(making, job_key="2.25.8")
     here = {ds.SOPInstanceUID for ds in make_series(making).datasets}
     there = {ds.SOPInstanceUID for ds in make_series(other).datasets}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dicom_node.series.anatomy import Region, anatomy_faults, region_named, regions_of
+from dicom_node.series.anatomy import Region, anatomy_faults, region_named, regions_of, shows_face
 from dicom_node.series.facts import words
 
 HEAD = ("HEAD", "BRAIN", "SKULL")
@@ -78,3 +78,29 @@ def test_the_words_of_a_contract_mean_regions():
 )
 def test_words_that_only_look_like_a_region(text):
     assert region_named(words(text)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("header", "otherwise", "shown"),
+    [
+        ({"BodyPartExamined": "HEAD"}, ("HEAD",), True),
+        ({"BodyPartExamined": "FACE"}, ("HEAD",), True),
+        ({"BodyPartExamined": "HEADNECK"}, ("HEAD",), True),
+        ({"BodyPartExamined": "Kopf"}, ("HEAD",), True),
+        ({"BodyPartExamined": "SKULL"}, ("HEAD",), True),
+        ({"BodyPartExamined": "ORBIT"}, ("HEAD",), True),
+        ({"BodyPartExamined": "KNEE"}, ("HEAD",), False),
+        ({"AnatomicRegions": ("12738006", "")}, ("KNEE",), True),
+        ({"SeriesDescription": "t1 mprage kopf"}, ("KNEE",), True),
+        ({"BodyPartExamined": "UNKNOWN"}, ("HEAD",), True),
+        ({}, ("HEAD", "BRAIN"), True),
+        ({}, ("PELVIS",), False),
+    ],
+)
+def test_a_face_is_expected_where_a_head_is_shown(header, otherwise, shown):
+    assert shows_face(header, otherwise) is shown
+
+
+def test_head_and_neck_in_one_word_are_both():
+    assert region_named("headneck") == {Region.HEAD, Region.NECK}
+    assert region_named("header") == region_named("necklace") == set()

@@ -169,6 +169,7 @@ FAULTS = [
     ("PERFUSION", kind("ASL")),
     ("COLOUR", colour),
     ("COLOUR", eight_bits),
+    ("COLOUR", every(PhotometricInterpretation="MONOCHROME1")),
     ("BURNED_IN", one(BurnedInAnnotation="YES")),
     ("LOSSY", one(LossyImageCompression="01")),
     ("SYNTHETIC", one(SyntheticData="YES")),
@@ -192,6 +193,7 @@ FAULTS = [
     ("MATRIX_MIXED", mixed_matrix),
     ("SPECIES", species),
     ("SPECIES", every(AnatomicalOrientationType="QUADRUPED")),
+    ("DISTORTION_UNCORRECTED", kind("M", "ND")),
     ("FOV_OUTSIDE", narrow),
     ("SPACING_OUTSIDE", thick),
     ("SPACING_OUTSIDE", coarse),
@@ -211,7 +213,7 @@ OWN = OwnIdentity(
 
 def test_the_clean_series_has_no_reason(planted, contract):
     findings = planted(list, OWN)
-    assert fits(findings, contract) == ()
+    assert fits(findings, contract, "rt-axial") == ()
     assert not findings.synthetic
 
 
@@ -221,11 +223,17 @@ def test_the_clean_series_has_no_reason(planted, contract):
 )
 def test_a_planted_fault_is_told(planted, contract, code, spoil):
     findings = planted(spoil, OWN)
-    reasons = fits(findings, contract)
+    reasons = fits(findings, contract, "rt-axial")
     assert code in {reason.code for reason in reasons}
     assert len(set(reasons)) == len(reasons)
     assert findings.synthetic == (code == "SYNTHETIC")
     assert all(word not in reason.text for reason in reasons for word in ("PHANTOM", "HEAD01"))
+
+
+def test_inverted_grey_values_are_named_for_what_they_are(planted):
+    (reason,) = planted(every(PhotometricInterpretation="MONOCHROME1")).reasons
+    assert "MONOCHROME1" in reason.text
+    assert "MONOCHROME2 is wanted" in reason.text
 
 
 def test_a_fault_is_planted_for_every_code_that_the_page_says_is_given_here():

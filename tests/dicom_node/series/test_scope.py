@@ -47,6 +47,27 @@ def test_a_limit_that_is_just_met_is_met(findings, contract, limits):
     assert codes(findings, replace(contract, **limits)) == []
 
 
+@pytest.mark.parametrize(
+    ("tokens", "grid", "refused"),
+    [
+        (("M", "ND"), "rt-axial", True),
+        (("M", "ND", "NORM"), "rt-axial", True),
+        (("M", "ND", "DIS2D"), "rt-axial", False),
+        (("M", "ND", "DIS3D"), "rt-axial", False),
+        (("M", "NORM", "DIS2D"), "rt-axial", False),
+        (("M", "NORM"), "rt-axial", False),
+        (("M", "ND"), "native", False),
+    ],
+)
+def test_an_uncorrected_image_is_refused_for_radiotherapy(planted, contract, tokens, grid, refused):
+    def spoil(slices):
+        for ds in slices:
+            ds.ImageType = ["ORIGINAL", "PRIMARY", *tokens]
+
+    found = [reason.code for reason in fits(planted(spoil), contract, grid)]
+    assert found == (["DISTORTION_UNCORRECTED"] if refused else [])
+
+
 def test_a_slab_is_outside_the_field_of_view_with_few_or_many_slices(planted, contract):
     slab = planted(lambda slices: sorted(slices, key=lambda ds: ds.ImagePositionPatient[2])[:18])
     assert codes(slab, contract) == ["FOV_OUTSIDE"]

@@ -1,7 +1,7 @@
 """Names into weightings: languages, vendors, negations, and any text at all."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dicom_node.series.facts import series_texts, words
@@ -107,6 +107,7 @@ def test_underscores_accents_and_capitals_do_not_matter():
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=64))
+@example("\N{MATHEMATICAL BOLD FRAKTUR CAPITAL A}")
 def test_any_text_can_be_searched(text):
     plain = words(text)
     assert words(plain) == plain

@@ -1,0 +1,69 @@
+"""How many workers a serving process starts."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+
+from dicom_node.dicom import VERIFICATION
+from tests.support.node import NodeConf, RunningNode
+
+
+def children(pid: int) -> list[str]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [child for task in tasks for child in (task / "children").read_text().split()]
+
+
+def started(node: RunningNode) -> list[dict]:
+    return [event for event in node.events if event.get("event") == "worker started"]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_as_many_workers_are_started_as_are_configured(tmp_path, count):
+    node = RunningNode(NodeConf(tmp_path, extra={"worker": {"count": count}}).write())
+    try:
+        node.start()
+        deadline = time.monotonic() + 20
+        while len(started(node)) < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if not count:
+            node.command("why", "1.2", check=False)  # it had time to start one
+            assert children(node.process.pid) == []
+        assert len(started(node)) == count
+        assert len({event["pid"] for event in started(node)}) == count
+    finally:
+        assert node.stop() == 0
+
+
+def test_a_stop_starts_no_worker_and_ends_soon(tmp_path):
+    """Stopped while a peer holds an association open and silent: the slowest way to end."""
+    conf = NodeConf(tmp_path)
+    node = RunningNode(conf.write()).start()
+    ae = AE(ae_title="SCANNER")
+    ae.add_requested_context(VERIFICATION)
+    assoc = ae.associate("127.0.0.1", conf.port, ae_title="SYNTHNODE")
+    assert assoc.is_established
+    node.wait_for("worker started")
+    began = time.monotonic()
+    assert node.stop() == 0
+    took = time.monotonic() - began
+    assoc.abort()
+    assert len(started(node)) == 1
+    assert not [event for event in node.events if event.get("event") == "worker ended"]
+    assert took < 10
+
+
+def test_ctrl_c_in_a_terminal_is_for_the_serving_process_alone(tmp_path):
+    """The terminal signals the whole group; a worker or a child that dies of it costs a try."""
+    node = RunningNode(NodeConf(tmp_path).write()).start()
+    worker = node.wait_for("worker started")["pid"]
+    deadline = time.monotonic() + 20
+    while not children(worker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (child,) = children(worker)
+    groups = {os.getpgid(pid) for pid in (node.process.pid, worker, int(child))}
+    assert len(groups) == 3
+    assert node.stop() == 0
+    assert not node.words, "a traceback"

@@ -1,0 +1,117 @@
+"""What a job's files become on their way to a result: judged for the grid, read, dated, marked."""
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from dicom_node.catalogue import Catalogue
+from dicom_node.errors import ArchiveError
+from dicom_node.results import Site, encode, make_series
+from dicom_node.series import OwnIdentity
+from dicom_node.worker import run as worker
+from dicom_node.worker.work import Work
+from engine.task import Task, read_bundle
+from tests.dicom_node.results.conftest import NODE_UID
+from tests.support.bundle import write_bundle
+from tests.support.mr import MrSeries, part10
+
+
+class Stopped(ArchiveError):
+    """Raised instead of writing into an archive."""
+
+
+@pytest.fixture
+def do(tmp_path, bundle, monkeypatch):
+    """Run a job on a changed series; return its answer, and what it would have written."""
+    kept = []
+
+    def keep(bench, making):
+        kept.append(making)
+        raise Stopped("not written")
+
+    monkeypatch.setattr(worker, "_write", keep)
+
+    def run(change=None, *, grid="native", model=bundle, content=lambda whole: whole):
+        files = []
+        for ds in MrSeries().datasets():
+            if change is not None:
+                change(ds)
+            files.append(tmp_path / f"{ds.InstanceNumber}.dcm")
+            files[-1].write_bytes(content(part10(ds)))
+        engine = SimpleNamespace(device="cpu", batch=8, threads=1)
+        bench = worker.Bench(
+            settings=SimpleNamespace(file=SimpleNamespace(engine=engine)),
+            catalogue=Catalogue({"sct": Task("sct", ("T1",), "CT", model)}, {}),
+            archive=None,
+            own=OwnIdentity(),
+            site=Site(NODE_UID),
+        )
+        work = Work(
+            job_id=1,
+            run="1.1",
+            key="2.25.7",
+            created_at="2026-01-02T02:04:05+00:00",
+            task="sct",
+            grid=grid,
+            model_digest=model.identity.digest,
+            sources=[("T1", MrSeries().series_uid, [str(path) for path in files])],
+        )
+        kept.clear()
+        answer = worker.run(bench, work)
+        return answer, (kept[0] if kept else None)
+
+    return run
+
+
+def codes(answer):
+    return [reason["code"] for reason in answer.reasons]
+
+
+def test_an_uncorrected_image_is_refused_for_the_grid_of_the_job(do):
+    def not_corrected(ds):
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
+
+    answer, making = do(not_corrected, grid="rt-axial")
+    assert (answer.kind, codes(answer), making) == ("refused", ["DISTORTION_UNCORRECTED"], None)
+    assert do(not_corrected)[1] is not None
+    assert do(grid="rt-axial")[1] is not None
+
+
+@pytest.mark.parametrize("declared", [b" " * 10, b"ISO_IR 192"])
+def test_a_name_that_cannot_be_read_is_refused(do, declared):
+    def spoil(whole):
+        return whole.replace(b"Test^Ball", b"T\xe9st^Ball").replace(b"ISO_IR 100", declared)
+
+    answer, making = do(content=spoil)
+    assert (answer.kind, codes(answer), making) == ("refused", ["IDENTITY_INVALID"], None)
+    assert "PatientName" in answer.reasons[0]["text"]
+
+
+def test_the_zone_of_the_host_is_in_no_byte_of_a_result(do, monkeypatch):
+    made = []
+    for zone in ("Asia/Tokyo", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        made.append([encode(ds) for ds in make_series(do()[1]).datasets])
+    monkeypatch.undo()
+    time.tzset()
+    assert made[0] == made[1]
+
+
+def test_a_head_by_any_name_is_told_to_be_recognizable(do):
+    assert do(lambda ds: setattr(ds, "BodyPartExamined", "SKULL"))[1].recognizable
+    assert do(lambda ds: setattr(ds, "BodyPartExamined", ""))[1].recognizable
+
+
+def test_what_shows_no_head_is_told_not_to_be(do, tmp_path):
+    folder = write_bundle(tmp_path / "models" / "knee", anatomy=["KNEE"], body_part="KNEE")
+
+    def knee(ds):
+        ds.BodyPartExamined, ds.SeriesDescription, ds.ProtocolName = "KNEE", "t1_mprage", ""
+
+    answer, making = do(knee, model=read_bundle(folder))
+    assert making is not None, answer.reasons
+    assert not making.recognizable
+    assert replace(making, recognizable=True) != making
