@@ -12,7 +12,6 @@ from tests.support.need import data_folder
 from tests.support.orthanc import Orthanc
 from tests.support.postgres import Postgres
 
-
 # No deadline: a busy machine is no fault of what is tested. The same examples at every run of CI:
 # what it finds, the change has broken.
 settings.register_profile("node", deadline=None, derandomize="CI" in os.environ)
