@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -20,10 +21,12 @@ from dicom_node.dicom import (
 from dicom_node.errors import PeerAway, PeerRefused
 from dicom_node.settings import Outbox, Peer
 
-__all__ = ["SeriesThere", "associated", "find_series"]
+__all__ = ["Askable", "SeriesThere", "associated", "find_series"]
 
 _MAXIMUM_PDU = 131072
 _SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
+_NOT_AGAIN_S = 60.0
+"""A peer that did not answer is left alone so long: other studies are not to wait for it."""
 
 
 @contextmanager
@@ -88,6 +91,44 @@ def find_series(
     with associated(ae_title, peer, [build_context(STUDY_ROOT_FIND)], times) as assoc:
         answers = assoc.send_c_find(_question(study_uid), STUDY_ROOT_FIND)
         return tuple(_found(answers, peer.name))
+
+
+class Askable:
+    """The peers that may be asked to find.
+
+    Parameters
+    ----------
+    ae_title : str
+        Ours.
+    peers : sequence of Peer
+        All of peers.toml.
+    times : Outbox
+        How long to wait for the connection, and for each answer.
+    """
+
+    def __init__(self, ae_title: str, peers: Sequence[Peer], times: Outbox) -> None:
+        self._ae_title = ae_title
+        self._peers = {peer.name: peer for peer in peers if "find" in peer.ask and peer.port}
+        self._times = times
+        self._away_until: dict[str, float] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Return who may be asked now: not who just did not answer."""
+        now = monotonic()
+        return tuple(name for name in self._peers if self._away_until.get(name, 0.0) <= now)
+
+    def series(self, name: str, study_uid: str) -> tuple[SeriesThere, ...]:
+        """Return the series of a study that a peer has.
+
+        Raises
+        ------
+        PeerAway, PeerRefused
+            See :func:`find_series`; the peer is then left alone for a while.
+        """
+        self._away_until[name] = monotonic() + _NOT_AGAIN_S
+        found = find_series(self._ae_title, self._peers[name], study_uid, self._times)
+        del self._away_until[name]
+        return found
 
 
 def _question(study_uid: str) -> Dataset:

@@ -19,6 +19,7 @@ from dicom_node.jobs import JobQueue
 from dicom_node.lease import Lease, process_owner
 from dicom_node.outbox import Outbox
 from dicom_node.rules import Elsewhere, Rule, RulesStage, load_rules, rule_mistakes
+from dicom_node.scu import Askable
 from dicom_node.settings import Settings, load_settings
 from dicom_node.worker import Child, Retries, WorkerStage
 
@@ -66,14 +67,14 @@ class Node:
             self.rules,
             self.catalogue.tasks,
             (self.node_uid, {"content_qualification": site.content_qualification}),
-            Elsewhere(file.node.ae_title, self.settings.peers, file.outbox),
+            Elsewhere(self._askable()),
         )
 
     def stages(self) -> dict[str, tuple[Stage, float]]:
         """Return what ticks in the serving process: name to stage and seconds between ticks."""
         file = self.settings.file
         times = file.completion
-        asks = AskSender(file.node.ae_title, self.settings.peers, file.outbox)
+        asks = AskSender(self._askable())
         limits = Limits(times.quiet_s, times.interrupted_s, times.sender_limit_s)
         stages: dict[str, tuple[Stage, float]] = {
             "completion": (
@@ -119,6 +120,10 @@ class Node:
         _log.info("recovered", associations=lost, jobs=len(jobs), deliveries=deliveries)
         for name, count in strays.items():
             _log.warning("destination gone", destination=name, deliveries=count, why=_GONE)
+
+    def _askable(self) -> Askable:
+        file = self.settings.file
+        return Askable(file.node.ae_title, self.settings.peers, file.outbox)
 
     def _destination(self, name: str, sender: Sender) -> DestinationStage:
         outbox = self.settings.file.outbox

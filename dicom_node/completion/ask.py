@@ -1,16 +1,11 @@
-"""Ask the sender how many instances it has: C-FIND at series level."""
+"""Ask the sender how many instances it has."""
 
 from collections.abc import Mapping, Sequence
-from time import monotonic
 from typing import Protocol
 
-from dicom_node.scu import find_series
-from dicom_node.settings import Outbox, Peer
+from dicom_node.scu import Askable
 
 __all__ = ["AskSender", "Asks"]
-
-_NOT_AGAIN_S = 60.0
-"""A peer that did not answer is left alone so long: other studies are not to wait for it."""
 
 
 class Asks(Protocol):
@@ -24,23 +19,10 @@ class Asks(Protocol):
 
 
 class AskSender:
-    """Ask peers of peers.toml that may be asked to find.
+    """Ask who sent a study, where peers.toml says that it may be asked to find."""
 
-    Parameters
-    ----------
-    ae_title : str
-        Ours.
-    peers : sequence of Peer
-        All of peers.toml.
-    times : Outbox
-        How long to wait for the connection, and for each answer.
-    """
-
-    def __init__(self, ae_title: str, peers: Sequence[Peer], times: Outbox) -> None:
-        self._ae_title = ae_title
-        self._peers = {peer.name: peer for peer in peers if "find" in peer.ask and peer.port}
-        self._times = times
-        self._away_until: dict[str, float] = {}
+    def __init__(self, askable: Askable) -> None:
+        self._askable = askable
 
     def may_ask(self, peers: Sequence[str]) -> bool:
         """Return whether one of ``peers`` (names) answers queries; not after it just did not."""
@@ -54,22 +36,13 @@ class AskSender:
         PeerAway, PeerRefused
             When none could be asked.
         """
-        peer = self._next(peers)
-        if peer is None:
+        name = self._next(peers)
+        if name is None:
             return None
-        self._away_until[peer.name] = monotonic() + _NOT_AGAIN_S
-        counts = self._find(peer, study_uid)
-        del self._away_until[peer.name]
-        return counts
+        there = self._askable.series(name, study_uid)
+        counted = [one for one in there if one.series_uid and one.instances]
+        return {one.series_uid: one.instances for one in counted} or None
 
-    def _next(self, peers: Sequence[str]) -> Peer | None:
-        now = monotonic()
-        able = (self._peers[name] for name in peers if name in self._peers)
-        return next((peer for peer in able if self._away_until.get(peer.name, 0) <= now), None)
-
-    def _find(self, peer: Peer, study_uid: str) -> Mapping[str, int] | None:
-        there = find_series(self._ae_title, peer, study_uid, self._times)
-        counts = {
-            one.series_uid: one.instances for one in there if one.series_uid and one.instances
-        }
-        return counts or None
+    def _next(self, peers: Sequence[str]) -> str | None:
+        able = self._askable.names()
+        return next((name for name in peers if name in able), None)

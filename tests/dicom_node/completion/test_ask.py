@@ -9,10 +9,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 
-from dicom_node.completion import AskSender, CompletionStage, Limits, ask
+from dicom_node import scu
+from dicom_node.completion import AskSender, CompletionStage, Limits
 from dicom_node.db import Database, StudyRow
 from dicom_node.dicom import STUDY_ROOT_FIND, VERIFICATION
 from dicom_node.errors import PeerAway, PeerRefused
+from dicom_node.scu import Askable
 from dicom_node.settings import Outbox, Peer
 from tests.dicom_node.archive.objects import Store, file_of, instance, series_uid, study_uid
 from tests.support.need import free_port
@@ -41,7 +43,7 @@ def peer(port: int | None, **values) -> Peer:
 
 
 def sender(*peers: Peer) -> AskSender:
-    return AskSender("SYNTHNODE", peers, TIMES)
+    return AskSender(Askable("SYNTHNODE", peers, TIMES))
 
 
 def test_orthanc_tells_how_many_instances_it_has_of_each_series(pacs):
@@ -87,7 +89,7 @@ def test_a_study_is_whole_at_once_when_all_of_it_came_and_not_before(pacs, store
 
 def test_a_peer_that_is_away_is_not_asked_again_for_a_while(monkeypatch):
     seconds = [1000.0]
-    monkeypatch.setattr(ask, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(scu, "monotonic", lambda: seconds[0])
     asks = sender(peer(free_port()))
     assert asks.may_ask(["pacs"])
     with pytest.raises(PeerAway, match="pacs does not answer"):

@@ -7,6 +7,7 @@ import pytest
 from dicom_node.archive import Received, Studies
 from dicom_node.jobs import JobQueue
 from dicom_node.rules import Elsewhere, Rule, RulesStage
+from dicom_node.scu import Askable
 from dicom_node.settings import Outbox, Peer
 from dicom_node.values import JobState, Origin, Priority
 from tests.dicom_node.archive.objects import file_of
@@ -29,7 +30,7 @@ class Scene:
             self.rules,
             {task.name: task},
             ("2.25.9", {}),
-            Elsewhere("SYNTHNODE", peers, Outbox(connect_s=2.0, answer_s=5.0)),
+            Elsewhere(Askable("SYNTHNODE", peers, Outbox(connect_s=2.0, answer_s=5.0))),
         )
 
     def send(self, datasets) -> None:
