@@ -59,6 +59,8 @@ def echo(context: Context, name: str) -> None:
     """
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what it would say, our error says
     settings = load_settings(context.conf, context.environ)
+    if name in {other.name for other in settings.destinations}:
+        raise NotPossible(f"{name} is a folder; only peers with a port answer C-ECHO")
     peer = next((peer for peer in settings.peers if peer.name == name and peer.port), None)
     if peer is None:
         known = ", ".join(peer.name for peer in settings.peers if peer.port) or "none"

@@ -10,6 +10,7 @@ from dicom_node.app.build import load_all
 from dicom_node.catalogue import weights_state
 from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.rules import Rule
+from dicom_node.settings import Settings
 
 __all__ = ["rules"]
 
@@ -38,12 +39,18 @@ def check(context: Context) -> None:
         f"{settings.folder}: valid; {len(settings.peers)} peers, {len(catalogue.tasks)} tasks, "
         f"{len(catalogue.models)} models, {len(found)} rules"
     )
+    click.echo(f"  listens as {settings.file.node.ae_title} at {_place(settings)}")
+    click.echo(f"  keeps its data in {settings.data}")
     for line in _doubts(settings.folder, found):
         click.echo(f"Warning: {line}", err=True)
     for rule in found:
         where = ", ".join(rule.destinations) or "nowhere"
         model = rule.task.bundle
         click.echo(f"  {rule.name}: {rule.task.name} with {model.name} {model.version} to {where}")
+
+
+def _place(settings: Settings) -> str:
+    return f"{settings.file.listen.host}:{settings.file.listen.port}"
 
 
 def _doubts(folder: Path, found: Sequence[Rule]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
 def _series(series: dict[str, Any]) -> Iterator[str]:
     made = ", synthetic" if series["synthetic"] else ""
     label = series["label"] or "not looked at yet"
-    verdict = f", {series['verdict']}" if series["verdict"] else ""
+    verdict = f", {series['verdict']}" if series["verdict"] and not made else ""
     yield f"Series {series['series_uid']}: {label}{made}, {series['instances']} instances{verdict}"
     yield from _reasons(series["reasons"], "    ")
     for name, task in series["tasks"].items():
