@@ -112,18 +112,21 @@ class DestinationStage:
     def _send(self, delivery: Delivery) -> bool:
         away: PeerAway | OSError | InvalidDicomError | None = None
         statuses: dict[str, int] = {}
+        fresh: dict[str, int] = {}  # not kept yet
+        renewed, third = self._now(), timedelta(seconds=self._lease.seconds / 3)
         # nothing is unsent where a process died between the last answer and this settling
         answers = self._sender.send(delivery.unsent) if delivery.unsent else ()
         try:
             for uid, status in answers:
-                statuses[uid] = status
-                if len(statuses) % _COMMIT_EVERY == 0:
-                    self._keep(delivery, dict(list(statuses.items())[-_COMMIT_EVERY:]))
+                statuses[uid] = fresh[uid] = status
+                if len(fresh) == _COMMIT_EVERY or self._now() - renewed >= third:
+                    self._keep(delivery, fresh)
+                    fresh, renewed = {}, self._now()
                 if self._stopping.is_set():
                     break
         except (PeerAway, OSError, InvalidDicomError) as exc:  # or a file cannot be read
             away = exc
-        self._keep(delivery, statuses)
+        self._keep(delivery, fresh)
         return self._settle(delivery, statuses, away)
 
     def _keep(self, delivery: Delivery, statuses: dict[str, int]) -> None:

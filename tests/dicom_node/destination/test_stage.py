@@ -144,6 +144,22 @@ def test_tries_when_the_peer_was_away_are_no_refusals(scene):
     assert (row.state, row.attempts, row.refusals) == (DeliveryState.WAITING, 5, 1)
 
 
+def test_a_slow_peer_is_not_taken_for_a_dead_process(scene, scp):
+    """Each answer takes half the lease; another destination's stage looks for what is lost."""
+    lost = []
+
+    def answer(_event):
+        scene.time += timedelta(seconds=15)
+        with scene.database.transaction() as session:
+            lost.append(Outbox(session, scene.archive.folder).reclaim(scene.time))
+        return 0
+
+    scp.answer = answer
+    assert scene.stage().tick(T0) == 1
+    assert lost == [0] * 5
+    assert len(scp.asked) == 5, "nothing was sent twice"
+
+
 def test_a_file_that_cannot_be_read_is_said_and_the_delivery_waits(scene, scp):
     for path in scene.archive.folder.rglob("*"):
         if path.is_file():
