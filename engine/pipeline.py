@@ -4,28 +4,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engine.device import Device, choose
-from engine.errors import InputRefused, NoMemory
-from engine.generate import generate_slices
+from engine.errors import InputRefused, NoMemory, ResultRefused, SpecError
+from engine.generate import generate
 from engine.io import read_frames, read_voxels, split, stack
 from engine.models import build
-from engine.postprocess import Stored, check, quantise_hu, restore
-from engine.preprocess import Chain, Window
+from engine.postprocess import Stored, check, quantise, restore
+from engine.preprocess import Atlas, Chain, Trace, Window
 from engine.provenance import PIPELINE_VERSION, Provenance
 from engine.reason import Code, Reason
-from engine.task import Bundle, Task
-from engine.volume import Volume
+from engine.task import Bundle, Generation, Output, Task
+from engine.volume import Array, Volume
 from engine.weights import load_into
 from engine.weights import read as read_weights
-from engine.xp import put, to_numpy
+from engine.xp import namespace, put, to_numpy
 
-__all__ = ["Reading", "Synthesis", "choose", "load_network", "read", "read_voxels", "synthesise"]
+__all__ = [
+    "Generated",
+    "Generator",
+    "Reading",
+    "Synthesis",
+    "choose",
+    "load_network",
+    "read",
+    "read_atlas",
+    "read_voxels",
+    "synthesise",
+]
+
+Grid = Literal["native", "rt-axial"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,6 +56,109 @@ class Reading:
 
     volumes: tuple[Volume, ...]
     reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Generated:
+    """What a network made, before it is judged and stored.
+
+    Parameters
+    ----------
+    volume : Volume
+        In the unit of what was made, on the grid that was asked for; its voxels lie where
+        preprocessing ran.
+    inside : (Z, Y, X) bool
+        Which voxels lie in the source's field of view.
+    trace : Trace
+        What was done to the sources.
+    """
+
+    volume: Volume
+    inside: Array
+    trace: Trace
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Generator:
+    """A network with everything around it: the one way from volumes to a synthetic volume.
+
+    The node serves it and learning measures it, so what was measured is what is served.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With its weights, set to evaluate.
+    chain : Chain
+        What is done to the sources.
+    generation : Generation
+        How the network goes over them.
+    output : Output
+        What its answer means.
+    """
+
+    network: nn.Module
+    chain: Chain
+    generation: Generation
+    output: Output
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Return what ``bundle`` holds.
+
+        Raises
+        ------
+        ModelMissing, ModelTampered
+            When weights or atlas are not there, or not those that the bundle names.
+        SpecError
+            When a network or a step is unknown, or a step asks an atlas that the bundle lacks.
+        """
+        file = bundle.atlas
+        atlas = None if file is None else read_atlas(bundle.path / file.file, file.sha256)
+        chain = Chain.of(bundle.steps, atlas)
+        if chain.wants_atlas and atlas is None:
+            raise SpecError(
+                f"{bundle.name}: configs/inference.json has a step that asks an atlas (template, "
+                "grey_matter), and contract.json has none; name it there under the key atlas"
+            )
+        return cls(load_network(bundle), chain, bundle.generation, bundle.output)
+
+    def __call__(
+        self, volumes: Sequence[Volume], device: Device, grid: Grid = "native"
+    ) -> Generated:
+        """Make a volume from ``volumes``, one per channel of the network; NumPy voxels.
+
+        Raises
+        ------
+        InputRefused
+            When a volume is not finite or constant, or a step cannot be fitted to it.
+        NoMemory
+            When the device has no room for the network's work.
+        ResultRefused
+            When the network answers with values that are no numbers.
+        """
+        for volume in volumes:
+            _refuse_empty(volume)
+        placed = [one.with_voxels(put(one.voxels, on_gpu=device.arrays_on_gpu)) for one in volumes]
+        normalised, trace = self.chain.apply(placed)
+        answer = _run(self.network, normalised, self.generation, device)
+        xp, output = namespace(answer), self.output
+        if not bool(xp.all(xp.isfinite(answer))):
+            raise ResultRefused("the network answered values that are no numbers")
+        made = xp.clip(answer, *output.onto)
+        in_unit = Window(*output.window, output.onto).undo(made)
+        whole = normalised[0].with_voxels(in_unit, unit=output.unit)
+        volume, inside = restore(whole, trace, grid, outside=output.outside)
+        return Generated(volume, inside, trace)
+
+
+def _refuse_empty(volume: Volume) -> None:
+    low, high = float(np.min(volume.voxels)), float(np.max(volume.voxels))  # NaN if there is one
+    if not (np.isfinite(low) and np.isfinite(high)):
+        text = "the source holds values that are no numbers"
+        raise InputRefused([Reason(Code.PIXELS_UNREADABLE, text)])
+    if low == high:
+        text = f"the source is constant: every voxel is {low:.4g}; an image is wanted"
+        raise InputRefused([Reason(Code.PIXELS_UNREADABLE, text)])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +217,8 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
     Parameters
     ----------
     volumes : sequence of Volume
-        One per label that the task needs, in its order; NumPy voxels.
+        One per label that the task needs, in its order; NumPy voxels. The result lies where the
+        first does.
     task : Task
         What to make, with which model, on which grid.
     device : Device, optional
@@ -109,9 +227,10 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
     Raises
     ------
     InputRefused
-        When the number of volumes is wrong, or a volume is empty or not finite.
+        When the number of volumes is wrong, or a volume is constant or not finite, or volumes
+        cannot be brought onto one grid.
     ModelMissing, ModelTampered
-        When the weights are not there, or not those that the bundle names.
+        When weights or atlas are not there, or not those that the bundle names.
     NoMemory
         When the device has no room for the network's work.
     ResultRefused
@@ -121,44 +240,54 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
         wanted = f"{len(task.needs)} volumes ({', '.join(task.needs)})"
         text = f"task {task.name} needs {wanted}, got {len(volumes)}"
         raise InputRefused([Reason(Code.SEQUENCE_WRONG, text)])
-    if not all(np.isfinite(volume.voxels).all() for volume in volumes):
-        text = "the source holds values that are no numbers"
-        raise InputRefused([Reason(Code.PIXELS_UNREADABLE, text)])
     device = device or choose()
-    bundle, source = task.bundle, volumes[0]
-    network = load_network(bundle)
-    window, outside = _output(bundle)
-    on_device = source.with_voxels(put(source.voxels, on_gpu=device.arrays_on_gpu))
-    normalised, trace = Chain.of(bundle.steps).apply(on_device)
-    made = _run(network, normalised, device)
-    made_hu = normalised.with_voxels(window.undo(made), unit=str(bundle.output["unit"]))
-    restored, inside = restore(made_hu, trace, task.grid, outside=outside)
-    quality = check(restored.voxels, low=min(window.low, outside), high=window.high)
-    stored = quantise_hu(restored.voxels, inside)
+    made = Generator.of(task.bundle)(volumes, device, task.grid)
+    voxels, output = made.volume.voxels, task.bundle.output
+    low, high = output.window
+    quality = check(voxels, low=min(low, output.outside), high=high)
     return Synthesis(
-        volume=restored.with_voxels(to_numpy(restored.voxels)),
-        inside=to_numpy(inside),
-        stored=stored,
-        provenance=_provenance(task, trace.record(), device),
+        volume=made.volume.with_voxels(to_numpy(voxels)),
+        inside=to_numpy(made.inside),
+        stored=quantise(task.makes, voxels, made.inside, high=high),
+        provenance=_provenance(task, made.trace.record(), device),
         quality=quality,
     )
 
 
-def load_network(bundle: Bundle) -> torch.nn.Module:
+def load_network(bundle: Bundle) -> nn.Module:
     """Return the bundle's network with its weights, set to evaluate."""
     spec = bundle.network
     network = build(spec["name"], spec.get("preset", "paper"), spec.get("sizes", {}))
     return load_into(network, read_weights(bundle.weights_path, bundle.weights_sha256))
 
 
-def _run(network: torch.nn.Module, volume: Volume, device: Device) -> Any:
+def read_atlas(path: Path, sha256: str) -> Atlas:
+    """Return the atlas in a safetensors file.
+
+    Raises
+    ------
+    ModelMissing, ModelTampered
+        When the file is not there, or its SHA-256 differs from ``sha256`` (hex).
+    SpecError
+        When it holds no atlas.
+    """
+    tensors = read_weights(path, sha256, what="atlas")
+    return Atlas.of({name: tensor.numpy() for name, tensor in tensors.items()})
+
+
+def _run(
+    network: nn.Module, volumes: Sequence[Volume], generation: Generation, device: Device
+) -> Array:
     try:
-        return generate_slices(network, volume, device)
+        return generate(network, volumes, generation, device)
     except (RuntimeError, MemoryError) as exc:
         if not _is_memory(exc):
             raise
-        text = f"no memory on {device.name} for {device.batch} slices at once: {exc}"
+        text = f"no memory on {device.name} for {device.batch} {_PIECES[generation.how]}: {exc}"
         raise NoMemory(text) from exc
+
+
+_PIECES = {"slices": "slices at once", "windows": "windows at once", "whole": "whole volume"}
 
 
 def _is_memory(exc: Exception) -> bool:
@@ -168,19 +297,23 @@ def _is_memory(exc: Exception) -> bool:
     return "can't allocate memory" in str(exc)
 
 
-def _output(bundle: Bundle) -> tuple[Window, float]:
-    low, high = (float(value) for value in bundle.output["window"])
-    return Window(low, high), float(bundle.output["outside"])
-
-
 def _provenance(task: Task, steps: tuple[Mapping[str, Any], ...], device: Device) -> Provenance:
     return Provenance(
         task=task.name,
         system=str(task.bundle.network["name"]),
         model=task.bundle.identity,
         steps=steps,
+        generation=task.bundle.generation.record(),
         device=device.name,
         batch=device.batch,
-        software={"torch": torch.__version__, "numpy": version("numpy")},
+        software=_software(steps),
         pipeline_version=PIPELINE_VERSION,
     )
+
+
+def _software(steps: tuple[Mapping[str, Any], ...]) -> dict[str, str]:
+    """Return the versions of what computed; SimpleITK's where it searched for a pose."""
+    software = {"torch": torch.__version__, "numpy": version("numpy")}
+    if any(step["step"] in ("register", "template") for step in steps):
+        software["SimpleITK"] = version("simpleitk")
+    return software

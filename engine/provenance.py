@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["PIPELINE_VERSION", "ModelIdentity", "Provenance", "digest_of"]
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised with every change of what the engine computes: it is part of a job's identity."""
 
 
@@ -44,6 +44,8 @@ class Provenance:
         The weights.
     steps : tuple of mapping
         Each preprocessing step in order, with the numbers it was applied with.
+    generation : mapping
+        How the network went over the volume.
     device, batch, software :
         Where it ran; the batch changes no result and is recorded for speed alone.
     pipeline_version : int
@@ -54,6 +56,7 @@ class Provenance:
     system: str
     model: ModelIdentity
     steps: tuple[Mapping[str, Any], ...]
+    generation: Mapping[str, Any]
     device: str
     batch: int
     software: Mapping[str, str]

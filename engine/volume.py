@@ -100,7 +100,7 @@ class Volume:
     grid : Grid
         Its shape equals that of ``voxels``.
     unit : str
-        What a voxel counts: ``HU``, ``1`` for arbitrary MR intensity, ``g/ml`` for SUV.
+        What a voxel counts: ``HU``, ``1`` for arbitrary MR intensity, ``SUVR`` for uptake ratios.
     frame_of_reference_uid : str
         (0020,0052); empty for research data that has none.
     sources : tuple of FrameRef

@@ -13,8 +13,8 @@ from engine.errors import ModelMissing, ModelTampered
 __all__ = ["load_into", "read"]
 
 
-def read(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Return the tensors of ``path``.
+def read(path: Path, sha256: str, *, what: str = "weights") -> dict[str, Tensor]:
+    """Return the tensors of ``path``; errors call it ``what``.
 
     The bytes that are hashed are the bytes that are parsed: the file is read once, so it cannot
     change between the check and the use.
@@ -30,19 +30,19 @@ def read(path: Path, sha256: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as exc:
         raise ModelMissing(
-            f"weights {path.name} cannot be read ({exc.strerror}); put the bundle "
+            f"{what} {path.name} cannot be read ({exc.strerror}); put the bundle "
             f"{path.parent.parent.name} back from its source, then retry the job"
         ) from exc
     seen = hashlib.sha256(content).hexdigest()
     if seen != sha256:
         raise ModelTampered(
-            f"weights {path.name} have SHA-256 {seen[:16]}…, the bundle names {sha256[:16]}…; "
+            f"the SHA-256 of {what} {path.name} is {seen[:16]}…, the bundle names {sha256[:16]}…; "
             "put the file back from its source, or install it as a new version"
         )
     try:
         return load(content)
     except SafetensorError as exc:
-        raise ModelTampered(f"weights {path.name} are not a safetensors file: {exc}") from exc
+        raise ModelTampered(f"{what} {path.name}: not a safetensors file: {exc}") from exc
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:

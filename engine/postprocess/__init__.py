@@ -5,7 +5,16 @@ in their unit on the grid that was asked for, and integers for DICOM.
 """
 
 from engine.postprocess.quality import check
-from engine.postprocess.quantise import Stored, quantise_hu
+from engine.postprocess.quantise import Stored, quantise, quantise_hu, quantise_mr, quantise_pet
 from engine.postprocess.restore import restore, rt_axial_grid
 
-__all__ = ["Stored", "check", "quantise_hu", "restore", "rt_axial_grid"]
+__all__ = [
+    "Stored",
+    "check",
+    "quantise",
+    "quantise_hu",
+    "quantise_mr",
+    "quantise_pet",
+    "restore",
+    "rt_axial_grid",
+]

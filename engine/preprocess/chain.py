@@ -1,14 +1,19 @@
 """Steps in order, applied and undone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from engine.errors import SpecError
+from engine.errors import InputRefused, SpecError
+from engine.preprocess.align import Register, Template
+from engine.preprocess.atlas import Atlas
 from engine.preprocess.crop_pad import CropPad
-from engine.preprocess.intensity import Normalise
+from engine.preprocess.intensity import Clip, MinMax, Normalise, Window
 from engine.preprocess.orient import Orient
 from engine.preprocess.resample import Resample
+from engine.preprocess.smooth import Smooth
+from engine.preprocess.tissue import GreyMatter
+from engine.reason import Code, Reason
 from engine.volume import Volume
 
 __all__ = ["Chain", "Step", "Trace"]
@@ -26,16 +31,33 @@ class Step(Protocol):
         ``outside`` fills what the network never saw.
         """
 
+    def follow(self, volume: Volume, *, outside: float) -> Volume:
+        """Return a second volume of the source's grid at its new place, its values kept.
+
+        ``outside`` fills what that volume does not reach.
+        """
+
     def record(self) -> dict[str, Any]:
         """Return the step's name and numbers, as JSON would hold them."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trace:
-    """What was applied to one volume, step by step, and the volumes before each step."""
+    """What was applied to the volumes, step by step.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        Of the first volume: results lie where it does.
+    before : tuple of Volume
+        The first volume before each step.
+    others : tuple of tuple of Step
+        The steps of each further volume.
+    """
 
     steps: tuple[Step, ...]
     before: tuple[Volume, ...]
+    others: tuple[tuple[Step, ...], ...] = ()
 
     def undo(self, volume: Volume, *, outside: float) -> Volume:
         """Return a result to the source's grid; ``outside`` fills what the network never saw."""
@@ -44,9 +66,14 @@ class Trace:
         return volume
 
     def undo_crop(self, volume: Volume, *, outside: float) -> Volume:
-        """Return a result at the network's spacing, over the source's whole field of view."""
-        for step, source in zip(reversed(self.steps), reversed(self.before), strict=True):
-            if isinstance(step, Resample | Orient):
+        """Return a result at the network's spacing, over the source's whole field of view.
+
+        A result that lies in the atlas's space comes back from it.
+        """
+        for index in reversed(range(len(self.steps))):
+            step, source = self.steps[index], self.before[index]
+            elsewhere = any(isinstance(one, Template) for one in self.steps[:index])
+            if isinstance(step, Resample | Orient) and not elsewhere:
                 break
             volume = step.undo(volume, source, outside=outside)
         return volume
@@ -58,27 +85,44 @@ class Trace:
         that were fitted to the source, padded with ``outside``.
         """
         for step in self.steps:
-            if isinstance(step, CropPad):
-                volume = step.apply(volume, padding=outside)
-            elif not isinstance(step, Normalise):
-                volume = step.apply(volume)
+            volume = step.follow(volume, outside=outside)
         return volume
 
     def record(self) -> tuple[dict[str, Any], ...]:
-        """Return every step with the numbers it was applied with."""
-        return tuple(step.record() for step in self.steps)
+        """Return every step with the numbers that it was applied with.
+
+        Where they differ by volume, ``others`` holds those of the further volumes.
+        """
+        records = [step.record() for step in self.steps]
+        for index, record in enumerate(records):
+            others = [steps[index].record() for steps in self.others]
+            if any(other != record for other in others):
+                record["others"] = others
+        return tuple(records)
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The preprocessing of one model, as its bundle specifies it.
 
+    Several volumes are the channels of one network. Places are decided by the first of them, so
+    they are on one grid at the end, by ``register`` where they were not before; brightness is
+    fitted to each.
+
     Parameters
     ----------
     spec : sequence of mapping
-        ``{"step": "orient"}``, ``{"step": "resample", "spacing_mm": [z, y, x]}``,
+        In the order in which they are applied: ``{"step": "orient"}``,
+        ``{"step": "register", "how": "rigid"}``,
+        ``{"step": "template", "spacing_mm": 3, "shape": [64, 64, 64]}``,
+        ``{"step": "grey_matter"}``, ``{"step": "smooth", "fwhm_mm": 8}``,
+        ``{"step": "resample", "spacing_mm": [z, y, x]}``,
         ``{"step": "crop_pad", "multiple": 4, "minimum": [rows, columns], "margin_mm": 8}``,
-        ``{"step": "normalise", "high": 0.995}``, in this order.
+        and one that brings values onto the network's range:
+        ``{"step": "normalise", "high": 0.995}``, ``{"step": "window", "low": -1000, "high": 2000}``
+        (both may say ``"onto": [low, high]``), or ``{"step": "min_max"}``.
+    atlas : Atlas or None
+        What ``template`` and ``grey_matter`` want.
 
     Raises
     ------
@@ -87,64 +131,153 @@ class Chain:
     """
 
     spec: tuple[Mapping[str, Any], ...]
+    atlas: Atlas | None = None
 
     @classmethod
-    def of(cls, spec: Sequence[Mapping[str, Any]]) -> "Chain":
+    def of(cls, spec: Sequence[Mapping[str, Any]], atlas: Atlas | None = None) -> "Chain":
         """Return the chain, every step's name, keys and values checked."""
         for item in spec:
             _checked(item)
-        return cls(tuple(dict(item) for item in spec))
+        names = [item["step"] for item in spec]
+        if "grey_matter" in names and "template" not in names[: names.index("grey_matter")]:
+            raise SpecError("step grey_matter asks the atlas: put step template before it")
+        return cls(tuple(dict(item) for item in spec), atlas)
 
-    def apply(self, volume: Volume) -> tuple[Volume, Trace]:
-        """Fit each step to what the one before it left, and apply it."""
-        steps: list[Step] = []
-        before: list[Volume] = []
+    @property
+    def wants_atlas(self) -> bool:
+        """Whether a step asks the atlas."""
+        return any(item["step"] in _OF_ATLAS for item in self.spec)
+
+    def apply(self, volumes: Sequence[Volume]) -> tuple[tuple[Volume, ...], Trace]:
+        """Fit each step to what the one before it left, and apply it.
+
+        Raises
+        ------
+        InputRefused
+            When a step cannot be fitted to what it is given, or the volumes are not on one grid.
+        SpecError
+            When there is no volume, or no atlas where a step asks it.
+        """
+        if not volumes:
+            raise SpecError("a chain wants at least one volume, got none")
+        if self.wants_atlas and self.atlas is None:
+            raise SpecError("a step asks the atlas and there is none; name it in the bundle")
+        now, steps, before = tuple(volumes), [], []
         for item in self.spec:
-            step = _fitted(item, volume)
-            before.append(volume)
-            steps.append(step)
-            volume = step.apply(volume)
-        return volume, Trace(tuple(steps), tuple(before))
+            fitted = _fitted(item, now, self.atlas)
+            before.append(now[0])
+            steps.append(fitted)
+            now = tuple(step.apply(volume) for step, volume in zip(fitted, now, strict=True))
+        _on_one_grid(now)
+        first, *others = zip(*steps, strict=True) if steps else ((),) * len(now)
+        return now, Trace(tuple(first), tuple(before), tuple(others))
 
 
-_KEYS = {
-    "orient": set[str](),
-    "resample": {"spacing_mm"},
-    "normalise": {"high"},
-    "crop_pad": {"multiple", "minimum", "margin_mm"},
+_OF_ATLAS = ("grey_matter", "template")
+_KEYS: Mapping[str, tuple[set[str], set[str]]] = {
+    "crop_pad": ({"multiple", "minimum", "margin_mm"}, set()),
+    "grey_matter": (set(), set()),
+    "min_max": (set(), set()),
+    "normalise": ({"high"}, {"onto"}),
+    "orient": (set(), set()),
+    "register": ({"how"}, set()),
+    "resample": ({"spacing_mm"}, set()),
+    "smooth": ({"fwhm_mm"}, set()),
+    "template": ({"spacing_mm", "shape"}, set()),
+    "window": ({"low", "high"}, {"onto"}),
 }
+"""Keys that a step must have, and those that it may have."""
 
 
 def _checked(item: Any) -> None:
     name = item.get("step") if isinstance(item, Mapping) else item
     if not isinstance(item, Mapping) or not isinstance(name, str) or name not in _KEYS:
         raise SpecError(f"no step {name!r}; known: {', '.join(sorted(_KEYS))}")
-    keys = set(item) - {"step"}
-    if keys != _KEYS[name]:
-        wanted = ", ".join(sorted(_KEYS[name])) or "none"
-        raise SpecError(f"step {name} has keys {sorted(keys)}; wanted: {wanted}")
-    if name != "orient":
-        _step(item)
+    keys, (needed, possible) = set(item) - {"step"}, _KEYS[name]
+    if not needed <= keys <= needed | possible:
+        wanted = ", ".join(sorted(needed)) or "none"
+        more = f"; possible: {', '.join(sorted(possible))}" if possible else ""
+        raise SpecError(f"step {name} has keys {sorted(keys)}; wanted: {wanted}{more}")
+    if name == "register" and item["how"] != "rigid":
+        raise SpecError(f"step register: how = {item['how']!r}; 'rigid' is wanted")
+    _step(item)
 
 
-def _fitted(item: Mapping[str, Any], volume: Volume) -> Step:
-    if item["step"] == "orient":
-        return Orient.fit(volume)
-    step = _step(item)
-    return step if isinstance(step, Resample) else step.fit(volume)
+def _fitted(
+    item: Mapping[str, Any], volumes: tuple[Volume, ...], atlas: Atlas | None
+) -> tuple[Step, ...]:
+    """Return the step for each volume: places by the first of them, brightness by its own."""
+    step, fitted = _step(item), tuple[Step, ...]()
+    match step:
+        case None if item["step"] == "orient":
+            fitted = tuple(Orient.fit(volume) for volume in volumes)
+        case None:
+            fitted = tuple(Register.fit(volumes[0], volume) for volume in volumes)
+        case Normalise() | MinMax():
+            fitted = tuple(step.fit(volume) for volume in volumes)
+        case GreyMatter() if atlas:
+            fitted = tuple(step.fit(volume, atlas) for volume in volumes)
+        case Template() if atlas:
+            fitted = (step.fit(_on_one_grid(volumes), atlas),) * len(volumes)
+        case CropPad():
+            fitted = (step.fit(_on_one_grid(volumes)),) * len(volumes)
+        case _:
+            fitted = (step,) * len(volumes)
+    return fitted
 
 
-def _step(item: Mapping[str, Any]) -> Resample | Normalise | CropPad:
+def _on_one_grid(volumes: tuple[Volume, ...]) -> Volume:
+    """Return the first of ``volumes``; refuse them unless all lie where it does."""
+    for volume in volumes[1:]:
+        if not volume.grid.same_as(volumes[0].grid):
+            text = (
+                f"the volumes lie on different grids ({volumes[0].shape} and {volume.shape} "
+                "voxels); the model's steps do not register them, so one grid is wanted"
+            )
+            raise InputRefused([Reason(Code.MATRIX_MIXED, text)])
+    return volumes[0]
+
+
+Plain = Resample | CropPad | Normalise | Clip | MinMax | Smooth | Template | GreyMatter
+
+
+def _step(item: Mapping[str, Any]) -> Plain | None:
+    """Return the step that an item specifies; None for those that volumes alone decide."""
+    made = _MADE.get(item["step"])
     try:
-        match item["step"]:
-            case "resample":
-                z, y, x = (float(value) for value in item["spacing_mm"])
-                return Resample((z, y, x))
-            case "normalise":
-                return Normalise(float(item["high"]))
-            case _:
-                rows, columns = (int(value) for value in item["minimum"])
-                return CropPad(int(item["multiple"]), (rows, columns), float(item["margin_mm"]))
+        return made(item) if made else None
     except (TypeError, ValueError, OverflowError) as exc:
         values = ", ".join(f"{key} = {value!r}" for key, value in item.items() if key != "step")
         raise SpecError(f"step {item['step']}: {values} are no numbers as wanted: {exc}") from exc
+
+
+def _resample(item: Mapping[str, Any]) -> Resample:
+    z, y, x = (float(value) for value in item["spacing_mm"])
+    return Resample((z, y, x))
+
+
+def _crop_pad(item: Mapping[str, Any]) -> CropPad:
+    rows, columns = (int(value) for value in item["minimum"])
+    return CropPad(int(item["multiple"]), (rows, columns), float(item["margin_mm"]))
+
+
+def _template(item: Mapping[str, Any]) -> Template:
+    planes, rows, columns = (int(value) for value in item["shape"])
+    return Template(float(item["spacing_mm"]), (planes, rows, columns))
+
+
+def _onto(item: Mapping[str, Any]) -> tuple[float, float]:
+    low, high = (float(value) for value in item.get("onto", (-1.0, 1.0)))
+    return low, high
+
+
+_MADE: Mapping[str, Callable[[Mapping[str, Any]], Plain]] = {
+    "crop_pad": _crop_pad,
+    "grey_matter": lambda _: GreyMatter(),
+    "min_max": lambda _: MinMax(),
+    "normalise": lambda item: Normalise(float(item["high"]), onto=_onto(item)),
+    "resample": _resample,
+    "smooth": lambda item: Smooth(float(item["fwhm_mm"])),
+    "template": _template,
+    "window": lambda item: Clip(Window(float(item["low"]), float(item["high"]), _onto(item))),
+}

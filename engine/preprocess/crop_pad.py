@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from engine.errors import SpecError
-from engine.preprocess.mask import box_of, foreground
+from engine.preprocess.mask import air_of, box_of, foreground
 from engine.volume import Grid, Volume
 from engine.xp import namespace
 
@@ -18,7 +18,8 @@ class CropPad:
     """Cut to the body with a margin, then pad to at least ``minimum`` and a multiple.
 
     Networks with statistics over a whole slice see a like share of air in every scan this way.
-    What is cut away is air, and padding is 0, so the step stands before normalisation.
+    What is cut away is air, and so is the padding (-1000 HU, else 0): the step stands before
+    normalisation.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class CropPad:
     def fit(self, volume: Volume) -> Self:
         """Return the step with the box of ``volume``."""
         bounds = []
-        for axis, (low, high) in enumerate(box_of(foreground(volume.voxels))):
+        for axis, (low, high) in enumerate(box_of(foreground(volume.voxels, volume.unit))):
             margin = round(self.margin_mm / volume.grid.spacing_mm[axis])
             first, last = max(0, low - margin), min(volume.shape[axis], high + margin)
             if axis > 0:  # slices keep their number; rows and columns meet the network's sizes
@@ -59,12 +60,16 @@ class CropPad:
         start = first - (size - (last - first)) // 2
         return start, start + size
 
-    def apply(self, volume: Volume, *, padding: float = 0.0) -> Volume:
-        """Return the box; voxels beyond the volume are ``padding``."""
+    def apply(self, volume: Volume) -> Volume:
+        """Return the box; voxels beyond the volume are air."""
+        return self.follow(volume, outside=air_of(volume.unit))
+
+    def follow(self, volume: Volume, *, outside: float) -> Volume:
+        """Return the same box of a volume of the source's grid; around it lies ``outside``."""
         xp, shift = namespace(volume.voxels), np.eye(4)
         voxels = volume.voxels
         for axis, (first, last) in enumerate(self._fitted()):
-            voxels = _cut(xp, voxels, axis, (first, last), padding)
+            voxels = _cut(xp, voxels, axis, (first, last), outside)
             shift[axis, 3] = first
         grid = Grid((voxels.shape[0], voxels.shape[1], voxels.shape[2]), volume.affine @ shift)
         return Volume(voxels, grid, volume.unit, volume.frame_of_reference_uid)

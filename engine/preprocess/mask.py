@@ -5,24 +5,33 @@ import numpy as np
 from engine.volume import Array
 from engine.xp import namespace, to_numpy
 
-__all__ = ["box_of", "foreground", "quantile"]
+__all__ = ["air_of", "box_of", "foreground", "quantile"]
 
 _BRIGHT, _SHARE = 0.995, 0.10
+_AIR_HU, _BODY_HU = -1000.0, -500.0
 
 
-def foreground(x: Array) -> Array:
-    """Return where ``x`` is brighter than a tenth of its bright end (99.5th percentile).
+def air_of(unit: str) -> float:
+    """Return what a voxel of air counts: -1000 HU, else 0."""
+    return _AIR_HU if unit == "HU" else 0.0
+
+
+def foreground(x: Array, unit: str = "1") -> Array:
+    """Return where there is more than air.
 
     Parameters
     ----------
     x : (Z, Y, X)
-        MR intensities, air near 0.
+        Values; air is near 0, but near -1000 in HU.
+    unit : str
+        Of ``x``: Hounsfield units are told from air at -500; anything else where it is brighter
+        than a tenth of its bright end (99.5th percentile).
 
     Shapes
     ------
     return : (Z, Y, X) bool
     """
-    return x > _SHARE * quantile(x, _BRIGHT)
+    return x > (_BODY_HU if unit == "HU" else _SHARE * quantile(x, _BRIGHT))
 
 
 def quantile(x: Array, share: float) -> float:

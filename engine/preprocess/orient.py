@@ -62,6 +62,10 @@ class Orient:
         back = tuple(int(i) for i in np.argsort(self.axes))
         return source.with_voxels(xp.permute_dims(voxels, back), unit=volume.unit)
 
+    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
+        """Return a second volume of the source's grid on the same axes."""
+        return self.apply(volume)
+
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
         return {"step": "orient", "axes": list(self.axes), "flips": list(self.flips)}

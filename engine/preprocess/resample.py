@@ -15,7 +15,7 @@ from engine.errors import SpecError
 from engine.volume import Array, Grid, Volume
 from engine.xp import namespace
 
-__all__ = ["Resample", "axis_weights", "resample_onto"]
+__all__ = ["Resample", "along_axis", "axis_weights", "resample_onto", "thinned"]
 
 _SLAB = 8  # output slices that resample_onto holds at once
 
@@ -50,7 +50,7 @@ class Resample:
             count = max(1, round(extent / step))
             ratio = step / volume.grid.spacing_mm[axis]
             start = (volume.shape[axis] - 1) / 2 - ratio * (count - 1) / 2
-            voxels = _along(voxels, axis, axis_weights(volume.shape[axis], count, ratio, start))
+            voxels = along_axis(voxels, axis, axis_weights(volume.shape[axis], count, ratio, start))
             shape.append(count)
             scale[axis, axis], shift[axis, 3] = ratio, start
         grid = Grid((shape[0], shape[1], shape[2]), volume.affine @ shift @ scale)
@@ -64,12 +64,30 @@ class Resample:
             weights = axis_weights(
                 volume.shape[axis], count, to_result[axis, axis], to_result[axis, 3]
             )
-            voxels = _along(voxels, axis, weights)
+            voxels = along_axis(voxels, axis, weights)
         return source.with_voxels(voxels, unit=volume.unit)
+
+    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
+        """Return a second volume of the source's grid at the same spacing."""
+        return self.apply(volume)
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
         return {"step": "resample", "spacing_mm": list(self.spacing_mm)}
+
+
+def thinned(volume: Volume, grid: Grid) -> Volume:
+    """Return ``volume`` no finer along any of its axes than ``grid`` samples that direction.
+
+    Interpolating onto a coarser grid afterwards then leaves no detail to alias.
+    """
+    along = volume.affine[:3, :3] / np.array(volume.grid.spacing_mm)
+    across = grid.affine[:3, :3] / np.array(grid.spacing_mm) ** 2
+    steps_per_mm = np.abs(across.T @ along).max(axis=0)  # of the grid, per axis of the volume
+    z, y, x = np.maximum(1 / steps_per_mm, volume.grid.spacing_mm)
+    if np.allclose((z, y, x), volume.grid.spacing_mm, rtol=0.01):
+        return volume
+    return Resample((float(z), float(y), float(x))).apply(volume)
 
 
 def axis_weights(count_in: int, count_out: int, ratio: float, start: float) -> NDArray[np.float32]:
@@ -84,7 +102,7 @@ def axis_weights(count_in: int, count_out: int, ratio: float, start: float) -> N
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _along(voxels: Array, axis: int, weights: NDArray[np.float32]) -> Array:
+def along_axis(voxels: Array, axis: int, weights: NDArray[np.float32]) -> Array:
     """Multiply ``axis`` of ``voxels`` by ``weights`` (out, in)."""
     xp = namespace(voxels)
     matrix = xp.asarray(weights, dtype=voxels.dtype, device=voxels.device)

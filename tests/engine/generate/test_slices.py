@@ -29,14 +29,14 @@ def cpu(batch: int, threads: int = 1) -> Device:
 @pytest.mark.parametrize("xp", BACKENDS)
 def test_a_network_that_changes_nothing_gives_the_input_back(xp):
     source = slices(5, xp)
-    made = generate_slices(nn.Identity(), source, cpu(2))
+    made = generate_slices(nn.Identity(), [source], cpu(2))
     assert type(made) is type(source.voxels)
     np.testing.assert_array_equal(to_numpy(made), to_numpy(source.voxels))
 
 
 def test_the_real_network_with_weights_that_repeat_repeats_every_slice():
     source = slices(5, side=44)
-    made = generate_slices(repeating(), source, cpu(2))
+    made = generate_slices(repeating(), [source], cpu(2))
     inner = (slice(None), slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     np.testing.assert_allclose(made[inner], np.tanh(source.voxels[inner]), atol=1e-4)
 
@@ -45,24 +45,24 @@ def test_the_real_network_with_weights_that_repeat_repeats_every_slice():
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 64])
 def test_the_batch_changes_no_byte_and_the_last_group_may_be_short(count, batch):
     source, network = slices(count), lively()
-    made = generate_slices(network, source, cpu(batch))
+    made = generate_slices(network, [source], cpu(batch))
     assert made.shape == source.shape
-    assert made.tobytes() == generate_slices(network, source, cpu(1)).tobytes()
+    assert made.tobytes() == generate_slices(network, [source], cpu(1)).tobytes()
     assert made.std() > 0.01
 
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_number_of_threads_changes_no_byte(threads):
     source, network = slices(7), lively()
-    made = generate_slices(network, source, cpu(8, threads))
-    assert made.tobytes() == generate_slices(network, source, cpu(8, 1)).tobytes()
+    made = generate_slices(network, [source], cpu(8, threads))
+    assert made.tobytes() == generate_slices(network, [source], cpu(8, 1)).tobytes()
 
 
 def test_a_slice_does_not_depend_on_its_neighbours():
     source, network = slices(6), lively()
-    whole = generate_slices(network, source, cpu(3))
+    whole = generate_slices(network, [source], cpu(3))
     turned = source.with_voxels(np.ascontiguousarray(source.voxels[::-1]))
-    np.testing.assert_array_equal(generate_slices(network, turned, cpu(3))[::-1], whole)
+    np.testing.assert_array_equal(generate_slices(network, [turned], cpu(3))[::-1], whole)
 
 
 def test_the_order_is_kept_when_later_slices_are_done_first():
@@ -83,7 +83,7 @@ def test_the_order_is_kept_when_later_slices_are_done_first():
     grid = oblique((0, 0, 0), shape=(2, 4, 4))
     voxels = np.zeros(grid.shape, np.float32)
     voxels[1] = 1
-    made = generate_slices(Slow(), Volume(voxels, grid), cpu(2, threads=2))
+    made = generate_slices(Slow(), [Volume(voxels, grid)], cpu(2, threads=2))
     np.testing.assert_array_equal(made, voxels)
 
 
@@ -95,7 +95,7 @@ class Failing(nn.Module):
 @pytest.mark.parametrize("before", [1, 2, 3])
 def test_torch_gets_its_threads_back(before):
     torch.set_num_threads(before)
-    generate_slices(nn.Identity(), slices(3), cpu(2, threads=2))
+    generate_slices(nn.Identity(), [slices(3)], cpu(2, threads=2))
     assert torch.get_num_threads() == before
 
 
@@ -103,7 +103,7 @@ def test_torch_gets_its_threads_back(before):
 def test_torch_gets_its_threads_back_after_an_exception_which_is_not_swallowed(before):
     torch.set_num_threads(before)
     with pytest.raises(ValueError, match="the network is broken"):
-        generate_slices(Failing(), slices(3), cpu(2, threads=2))
+        generate_slices(Failing(), [slices(3)], cpu(2, threads=2))
     assert torch.get_num_threads() == before
 
 
@@ -113,7 +113,7 @@ def test_each_slice_is_computed_by_one_thread():
             return torch.full_like(x, torch.get_num_threads())
 
     torch.set_num_threads(3)
-    made = generate_slices(Asking(), slices(5), cpu(4, threads=2))
+    made = generate_slices(Asking(), [slices(5)], cpu(4, threads=2))
     np.testing.assert_array_equal(made, 1)
 
 
@@ -122,26 +122,26 @@ def test_nothing_is_recorded_for_gradients():
         def forward(self, x):
             return torch.full_like(x, float(torch.is_inference_mode_enabled()))
 
-    np.testing.assert_array_equal(generate_slices(Asking(), slices(3), cpu(2)), 1)
+    np.testing.assert_array_equal(generate_slices(Asking(), [slices(3)], cpu(2)), 1)
 
 
 def test_a_size_that_the_network_cannot_take_is_refused():
     with pytest.raises(ShapeError, match="multiples of 4"):
-        generate_slices(lively(), slices(2, side=34), cpu(2))
+        generate_slices(lively(), [slices(2, side=34)], cpu(2))
 
 
 def test_other_precisions_are_computed_in_single():
     source = slices(2)
     double = source.with_voxels(source.voxels.astype(np.float64))
-    made = generate_slices(lively(), double, cpu(2))
+    made = generate_slices(lively(), [double], cpu(2))
     assert made.dtype == np.float32
-    np.testing.assert_array_equal(made, generate_slices(lively(), source, cpu(2)))
+    np.testing.assert_array_equal(made, generate_slices(lively(), [source], cpu(2)))
 
 
 def test_the_input_is_untouched():
     source = slices(2)
     before = source.voxels.copy()
-    generate_slices(lively(), source, cpu(2))
+    generate_slices(lively(), [source], cpu(2))
     np.testing.assert_array_equal(source.voxels, before)
 
 
@@ -150,7 +150,7 @@ def test_on_a_gpu_the_batch_changes_no_byte_either():
     source, network = slices(19), lively()
     on_device = source.with_voxels(put(source.voxels, on_gpu=True))
     made = {
-        to_numpy(generate_slices(network, on_device, choose("cuda", batch=batch))).tobytes()
+        to_numpy(generate_slices(network, [on_device], choose("cuda", batch=batch))).tobytes()
         for batch in (1, 2, 3, 8, 64)
     }
     assert len(made) == 1

@@ -57,3 +57,12 @@ def test_flat_is_less_than_a_thousandth_of_the_range(spread, flat):
             check(voxels, low=-1000, high=2000)
     else:
         assert check(voxels, low=-1000, high=2000)["max"] == pytest.approx(spread)
+
+
+@pytest.mark.parametrize(("high", "beyond"), [(1.0, 1e-3), (2.5, 0.01), (1e-2, 1e-5)])
+def test_rounding_is_a_share_of_the_range_in_every_unit(high, beyond):
+    voxels = np.linspace(0, high, 24).reshape(2, 3, 4)
+    assert check(voxels * (1 + 1e-4), low=0, high=high)
+    voxels[0, 0, 0] = high + beyond
+    with pytest.raises(ResultRefused, match=f"the model's range is 0 to {high:g}"):
+        check(voxels, low=0, high=high)

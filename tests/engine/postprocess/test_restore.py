@@ -58,7 +58,7 @@ def test_the_axial_grid_of_straight_data_does_not_depend_on_how_its_axes_ran(ord
 def test_native_is_the_sources_own_grid_with_its_sources(xp, grid):
     refs = tuple(FrameRef("1.2", f"1.2.{z}") for z in range(grid.shape[0]))
     source = Volume(noise(grid, xp).voxels, grid, "1", "1.2.3", refs)
-    prepared, trace = Chain.of(STEPS).apply(source)
+    (prepared,), trace = Chain.of(STEPS).apply([source])
     made = prepared.with_voxels(prepared.voxels, unit="HU")
     volume, inside = restore(made, trace, "native", outside=-1000)
     assert volume.grid is source.grid
@@ -75,7 +75,7 @@ def test_native_is_the_sources_own_grid_with_its_sources(xp, grid):
 def test_axial_is_the_result_where_the_source_saw_and_outside_elsewhere(xp, turn):
     grid = oblique(turn, spacing=(5, 4, 4), shape=(6, 7, 8))
     source = noise(grid, xp)
-    prepared, trace = Chain.of(STEPS).apply(source)
+    (prepared,), trace = Chain.of(STEPS).apply([source])
     made = prepared.with_voxels(prepared.voxels * 500, unit="HU")
     volume, inside = restore(made, trace, "rt-axial", outside=-1000)
     voxels, seen = to_numpy(volume.voxels), to_numpy(inside)
@@ -94,7 +94,7 @@ def test_axial_is_the_result_where_the_source_saw_and_outside_elsewhere(xp, turn
 def test_what_was_cropped_away_but_seen_is_filled_and_counts_as_inside():
     grid = oblique((0, 0, 0), spacing=(4, 3, 3), shape=(10, 30, 30))
     voxels = np.where(np.linalg.norm(places(grid), axis=-1) < 15, 800.0, 0).astype(np.float32)
-    prepared, trace = Chain.of(STEPS).apply(Volume(voxels, grid))
+    (prepared,), trace = Chain.of(STEPS).apply([Volume(voxels, grid)])
     made = prepared.with_voxels(prepared.voxels * 0 + 40, unit="HU")
     for name in ("native", "rt-axial"):
         volume, inside = restore(made, trace, name, outside=-1000)

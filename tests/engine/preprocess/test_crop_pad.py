@@ -102,7 +102,9 @@ def test_beyond_the_volume_stands_air_or_what_is_asked_for():
     source = body((4, 4, 4), ((0, 4), (0, 4), (0, 4)))
     step = CropPad(4, (8, 8), 0).fit(source)
     assert step.apply(source).voxels[0, 0, 0] == 0
-    assert step.apply(source, padding=-1000).voxels[0, 0, 0] == -1000
+    in_hu = source.with_voxels(source.voxels, unit="HU")
+    assert step.apply(in_hu).voxels[0, 0, 0] == -1000
+    assert step.follow(source, outside=-5).voxels[0, 0, 0] == -5
 
 
 def test_an_empty_volume_is_kept_whole():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engine.errors import InputRefused, SpecError
-from engine.preprocess import Normalise, Window
+from engine.preprocess import MinMax, Normalise, Window
 from engine.reason import Code
 from engine.volume import Volume
 from engine.xp import to_numpy
@@ -141,7 +141,8 @@ def test_a_result_keeps_its_own_unit_when_the_step_is_undone():
 
 def test_the_numbers_are_written_down():
     step = Normalise(0.995, Window(0, 1234.5))
-    assert step.record() == {"step": "normalise", "high": 0.995, "window": [0, 1234.5]}
+    expected = {"step": "normalise", "high": 0.995, "window": [0, 1234.5], "onto": [-1, 1]}
+    assert step.record() == expected
 
 
 def test_the_input_is_untouched():
@@ -149,3 +150,53 @@ def test_the_input_is_untouched():
     before = source.voxels.copy()
     Normalise(0.995).fit(source).apply(source)
     np.testing.assert_array_equal(source.voxels, before)
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
+@given(values=HU)
+def test_a_window_maps_onto_the_range_that_is_asked_for(xp, values):
+    window = Window(-1024, 3000, onto=(0.0, 1.0))
+    made = to_numpy(window.apply(xp.asarray(values)))
+    expected = (np.clip(values, -1024, 3000) + 1024) / 4024
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+    back = to_numpy(window.undo(xp.asarray(made)))
+    np.testing.assert_allclose(back, np.clip(values, -1024, 3000), atol=2e-3)
+
+
+@pytest.mark.parametrize("onto", [(1.0, 0.0), (0.0, 0.0), (0.0, float("inf"))])
+def test_a_range_without_room_is_refused(onto):
+    for make in (lambda: Window(0, 1, onto), lambda: Normalise(0.9, onto=onto)):
+        with pytest.raises(SpecError, match="empty or endless"):
+            make()
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
+def test_the_body_is_brought_onto_the_range_that_is_asked_for(xp):
+    made = to_numpy(Normalise(0.995, onto=(0.0, 1.0)).fit(head(xp)).apply(head(xp)).voxels)
+    usual = to_numpy(Normalise(0.995).fit(head(xp)).apply(head(xp)).voxels)
+    np.testing.assert_allclose(made, (usual + 1) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
+def test_the_least_and_the_greatest_become_zero_and_one(xp):
+    source = noise(GRID, xp)
+    step = MinMax().fit(source)
+    made = to_numpy(step.apply(source).voxels)
+    assert (made.min(), made.max()) == (0, 1)
+    low, high = to_numpy(source.voxels).min(), to_numpy(source.voxels).max()
+    assert step.record() == {"step": "min_max", "window": [low, high]}
+    np.testing.assert_allclose(made, (noise(GRID).voxels - low) / (high - low), atol=1e-6)
+    assert step.follow(source, outside=0) is source
+    assert step.undo(source, source, outside=0) is source
+
+
+@pytest.mark.parametrize(
+    "values", [np.full(GRID.shape, 3.0), np.where(np.arange(10) < 1, np.nan, 1)]
+)
+def test_a_constant_volume_or_one_with_no_number_has_no_ends(values):
+    source = Volume(np.broadcast_to(values, GRID.shape).astype(np.float32), GRID)
+    with pytest.raises(InputRefused, match="an image with contrast is wanted") as refused:
+        MinMax().fit(source)
+    assert [reason.code for reason in refused.value.reasons] == [Code.PIXELS_UNREADABLE]
+    with pytest.raises(SpecError, match="was not fitted"):
+        MinMax().apply(source)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from engine.errors import SpecError
 from engine.preprocess import Resample, resample_onto
-from engine.preprocess.resample import axis_weights
+from engine.preprocess.resample import axis_weights, thinned
 from engine.volume import Grid, Volume
 from engine.xp import to_numpy
 from tests.engine.backends import BACKENDS
@@ -241,3 +241,28 @@ def test_many_slices_are_made_slab_by_slab_without_a_seam():
     clear = between_centres(fine, grid)
     np.testing.assert_allclose(made.voxels[clear], ramp(fine).voxels[clear], atol=1e-3)
     assert clear.sum() > 200
+
+
+@pytest.mark.parametrize("turned", [(0, 0, 0), (0, np.pi / 2, 0), (0.2, -0.1, 0.3)])
+def test_what_is_brought_onto_a_coarser_grid_is_averaged_first(turned):
+    """Stripes finer than the grid's step would otherwise come back as broad ones."""
+    fine = oblique((0, 0, 0), spacing=(1.0, 1.0, 1.0), shape=(48, 48, 48))
+    stripes = np.where(np.indices(fine.shape).sum(axis=0) % 2 == 0, 1.0, -1.0)
+    source = Volume(stripes.astype(np.float32), fine)
+    grid = oblique(turned, spacing=(4.0, 4.0, 4.0), shape=(8, 8, 8))
+    thin = thinned(source, grid)
+    assert min(thin.grid.spacing_mm) > 2.5
+    made, _ = resample_onto(thin, grid, seen=fine, outside=0)
+    assert np.abs(made.voxels).max() < 0.05
+
+
+def test_what_is_coarser_than_the_grid_stays_as_it_is():
+    source = noise(oblique((0.1, 0, 0), spacing=(3.0, 2.0, 2.0), shape=(8, 8, 8)))
+    grid = oblique((0, 0, 0), spacing=(1.0, 1.0, 1.0), shape=(8, 8, 8))
+    assert thinned(source, grid) is source
+
+
+def test_thick_slices_are_averaged_along_the_planes_alone():
+    source = noise(oblique((0, 0, 0), spacing=(5.0, 1.0, 1.0), shape=(8, 40, 40)))
+    grid = oblique((0, 0, 0), spacing=(2.0, 2.0, 2.0), shape=(20, 20, 20))
+    assert thinned(source, grid).grid.spacing_mm == pytest.approx((5, 2, 2))

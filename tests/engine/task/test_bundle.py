@@ -1,163 +1,11 @@
-import json
-from dataclasses import FrozenInstanceError
-
 import pytest
 
 from engine.errors import ModelMissing, SpecError
 from engine.reason import Code
-from engine.task import (
-    GRIDS,
-    LABELS_MADE,
-    LABELS_MR,
-    LABELS_TAKEN,
-    Task,
-    read_bundle,
-    read_task,
-)
+from engine.task import AtlasFile, Generation, Output, read_bundle
 from tests.support.bundle import write_bundle
 
-TOML = 'needs = ["T1"]\nmakes = "CT"\nmodel = "tiny"\n'
 CONTRACT, INFERENCE, METADATA = "contract.json", "configs/inference.json", "configs/metadata.json"
-
-
-@pytest.fixture
-def models(bundle_folder):
-    return {"tiny": read_bundle(bundle_folder)}
-
-
-@pytest.fixture
-def task(tmp_path, models):
-    """Read a task from TOML."""
-
-    def read(text: str) -> Task:
-        path = tmp_path / "ct_from_mr.toml"
-        path.write_text(text, encoding="utf-8")
-        return read_task(path, models)
-
-    return read
-
-
-@pytest.fixture
-def spoilt(bundle_folder):
-    """Read the bundle after one value of a file was set, or taken away."""
-
-    def read(file: str, *keys: str | int, to: object = None, drop: bool = False):
-        path = bundle_folder / file
-        whole = held = json.loads(path.read_text())
-        for key in keys[:-1]:
-            held = held[key]
-        if drop:
-            del held[keys[-1]]
-        else:
-            held[keys[-1]] = to
-        path.write_text(json.dumps(whole))
-        return read_bundle(bundle_folder)
-
-    return read
-
-
-def test_a_task_is_read_with_its_model(task, models):
-    assert task(TOML) == Task("ct_from_mr", ("T1",), "CT", models["tiny"], "native")
-    assert task(TOML + 'grid = "rt-axial"\ndescription = "x"').grid == "rt-axial"
-
-
-def test_a_task_stays_what_it_was(task):
-    with pytest.raises(FrozenInstanceError):
-        task(TOML).makes = "PT"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ('["T1"]', '"T1"', r"needs = 'T1'; a list of T1, T1CE"),
-        ('["T1"]', "[]", r"needs = \[\]; a list of T1"),
-        ('["T1"]', '["T1", "DWI"]', r"needs = \['T1', 'DWI'\]; a list of T1"),
-        ('["T1"]', "[[1]]", r"needs = \[\[1\]\]; a list of T1"),
-        ('needs = ["T1"]\n', "", r"needs = None; a list of T1"),
-        ('"CT"', '"CBCT"', r"makes = 'CBCT'; one of T1, T1CE, .*PT is wanted"),
-        ('"CT"', '["CT"]', r"makes = \['CT'\]; one of"),
-        ('makes = "CT"\n', "", r"makes = None; one of"),
-        ('"tiny"', '"huge"', r"model = 'huge' is not among the models \(tiny\)"),
-        ('"tiny"', "[1]", r"model = \[1\] is not among the models \(tiny\)"),
-        ('model = "tiny"\n', "", r"model = None is not among the models \(tiny\)"),
-        ("model =", 'grid = "axial"\nmodel =', r"grid = 'axial'; one of native, rt-axial"),
-        ("model =", "grid = []\nmodel =", r"grid = \[\]; one of native, rt-axial"),
-        ("model =", "zzz = 1\nmodel =", r"unknown key 'zzz'; keys are .*makes, model, needs"),
-        ("model =", "model", r"not readable as TOML"),
-    ],
-)
-def test_a_mistake_in_a_task_names_file_key_and_remedy(task, old, new, said):
-    assert old in TOML
-    with pytest.raises(SpecError, match=rf"^ct_from_mr\.toml: {said}"):
-        task(TOML.replace(old, new))
-
-
-def test_all_mistakes_of_a_task_are_named_at_once(task):
-    with pytest.raises(SpecError) as refused:
-        task('need = ["T1"]\nmake = "CT"\ngrid = "axial"\n')
-    for said in ("'make'", "'need'", "needs =", "makes =", "grid =", "model ="):
-        assert said in str(refused.value)
-
-
-def test_where_no_model_is_installed_the_task_says_so(tmp_path):
-    path = tmp_path / "ct_from_mr.toml"
-    path.write_text(TOML)
-    with pytest.raises(SpecError, match=r"model = 'tiny' .* \(none is installed\)"):
-        read_task(path, {})
-
-
-def test_a_task_that_is_not_there_or_not_text_is_named(tmp_path):
-    with pytest.raises(SpecError, match=r"^absent\.toml: not readable"):
-        read_task(tmp_path / "absent.toml", {})
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SpecError, match=r"^binary\.toml: not readable"):
-        read_task(tmp_path / "binary.toml", {})
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [('["T1"]', '["T2"]'), ('["T1"]', '["T1", "T2"]'), ('"CT"', '"PT"')]
-)
-def test_a_task_and_its_model_agree_on_what_is_needed_and_made(task, old, new):
-    with pytest.raises(SpecError, match="its model tiny makes CT from T1; name another model"):
-        task(TOML.replace(old, new))
-
-
-@pytest.mark.parametrize(
-    ("needs", "makes"),
-    [
-        (["T1", "T2"], "CT"),
-        (["T1", "T1"], "CT"),
-        (["CBCT"], "CT"),
-        (["CT"], "CT"),
-        (["PT"], "CT"),
-        (["T1"], "STIR"),
-        (["CT"], "PT"),
-    ],
-)
-def test_a_task_that_this_version_cannot_do_is_refused_when_it_is_read(
-    task, spoilt, models, needs, makes
-):
-    spoilt(CONTRACT, "accepts", "labels", to=needs)
-    models["tiny"] = spoilt(CONTRACT, "makes", to=makes)
-    said = (
-        rf"^ct_from_mr\.toml: makes {makes} from {', '.join(needs)}; "
-        r"this version makes CT from one of T1, T1CE, T2, PD, FLAIR, STIR$"
-    )
-    with pytest.raises(SpecError, match=said):
-        task(f'needs = {json.dumps(needs)}\nmakes = "{makes}"\nmodel = "tiny"\n')
-
-
-@pytest.mark.parametrize("label", LABELS_MR)
-def test_a_task_that_makes_ct_from_one_mr_label_is_read(task, spoilt, models, label):
-    models["tiny"] = spoilt(CONTRACT, "accepts", "labels", to=[label])
-    assert task(TOML.replace("T1", label)).needs == (label,)
-
-
-def test_labels_are_those_of_the_interface():
-    assert LABELS_TAKEN == ("T1", "T1CE", "T2", "PD", "FLAIR", "STIR", "CT", "CBCT", "PT")
-    assert set(LABELS_MADE) == set(LABELS_TAKEN) - {"CBCT"}
-    assert set(LABELS_MR) == set(LABELS_TAKEN) - {"CT", "CBCT", "PT"}
-    assert GRIDS == ("native", "rt-axial")
 
 
 def test_a_bundle_is_read_whole(bundle_folder):
@@ -303,7 +151,16 @@ def test_a_value_of_another_kind_is_refused_by_file_and_key(spoilt, file, keys, 
         (("accepts", "extent_mm"), [500, 100], r"extent_mm is \[500, 100\]; \[low, high\]"),
         (("accepts", "extent_mm"), [1, 2, 3], r"extent_mm is \[1, 2, 3\]; \[low, high\]"),
         (("accepts", "extent_mm"), [0, float("nan")], r"extent_mm is \[0, nan\]; \[low, high\]"),
-        (("accepts", "colour"), 1, "unknown key 'colour'"),
+        (("accepts", "colour"), 1, "unknown key 'colour'; keys are anatomy, body_part"),
+        (("accepts", "makes"), "CT", "unknown key 'makes'; keys are anatomy"),
+        (
+            ("accepts", "planes"),
+            [],
+            r"planes is \[\]; a list of axial, sagittal, coronal is wanted",
+        ),
+        (("accepts", "planes"), "axial", "planes is 'axial'; a list of axial"),
+        (("accepts", "planes"), ["oblique"], r"planes is \['oblique'\]; a list of axial"),
+        (("accepts", "planes"), [["axial"]], r"planes is \[\['axial'\]\]; a list of axial"),
         (("makes",), "CBCT", "makes is 'CBCT'; one of T1"),
         (("weights", "sha256"), "AB" * 32, "sha256 is .*; 64 hexadecimal digits, lower case"),
     ],
@@ -312,6 +169,28 @@ def test_a_contract_that_is_impossible_is_refused(spoilt, keys, value, said):
     where = ": ".join(["tiny", CONTRACT, *keys[:-1]])
     with pytest.raises(SpecError, match=f"^{where}: {said}"):
         spoilt(CONTRACT, *keys, to=value)
+
+
+def test_a_model_of_one_plane_says_so_and_any_other_takes_all(spoilt, bundle_folder):
+    assert read_bundle(bundle_folder).contract.planes == ()
+    found = spoilt(CONTRACT, "accepts", "planes", to=["sagittal", "coronal"])
+    assert found.contract.planes == ("sagittal", "coronal")
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "keys"),
+    [
+        (
+            CONTRACT,
+            "accept",
+            "accepts, atlas, intended_use, learned_from, limits, makes, weights",
+        ),
+        (INFERENCE, "generation", "generate, network, output, preprocess"),
+    ],
+)
+def test_a_key_that_nobody_reads_is_refused_and_the_known_ones_are_named(spoilt, file, key, keys):
+    with pytest.raises(SpecError, match=f"^tiny: {file}: unknown key '{key}'; keys are {keys}$"):
+        spoilt(file, key, to={"how": "whole"})
 
 
 @pytest.mark.parametrize("file", ["../other/model.safetensors", "/etc/passwd", "models/../../x"])
@@ -341,3 +220,67 @@ def test_no_word_of_a_bundle_is_executed(spoilt, tmp_path):
     code = f"$__import__('pathlib').Path({str(trap)!r}).touch()"
     assert spoilt(INFERENCE, "network", "name", to=code).network["name"] == code
     assert not trap.exists()
+
+
+def test_a_bundle_that_says_nothing_of_generation_goes_by_slices(spoilt, bundle_folder):
+    assert read_bundle(bundle_folder).generation == Generation("slices")
+    windows = {"how": "windows", "size": [48, 48, 32], "overlap": 0.5}
+    found = spoilt(INFERENCE, "generate", to=windows).generation
+    assert found == Generation("windows", (48, 48, 32), 0.5)
+    assert found.record() == windows
+
+
+def test_a_bundle_that_says_nothing_of_the_networks_range_has_the_usual_one(spoilt, bundle_folder):
+    assert read_bundle(bundle_folder).output == Output((-1000, 2000), -1000, "HU", (-1, 1), 0)
+    found = spoilt(INFERENCE, "output", "onto", to=[0, 1]).output
+    assert found.onto == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [5, [], {}, {"how": "slice"}, None])
+def test_a_generation_that_is_none_is_named_by_its_place(spoilt, value):
+    with pytest.raises(SpecError, match=f"^tiny: {INFERENCE}: generate"):
+        spoilt(INFERENCE, "generate", to=value)
+
+
+@pytest.mark.parametrize(
+    ("makes", "unit"),
+    [("PT", "HU"), ("T2", "HU"), ("CT", "1"), ("PT", "1"), ("PT", "g/ml")],
+)
+def test_what_is_made_has_a_unit_of_its_kind(spoilt, makes, unit):
+    spoilt(INFERENCE, "output", "unit", to=unit, read=False)
+    said = rf"output: unit is '{unit}'; for a result that is {makes} .* is wanted$"
+    with pytest.raises(SpecError, match=said):
+        spoilt(CONTRACT, "makes", to=makes)
+
+
+@pytest.mark.parametrize("low", [-1, 5])
+def test_brightness_of_mr_starts_at_nothing(spoilt, low):
+    """Stored values of MR have no intercept, so what lies below 0 would be lost."""
+    spoilt(INFERENCE, "output", "unit", to="1", read=False)
+    spoilt(INFERENCE, "output", "window", to=[low, 10], read=False)
+    said = (
+        rf"^tiny: {INFERENCE}: output: window is \[{low}, 10\]; for a result that is T2 .* from 0"
+    )
+    with pytest.raises(SpecError, match=said):
+        spoilt(CONTRACT, "makes", to="T2")
+    assert spoilt(INFERENCE, "output", "window", to=[0, 10]).output.window == (0, 10)
+
+
+def test_an_atlas_is_named_by_file_and_hash(spoilt, bundle_folder):
+    assert read_bundle(bundle_folder).atlas is None
+    named = {"file": "models/atlas.safetensors", "sha256": "ab" * 32}
+    assert spoilt(CONTRACT, "atlas", to=named).atlas == AtlasFile(named["file"], "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("atlas", "said"),
+    [
+        ("x", "atlas is 'x'; an object"),
+        ({"file": "a"}, "atlas: sha256 is absent; 64 hexadecimal digits"),
+        ({"file": "../a", "sha256": "ab" * 32}, "file is '../a'; a path inside the bundle"),
+        ({"file": "a", "sha256": "ab" * 32, "size": 1}, "unknown key 'size'; keys are file, sha"),
+    ],
+)
+def test_an_atlas_that_is_none_is_refused(spoilt, atlas, said):
+    with pytest.raises(SpecError, match=said):
+        spoilt(CONTRACT, "atlas", to=atlas)

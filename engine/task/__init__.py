@@ -1,0 +1,27 @@
+"""Tasks and bundles as values: what is needed, what is made, with which model, under which limits.
+
+What enters: TOML and JSON. What leaves: frozen values, every mistake named. It loads no weights and
+no torch, so rules may ask it anything.
+"""
+
+from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
+from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
+from engine.task.serving import AtlasFile, Generation, Output
+from engine.task.task import GRIDS, Task, read_task
+
+__all__ = [
+    "GRIDS",
+    "LABELS_MADE",
+    "LABELS_MR",
+    "LABELS_TAKEN",
+    "PLANES",
+    "UNITS",
+    "AtlasFile",
+    "Bundle",
+    "Contract",
+    "Generation",
+    "Output",
+    "Task",
+    "read_bundle",
+    "read_task",
+]

@@ -1,0 +1,99 @@
+"""One job that the engine can do, by name."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.errors import SpecError
+from engine.task.bundle import Bundle
+from engine.task.labels import LABELS_MADE, LABELS_TAKEN, are_labels
+
+__all__ = ["GRIDS", "Task", "read_task"]
+
+Grid = Literal["native", "rt-axial"]
+GRIDS = ("native", "rt-axial")
+_KEYS = {"needs", "makes", "model", "grid", "description"}
+_SOURCES = tuple(label for label in LABELS_TAKEN if label != "PT")
+"""What this version reads in its unit; stored values of PET are not brought to uptake yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One job that the engine can do, by name: ``conf/tasks/<name>.toml``.
+
+    Parameters
+    ----------
+    name : str
+        The file's stem.
+    needs : tuple of str
+        Labels that must be there, in the order of the network's channels. The first is the one
+        whose grid the result has.
+    makes : str
+        The label that is made.
+    bundle : Bundle
+        The model.
+    grid : {"native", "rt-axial"}
+        The grid of the result: the source's own, or straight axial slices for radiotherapy.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    makes: str
+    bundle: Bundle
+    grid: Grid = "native"
+
+    def __post_init__(self) -> None:
+        if self.makes != self.bundle.contract.makes or self.needs != self.bundle.contract.labels:
+            raise SpecError(
+                f"task {self.name} makes {self.makes} from {', '.join(self.needs)}, its model "
+                f"{self.bundle.name} makes {self.bundle.contract.makes} from "
+                f"{', '.join(self.bundle.contract.labels)}; name another model"
+            )
+
+
+def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
+    """Read ``conf/tasks/<name>.toml``.
+
+    Raises
+    ------
+    SpecError
+        With every mistake of the file, each naming key and remedy; and for a task without mistakes
+        that this version cannot do, naming what it can.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SpecError(f"{path.name}: not readable as TOML: {exc}") from exc
+    if mistakes := list(_mistakes(raw, models)):
+        raise SpecError(f"{path.name}: {'; '.join(mistakes)}")
+    task = Task(
+        name=path.stem,
+        needs=tuple(raw["needs"]),
+        makes=raw["makes"],
+        bundle=models[raw["model"]],
+        grid=raw.get("grid", "native"),
+    )
+    if len({*task.needs, task.makes}) <= len(task.needs) or not set(task.needs) <= set(_SOURCES):
+        raise SpecError(
+            f"{path.name}: makes {task.makes} from {', '.join(task.needs)}; this version makes one "
+            f"label from others, each needed once, of {', '.join(_SOURCES)}"
+        )
+    return task
+
+
+def _mistakes(raw: Mapping[str, Any], models: Mapping[str, Bundle]) -> Iterator[str]:
+    """Yield what is wrong with the keys of a task's file."""
+    for key in sorted(set(raw) - _KEYS):
+        yield f"unknown key '{key}'; keys are {', '.join(sorted(_KEYS))}"
+    if not are_labels(raw.get("needs"), LABELS_TAKEN):
+        yield f"needs = {raw.get('needs')!r}; a list of {', '.join(LABELS_TAKEN)} is wanted"
+    if raw.get("makes") not in LABELS_MADE:
+        yield f"makes = {raw.get('makes')!r}; one of {', '.join(LABELS_MADE)} is wanted"
+    if raw.get("grid", "native") not in GRIDS:
+        yield f"grid = {raw['grid']!r}; one of {', '.join(GRIDS)} is wanted"
+    model = raw.get("model")
+    if not isinstance(model, str) or model not in models:
+        known = ", ".join(sorted(models)) or "none is installed"
+        yield f"model = {model!r} is not among the models ({known})"
