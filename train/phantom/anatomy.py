@@ -1,109 +1,57 @@
 """One subject: tissue fractions of a head, drawn from a seed.
 
-The head is painted in the template's space, part by part, with edges one voxel wide; what is
-painted covers what was there by its share of the voxel, so the fractions of a voxel sum to 1.
+The head is painted in the template's space: skull and scalp around the hull of the brain, the brain
+with folds of the subject's own, lesions, then every part of the recipe.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from engine.volume import Grid
-from train.phantom.fields import Axes, Floats, smooth_noise
+from train.phantom.body import Body, Canvas
+from train.phantom.disease import Condition, Lesion, atrophy, paint_lesions
+from train.phantom.fields import Floats, smooth_noise
 from train.phantom.recipe import FACE, PARTS, SKULL, Part
 from train.phantom.shapes import Point, Shape, blend
 from train.phantom.template import Template
 from train.phantom.tissues import Tissue
 
-__all__ = ["Head", "build_head"]
+__all__ = ["build_head"]
 
-_MARGIN_MM = 4.0
 _SHARP, _FOLD_MM = 2.2, 7.0
 """How far the template's shares are sharpened, and over what length folds differ by subject."""
 _OFFSET_MM = 1.2
 """Standard deviation of where a part lies."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Head:
-    """Tissue fractions in the template's space, before the subject's own shape and pose.
-
-    Parameters
-    ----------
-    axes : Axes
-        Along (S, P, L) in mm.
-    fractions : (tissues, Z, Y, X)
-        Share of each voxel, float32; they sum to 1.
-    """
-
-    axes: Axes
-    fractions: Floats
-
-    @property
-    def grid(self) -> Grid:
-        """The lattice in LPS millimetres of the template."""
-        z, y, x = self.axes
-        step = float(z[1] - z[0])
-        affine = np.array(
-            [[0, 0, step, x[0]], [0, step, 0, y[0]], [step, 0, 0, z[0]], [0, 0, 0, 1]]
-        )
-        return Grid((len(z), len(y), len(x)), affine)
-
-
-def build_head(template: Template, rng: np.random.Generator) -> Head:
-    """Return the head that ``rng`` draws."""
-    canvas = _Canvas(template.axes, rng)
-    skin_mm, inner_mm = _skull_and_scalp(canvas, template)
-    _brain(canvas, template, inner_mm)
-    canvas.keep_free(template.brain, inner_mm)
+def build_head(
+    template: Template, condition: Condition, rng: np.random.Generator
+) -> tuple[Body, tuple[Lesion, ...]]:
+    """Return the head that ``rng`` draws, in its condition, and the lesions painted into it."""
+    canvas = Canvas(template.axes)
+    skin_mm, inner_mm = _skull_and_scalp(canvas, template, rng)
+    _brain(canvas, template, inner_mm, condition, rng)
+    lesions = paint_lesions(canvas, condition.lesion, rng)
+    painter = _Painter(canvas, rng, template.brain, inner_mm)
     for part in PARTS:
-        canvas.add(part)
+        painter.add(part)
     canvas.paint(Tissue.SKIN, np.maximum(skin_mm, -skin_mm - SKULL.skin_mm))
     canvas.paint(Tissue.OUTSIDE, -skin_mm)
-    return Head(template.axes, canvas.fractions)
+    return canvas.body(), lesions
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Within:
-    """A box of the head, and the share of its voxels that may be painted."""
+class _Painter:
+    """Parts of the head being painted onto a canvas.
 
-    box: tuple[slice, slice, slice]
-    free: Floats
+    From here on nothing is painted over the brain, and but few parts over what surrounds it; a part
+    that reaches the skull leaves a millimetre of its inner table.
+    """
 
-
-class _Canvas:
-    """Fractions being painted."""
-
-    def __init__(self, axes: Axes, rng: np.random.Generator) -> None:
-        self.axes = axes
-        self.rng = rng
-        self.step_mm = float(axes[0][1] - axes[0][0])
-        shape = tuple(len(axis) for axis in axes)
-        self.fractions = np.zeros((len(Tissue), *shape), dtype=np.float32)
-        self.fractions[Tissue.MUSCLE] = 1
-        self.cells = smooth_noise(rng, axes, 4.0)
-        z, y, x = (axis.astype(np.float32) for axis in axes)
-        self.points = (z[:, None, None], y[None, :, None], x[None, None, :])
-        self.free = np.ones(shape, dtype=np.float32)
-        self.free_in_skull = self.free
-
-    def keep_free(self, brain: Floats, inner_mm: Floats) -> None:
-        """From here on paint nothing over the brain, and but few parts over what surrounds it.
-
-        A part that reaches the skull leaves a millimetre of its inner table.
-        """
+    def __init__(
+        self, canvas: Canvas, rng: np.random.Generator, brain: Floats, inner_mm: Floats
+    ) -> None:
+        self.canvas, self.rng = canvas, rng
+        self.cells = smooth_noise(rng, canvas.axes, 4.0)
         self.free_in_skull = 1 - brain
-        self.free = np.clip(0.5 + (inner_mm - 1) / self.step_mm, 0, 1)
-
-    def paint(self, tissue: Tissue, distance_mm: Floats, within: "_Within | None" = None) -> None:
-        """Cover what is there with ``tissue`` where the distance is below 0."""
-        cover = np.clip(0.5 - distance_mm / self.step_mm, 0, 1)
-        part = self.fractions
-        if within is not None:
-            part = self.fractions[(slice(None), *within.box)]
-            cover = cover * within.free
-        part *= 1 - cover
-        part[tissue] += cover
+        self.free = np.clip(0.5 + (inner_mm - 1) / canvas.step_mm, 0, 1)
 
     def add(self, part: Part) -> None:
         """Paint a part, and its like on the right, where the subject has them."""
@@ -120,24 +68,15 @@ class _Canvas:
         return float(np.exp(self.rng.normal(0, part.sway / 3)))
 
     def _draw(self, part: Part, shape: Shape) -> None:
-        box = self._box(shape)
-        within = _Within(box, (self.free_in_skull if part.in_skull else self.free)[box])
-        z, y, x = self.points
-        distance = shape.distance((z[box[0]], y[:, box[1]], x[:, :, box[2]]))
+        box = self.canvas.box(*shape.bounds())
+        free = (self.free_in_skull if part.in_skull else self.free)[box]
+        distance = shape.distance(self.canvas.within(box))
         for order, (below, tissue) in enumerate(part.layers):
             where = distance - below
             if order == len(part.layers) - 1 and part.cells < 1:
                 level = _level(np.clip(part.cells + self.rng.normal(0, 0.1), 0.1, 0.95))
                 where = np.maximum(where, 1.2 * (self.cells[box] - level))
-            self.paint(tissue, where, within)
-
-    def _box(self, shape: Shape) -> tuple[slice, slice, slice]:
-        low, high = shape.bounds()
-        cuts = []
-        for axis, first, last in zip(self.axes, low, high, strict=True):
-            start = int(np.searchsorted(axis, first - _MARGIN_MM))
-            cuts.append(slice(start, int(np.searchsorted(axis, last + _MARGIN_MM))))
-        return cuts[0], cuts[1], cuts[2]
+            self.canvas.paint(tissue, where, box=box, free=free)
 
 
 def _level(share: float) -> float:
@@ -145,9 +84,11 @@ def _level(share: float) -> float:
     return float((share**0.135 - (1 - share) ** 0.135) / 0.1975)
 
 
-def _skull_and_scalp(canvas: _Canvas, template: Template) -> tuple[Floats, Floats]:
+def _skull_and_scalp(
+    canvas: Canvas, template: Template, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Paint fat and skull; return distances to the skin and to the inner table."""
-    rng, axes = canvas.rng, canvas.axes
+    axes = canvas.axes
     up, back, _ = canvas.points
     below = 1 / (1 + np.exp((up + 32 + 0.22 * np.clip(back, -60, 60)) / 4))  # 0 on the vault
     temple = _bump(canvas.points, (-8, 0, 64), (22, 30, 16))
@@ -160,16 +101,15 @@ def _skull_and_scalp(canvas: _Canvas, template: Template) -> tuple[Floats, Float
     skin = inner - thick - np.clip(scalp, 3.5, None)
     for shape, width in _jittered_face(rng):
         skin = blend(skin, shape.distance(canvas.points), width)
-    _soft_tissue(canvas, skin, below.astype(np.float32))
+    _soft_tissue(canvas, skin, below.astype(np.float32), rng)
     canvas.paint(Tissue.CORTICAL, np.maximum(-inner, inner - thick))
     diploe = np.maximum(SKULL.table_mm - inner, inner - thick + SKULL.table_mm)
     canvas.paint(Tissue.SPONGY, diploe)
     return skin, inner
 
 
-def _soft_tissue(canvas: _Canvas, skin: Floats, below: Floats) -> None:
+def _soft_tissue(canvas: Canvas, skin: Floats, below: Floats, rng: np.random.Generator) -> None:
     """Paint fat: a layer under the skin, and streaks among the muscles of face and neck."""
-    rng = canvas.rng
     sheets = np.abs(smooth_noise(rng, canvas.axes, 13.0))  # between muscles, where it crosses 0
     canvas.paint(Tissue.FAT, np.maximum(10 * (sheets - 0.11), 30 * (0.5 - below)))
     depth = rng.uniform(*SKULL.fat_mm) * (1 + (SKULL.fat_below - 1) * below)
@@ -194,21 +134,35 @@ def _bump(points: tuple[Floats, Floats, Floats], centre: Point, widths: Point) -
     return np.asarray(np.exp(-away / 2), dtype=np.float32)
 
 
-def _brain(canvas: _Canvas, template: Template, inner_mm: Floats) -> None:
-    """Fill the skull: fluid, then grey and white matter with folds of the subject's own."""
-    rng, axes = canvas.rng, canvas.axes
+def _brain(
+    canvas: Canvas,
+    template: Template,
+    inner_mm: Floats,
+    condition: Condition,
+    rng: np.random.Generator,
+) -> None:
+    """Fill the skull: fluid, then grey and white matter with folds of the subject's own.
+
+    Where the brain has shrunk, fluid wins over grey matter where the two meet.
+    """
+    axes = canvas.axes
     canvas.paint(Tissue.CSF, inner_mm)
     fluid = np.clip(template.brain - template.grey - template.white, 0, 1)
     depth = np.clip((template.hull_mm + 22) / 10, 0, 1)  # folds are on the surface
+    shrunk = atrophy(axes, condition)
     shares = []
-    for share, sway in ((template.grey, 0.5), (template.white, 0.5), (fluid, 1.0)):
+    for share, sway, favour in (
+        (template.grey, 0.5, -shrunk),
+        (template.white, 0.5, -shrunk / 2),
+        (fluid, 1.0, shrunk),
+    ):
         noise = smooth_noise(rng, axes, _FOLD_MM) * sway * (0.3 + depth)
-        shares.append(np.clip(share, 1e-4, 1) ** _SHARP * np.exp(noise))
+        shares.append(np.clip(share, 1e-4, 1) ** _SHARP * np.exp(noise + favour))
     total = shares[0] + shares[1] + shares[2] + 1e-6
-    inside = np.clip(template.brain * 2 - 0.5, 0, 1) * canvas.fractions[Tissue.CSF] / total
-    for tissue, share in ((Tissue.GREY, shares[0]), (Tissue.WHITE, shares[1])):
-        canvas.fractions[tissue] += inside * share
-        canvas.fractions[Tissue.CSF] -= inside * share
+    inside = np.clip(template.brain * 2 - 0.5, 0, 1) / total
+    grey, white = inside * shares[0], inside * shares[1]
+    canvas.turn(Tissue.CSF, Tissue.GREY, grey)
+    canvas.turn(Tissue.CSF, Tissue.WHITE, white / np.maximum(1 - grey, 1e-6))
     up, back, left = canvas.points
     sinus = np.maximum(np.abs(left) - 3.5, np.abs(inner_mm + 3) - 3)  # sagittal, from front to back
     canvas.paint(Tissue.BLOOD, np.maximum(sinus, -60 - back - up))

@@ -56,7 +56,8 @@ class Ellipsoid:
         z, y, x = self.radii
         level = np.sqrt((up / z) ** 2 + (back / y) ** 2 + (left / x) ** 2)
         slope = np.sqrt((up / z**2) ** 2 + (back / y**2) ** 2 + (left / x**2) ** 2)
-        return np.asarray(level * (level - 1) / np.maximum(slope, 1e-6), dtype=np.float32)
+        level, slope = np.maximum(level, 1e-6), np.maximum(slope, 1e-6 / min(self.radii))
+        return np.asarray(level * (level - 1) / slope, dtype=np.float32)
 
     def bounds(self) -> tuple[Point, Point]:
         """See :class:`Shape`."""

@@ -1,26 +1,31 @@
-"""A subject from a seed: its head, its scans with the truth beside them, and files of many."""
+"""A subject from a seed: its body, its shape and pose, its own figures of every tissue."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from engine.volume import Volume
-from train.pair import Pair, write_pair
-from train.phantom.anatomy import Head, build_head
-from train.phantom.contrasts import Values, mixed, of_ct, of_mr
+from train.phantom.anatomy import build_head
+from train.phantom.body import Body
+from train.phantom.contrasts import Values, of_ct
+from train.phantom.disease import Condition, draw_condition
 from train.phantom.fields import Floats, Placement, smooth_noise
-from train.phantom.scanner import Protocol, draw_protocol, grid_of, receive, scan
-from train.phantom.template import Template, read_template
+from train.phantom.spine import build_spine, draw_placement
+from train.phantom.template import Template
 from train.phantom.tissues import HU, Tissue
 
-__all__ = ["Subject", "draw_subject", "make_phantoms", "scan_pair"]
+__all__ = ["FIGURES", "Subject", "draw_spine", "draw_subject"]
 
-_BRIGHTEST = 4000.0
+_BONE_HU = {Tissue.CORTICAL: 60.0, Tissue.SPONGY: 60.0}
+_SOFT_HU = 2.0
+"""Standard deviations by which subjects differ."""
+_TIMES = 0.04
+_STILL = {Tissue.CSF: 0.01, Tissue.VITREOUS: 0.01}
+"""Of the logarithm of T1 and T2; water differs less than tissue."""
+_TEXTURE = ((0.03, 7.0), (0.025, 25.0))
+FIGURES = (_BONE_HU, _SOFT_HU, _TIMES, _STILL, _TEXTURE)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -31,127 +36,72 @@ class Subject:
     ----------
     seed : int
         Same seed, same person.
-    head : Head
-        Tissue fractions in the template's space.
+    anatomy : str
+        What part of it: see :data:`train.phantom.order.ANATOMIES`.
+    body : Body
+        Tissue fractions in a space of their own: of a head, the template's.
     placement : Placement
         Shape, size and pose.
-    hu : (Z, Y, X)
-        The truth, on the head's axes.
+    tissue : (Z, Y, X) uint8
+        What fills most of each voxel of the body.
+    hu : mapping
+        The person's Hounsfield units of each tissue.
     texture : (Z, Y, X)
         By what signal differs within a tissue, about 1.
     relaxation : mapping
         By what the person's T1 and T2 of each tissue are multiplied.
+    condition : Condition or None
+        Of a head.
+    facts : mapping
+        ``strata`` to sort results by, name by value, and what else is to be known of the person.
     """
 
     seed: int
-    head: Head
+    anatomy: str
+    body: Body
     placement: Placement
-    hu: Floats
+    tissue: NDArray[np.uint8]
+    hu: Values
     texture: Floats
     relaxation: Mapping[Tissue, float]
+    condition: Condition | None
+    facts: Mapping[str, Any]
 
 
 def draw_subject(seed: int, template: Template) -> Subject:
-    """Return the person of ``seed``."""
+    """Return the head of ``seed``."""
     rng = np.random.default_rng([seed, 0])
-    head = build_head(template, rng)
+    condition = draw_condition(rng)
+    body, lesions = build_head(template, condition, rng)
     placement = Placement.draw(rng, template.axes)
-    denser = {Tissue.CORTICAL: rng.normal(0, 90), Tissue.SPONGY: rng.normal(0, 110)}
-    softer = {tissue: rng.normal(0, 3) for tissue in Tissue if -200 < HU[tissue] < 200}
-    texture = 1 + 0.05 * smooth_noise(rng, head.axes, 7.0) + 0.04 * smooth_noise(rng, head.axes, 25)
-    relaxation = {tissue: float(np.exp(rng.normal(0, 0.07))) for tissue in Tissue}
-    hu = mixed(head.fractions, of_ct({**denser, **softer}))
-    return Subject(seed, head, placement, hu, texture.astype(np.float32), relaxation)
-
-
-def scan_pair(subject: Subject, index: int, protocol: Protocol | None = None) -> Pair:
-    """Return scan ``index`` of a subject with its truth; by ``protocol``, or one that is drawn."""
-    rng = np.random.default_rng([subject.seed, 1, index])
-    protocol = protocol or draw_protocol(rng)
-    grid = grid_of(protocol, subject.placement)
-    values = _as_seen(of_mr(protocol.sequence, protocol.field_t, subject.relaxation), rng)
-    signal = mixed(subject.head.fractions, values) * subject.texture
-    outside = subject.head.fractions[Tissue.OUTSIDE]
-    images = np.stack([signal, subject.hu, 1 - outside])
-    seen = scan(images, subject.head.axes, subject.placement, grid, protocol.thickness_mm)
-    source = receive(seen[0], grid, protocol.coil, rng)
-    source = source * np.float32(rng.uniform(600, _BRIGHTEST) / source.max())
-    about = {
-        "subject": subject.seed,
-        "scan": index,
-        "label": "T1",
-        "protocol": asdict(protocol),
+    facts = {
+        "strata": {"lesion": condition.lesion, "disease": condition.disease},
+        "condition": asdict(condition),
+        "lesions": [asdict(lesion) for lesion in lesions],
     }
-    return Pair(
-        source=Volume(np.round(source), grid),
-        target=Volume(np.round(seen[1]), grid, unit="HU"),
-        body=seen[2] > 0.5,
-        about=about,
-    )
+    return Subject(seed, "head", body, placement, *_figures(body, rng), condition, facts)
 
 
-_UNEQUAL = {Tissue.SPONGY: 0.25, Tissue.FAT: 0.15, Tissue.MUSCLE: 0.10}
-_VOID = 0.5
+def draw_spine(seed: int, spacing_mm: float) -> Subject:
+    """Return the spine of ``seed``."""
+    rng = np.random.default_rng([seed, 2])
+    body, strata = build_spine(rng, spacing_mm)
+    placement = draw_placement(rng, body.axes)
+    facts = {"strata": strata}
+    return Subject(seed, "spine", body, placement, *_figures(body, rng), None, facts)
 
 
-def _as_seen(values: Values, rng: np.random.Generator) -> Values:
-    """Draw what the equations leave out: magnetisation transfer, fat's shift, flow.
-
-    Blood that flows out before its echo gives nothing; blood that flows in gives more than at rest.
-    """
-    seen = {
-        tissue: value * float(np.exp(rng.normal(0, _UNEQUAL.get(tissue, 0.05))))
-        for tissue, value in values.items()
+def _figures(
+    body: Body, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Values, Floats, Mapping[Tissue, float]]:
+    """Draw what differs from person to person: Hounsfield units, texture, relaxation times."""
+    sways = {tissue: float(rng.normal(0, 1)) for tissue in Tissue}
+    soft = {tissue: _SOFT_HU for tissue in Tissue if -200 < HU[tissue] < 200}
+    hu = of_ct({tissue: sways[tissue] * sd for tissue, sd in {**soft, **_BONE_HU}.items()})
+    texture = np.ones([len(axis) for axis in body.axes], dtype=np.float32)
+    for share, length_mm in _TEXTURE:
+        texture += np.float32(share) * smooth_noise(rng, body.axes, length_mm)
+    relaxation = {
+        tissue: float(np.exp(rng.normal(0, _STILL.get(tissue, _TIMES)))) for tissue in Tissue
     }
-    inflow = 0.0 if rng.uniform() < _VOID else rng.uniform(1.0, 2.0)
-    return {**seen, Tissue.BLOOD: values[Tissue.BLOOD] * inflow}
-
-
-def make_phantoms(
-    folder: Path, seeds: Sequence[int], *, scans: int, spacing_mm: float, workers: int = 1
-) -> Iterator[Path]:
-    """Write the scans of each subject into ``folder``, yielding their paths as they are done.
-
-    A subject follows from its seed alone, so neither order nor number of workers matters.
-
-    Parameters
-    ----------
-    seeds : sequence of int
-        One subject each.
-    scans : int
-        Of each subject, every one by another protocol.
-    spacing_mm : float
-        Of the head that is scanned: 1 is fine, 1.5 is four times faster.
-    workers : int
-        Processes.
-
-    Raises
-    ------
-    TemplateMissing
-        When the template's maps are not installed.
-    """
-    shares = [list(seeds[start::workers]) for start in range(workers) if seeds[start::workers]]
-    if len(shares) <= 1:
-        template = read_template(spacing_mm)
-        for seed in seeds:
-            subject = draw_subject(seed, template)
-            for index in range(scans):
-                yield write_pair(folder, scan_pair(subject, index))
-        return
-    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(_some, folder, share[start : start + _AT_ONCE], scans, spacing_mm)
-            for share in shares
-            for start in range(0, len(share), _AT_ONCE)
-        ]
-        for job in as_completed(jobs):
-            yield from job.result()
-
-
-_AT_ONCE = 6  # subjects per job: the template is read once for them
-
-
-def _some(folder: Path, seeds: Sequence[int], scans: int, spacing_mm: float) -> list[Path]:
-    """Make some subjects in a process of their own, with one thread."""
-    torch.set_num_threads(1)
-    return list(make_phantoms(folder, seeds, scans=scans, spacing_mm=spacing_mm))
+    return body.tissue(), hu, texture, relaxation

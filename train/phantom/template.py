@@ -22,7 +22,7 @@ from scipy.ndimage import (
 from train.errors import TemplateMissing
 from train.phantom.fields import Axes, Floats
 
-__all__ = ["EXTENT_MM", "Template", "head_axes", "read_template"]
+__all__ = ["EXTENT_MM", "Template", "brain_maps", "head_axes", "read_template"]
 
 EXTENT_MM = ((-185.0, 112.0), (-124.0, 132.0), (-104.0, 104.0))
 """What a head fills, along (S, P, L) from the template's origin, with air around it."""
@@ -83,6 +83,31 @@ def read_template(spacing_mm: float) -> Template:
     hull = _at(_hull(_sampled(mask.astype(np.float32), coarse)), at, beyond="nearest")
     grey, white = (_sampled(maps[name] / np.float32(255), axes) for name in ("grey", "white"))
     return Template(axes, grey, white, _sampled(mask.astype(np.float32), axes), hull)
+
+
+def brain_maps(spacing_mm: float) -> tuple[dict[str, Floats], Axes]:
+    """Return the brain's maps by name, and their axes along (S, P, L).
+
+    Returns
+    -------
+    maps : dict
+        ``t1`` (0 to 1), ``grey``, ``white`` and ``brain`` (shares), each (Z, Y, X), averaged over
+        the voxels of ``spacing_mm``.
+    axes : Axes
+        In mm from the template's origin.
+
+    Raises
+    ------
+    TemplateMissing
+        When nilearn is not installed, or its package lacks the maps.
+    """
+    found = {name: _map(file) / np.float32(255) for name, file in _FILES.items()}
+    found["brain"] = binary_fill_holes(found["t1"] > 0).astype(np.float32)
+    sizes = zip(_FIRST_MM, found["t1"].shape, strict=True)
+    z, y, x = (np.arange(first, first + count - 1, spacing_mm) for first, count in sizes)
+    axes: Axes = (z, y, x)
+    blur = spacing_mm / 3
+    return {name: _sampled(gaussian_filter(one, blur), axes) for name, one in found.items()}, axes
 
 
 def _map(file: str) -> Floats:

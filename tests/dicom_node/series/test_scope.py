@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dicom_node.series import OwnIdentity, examine, fits
+from engine.volume import Grid
+from tests.dicom_node.series.conftest import AXES, turned
 from train.phantom.vendors import style
 
 
@@ -45,6 +48,58 @@ def test_each_limit_gives_its_code(findings, contract, limits, code):
 )
 def test_a_limit_that_is_just_met_is_met(findings, contract, limits):
     assert codes(findings, replace(contract, **limits)) == []
+
+
+def lying(findings, plane, degrees=0.0, axis=2):
+    """Return the findings as if the slices lay in ``plane``, turned about a patient axis."""
+    affine = np.eye(4)
+    affine[:3, :3] = turned(degrees, axis) @ np.array(AXES[plane], float).T
+    grid = Grid(findings.chosen.grid.shape, affine @ np.diag([5.5, 2.2, 2.2, 1]))
+    return replace(findings, chosen=replace(findings.chosen, grid=grid))
+
+
+@pytest.mark.parametrize("plane", sorted(AXES))
+def test_a_model_of_one_plane_takes_that_plane_and_no_other(findings, contract, plane):
+    found = lying(findings, plane)
+    wide = replace(contract, extent_mm=(1.0, 1000.0))
+    for wanted in sorted(AXES):
+        seen = codes(found, replace(wide, planes=(wanted,)))
+        assert seen == ([] if wanted == plane else ["GEOM_ORIENTATION"]), wanted
+    assert codes(found, replace(wide, planes=tuple(AXES))) == []
+
+
+def test_a_slice_that_is_not_in_the_models_plane_is_told_by_both_planes(findings, contract):
+    two = replace(contract, planes=("sagittal", "coronal"))
+    (reason,) = fits(findings, two)
+    assert reason.text == "the slices are axial; the model was made for sagittal or coronal ones"
+
+
+@pytest.mark.parametrize("plane", sorted(AXES))
+@pytest.mark.parametrize("turn", [44.0, -44.0, 46.0])
+def test_oblique_slices_are_of_the_nearest_plane(findings, contract, plane, turn):
+    axis = {"axial": 0, "sagittal": 2, "coronal": 2}[plane]  # not the slices' own normal
+    found = codes(lying(findings, plane, turn, axis), replace(contract, planes=(plane,)))
+    assert found == (["GEOM_ORIENTATION"] if turn > 45 else [])
+
+
+def test_slices_far_from_every_plane_are_of_none(findings, contract):
+    found = lying(findings, "axial")
+    affine = turned(45, 0) @ turned(54.74, 1)  # the normal is as far from each axis
+    grid = Grid(found.chosen.grid.shape, np.block([[affine, np.zeros((3, 1))], [0, 0, 0, 1]]))
+    askew = replace(found, chosen=replace(found.chosen, grid=grid))
+    wide = replace(contract, extent_mm=(1, 1000), slice_step_mm=(1, 9), planes=tuple(AXES))
+    (reason,) = fits(askew, wide)
+    assert reason.code == "GEOM_ORIENTATION"
+    assert "more than 45 degrees from every plane" in reason.text
+
+
+def test_without_a_lattice_the_plane_is_not_also_called_wrong(planted, contract):
+    def cut(slices):
+        return sorted(slices, key=lambda ds: ds.ImagePositionPatient[2])[:9] + slices[-1:]
+
+    findings = planted(cut)
+    assert findings.pixel_spacing_mm is None
+    assert "GEOM_ORIENTATION" not in codes(findings, replace(contract, planes=("sagittal",)))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ def test_an_ellipsoid_is_exact_on_its_surface():
         assert shape.distance(tuple(np.array([value]) for value in point))[0] == pytest.approx(0)
 
 
+def test_the_middle_of_an_ellipsoid_is_as_deep_as_it_is_thin():
+    shape = Ellipsoid((1, 2, 3), (4, 5, 6))
+    middle = tuple(np.array([value], np.float32) for value in (1, 2, 3))
+    assert shape.distance(middle)[0] == pytest.approx(-4, rel=1e-3)
+
+
 def test_a_union_holds_both_and_is_rounded_where_they_meet():
     one, other = np.array([-3.0, 5.0, 0.0]), np.array([5.0, -2.0, 0.0])
     np.testing.assert_allclose(blend(one, other, 4.0), [-3.0, -2.0, -1.0])
