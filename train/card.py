@@ -9,19 +9,15 @@ __all__ = ["card"]
 
 _METHODS = {
     "model": "this model",
+    "regression": "regression, same network",
     "look_up_table": "best look-up table",
+    "copy": "copy of the source",
     "constant": "constant",
 }
-_ROWS = {
-    "mae": "MAE, HU",
-    "mae_soft": "MAE in soft tissue, HU",
-    "mae_bone": "MAE in bone, HU",
-    "mae_air": "MAE in air cavities, HU",
-    "me": "mean error, HU",
-    "rmse": "RMSE, HU",
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-}
+_SHOWN = (
+    "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "rmse", "psnr",
+    "psnr_2025", "ssim", "ssim_3d", "ms_ssim",
+)  # fmt: skip
 
 
 def card(recipe: Recipe, evaluation: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -32,7 +28,7 @@ def card(recipe: Recipe, evaluation: Mapping[str, Any], facts: Mapping[str, Any]
     evaluation : mapping
         What :mod:`train.evaluate` measured; empty where nothing is measured yet.
     facts : mapping
-        ``updates``, ``parameters_bytes`` and ``sha256`` of the weights.
+        ``updates``, ``parameters_bytes`` and ``sha256`` of the weights; ``network``.
     """
     model, accepts = recipe.model, recipe.accepts
     lines = [
@@ -79,13 +75,16 @@ def _range(pair: tuple[float, float]) -> str:
 
 def _making(recipe: Recipe, facts: Mapping[str, Any]) -> list[str]:
     made, learned = recipe.phantoms, recipe.learning
-    sizes = ", ".join(f"{key} {value}" for key, value in learned.sizes.items())
+    sizes = ", ".join(f"{key} {value}" for key, value in facts["network"]["sizes"].items())
     held = made.validation + made.test
+    shifted = f", sources up to {made.shift_mm:g} mm beside each other" if made.shift_mm else ""
     return [
-        f"- Network: {learned.system}, preset {learned.preset}, {sizes or 'sizes of the paper'}.",
-        f"- Subjects: {made.subjects} phantoms of seeds from {made.first_seed}, {made.scans} scans "
-        f"each; {held} of them held out.",
-        f"- Learning: {facts['updates']} updates of {learned.batch} slices, seed {learned.seed}.",
+        f"- Network: {learned.network}, preset {learned.preset}, {sizes or 'sizes of the paper'}.",
+        f"- Learned as: {learned.system}, {'paired' if learned.paired else 'unpaired'}.",
+        f"- Subjects: {made.subjects} {made.anatomy} phantoms of seeds from {made.first_seed}, "
+        f"{made.scans} scans each{shifted}; {held} of them held out.",
+        f"- Learning: {facts['updates']} updates of {learned.batch} {learned.draw}, seed "
+        f"{learned.seed}.",
         *_terms(learned.settings),
         f"- Weights: {facts['parameters_bytes'] / 1e6:.2f} MB, SHA-256 `{facts['sha256']}`.",
         f"- Again: `dicom-train make conf/train/{recipe.name}.toml`.",
@@ -94,8 +93,8 @@ def _making(recipe: Recipe, facts: Mapping[str, Any]) -> list[str]:
 
 def _terms(settings: Mapping[str, Any]) -> list[str]:
     """Say it where a paired term, which is not the paper's, does most of the work."""
-    paired, every = float(settings.get("voxel", 0)), int(settings.get("unpaired_every", 1))
-    if not paired:
+    paired, every = float(settings.get("voxel", 0)), int(settings.get("unpaired_every", 0))
+    if not paired or not every:
         return []
     return [
         f"- Loss: a paired voxel term of weight {paired:g} in every update; the paper's hinge, "
@@ -108,25 +107,59 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     if not evaluation:
         return ["Not measured yet."]
     figures, subjects = evaluation["figures"], evaluation["subjects"]
-    head = " | ".join(_METHODS.values())
+    methods = [name for name in _METHODS if name in figures]
     lines = [
         f"On {subjects['measured']} held-out phantoms ({evaluation['scans']} scans), "
         f"{evaluation['where']}; mean and 95 % interval over subjects.",
         "",
-        f"| | {head} |",
-        "|---|" + "---|" * len(_METHODS),
+        f"| | {' | '.join(_METHODS[name] for name in methods)} |",
+        "|---|" + "---|" * len(methods),
     ]
-    for name, label in _ROWS.items():
-        cells = [_cell(figures[method].get(name)) for method in _METHODS]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-    gain = evaluation["mae_below"]["look_up_table"]
-    lines += [
+    for name in _SHOWN:
+        if name in evaluation["measures"]:
+            cells = [_cell(figures[method].get(name)) for method in methods]
+            label = _label(evaluation["measures"][name])
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+    return [
+        *lines,
         "",
-        f"MAE is below that of the best look-up table, MR brightness to HU, by {_cell(gain)} HU.",
+        *_against(evaluation),
         "",
-        "![A held-out phantom: MR, synthetic CT, truth, difference](evaluation.png)",
+        _efforts(evaluation["effort"]),
+        "",
+        f"![A held-out phantom: {', '.join(evaluation['sources'])}, synthetic "
+        f"{evaluation['makes']}, truth, error](evaluation.png)",
     ]
+
+
+def _label(measure: Mapping[str, Any]) -> str:
+    """Return a figure's name with its unit and, where it has one, profile and range."""
+    unit = f", {measure['unit']}" if measure["unit"] else ""
+    if "range" not in measure:
+        return f"{measure['label']}{unit}"
+    low, high = measure["range"]
+    return f"{measure['label']}{unit} ({measure['profile']}, {low:g} to {high:g})"
+
+
+def _against(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return in words how the model stands beside each other method."""
+    lines = []
+    for other, gain in evaluation["mae_below"].items():
+        better = gain["low"] > 0
+        clear = "clear of 0" if better or gain["high"] < 0 else "not clear of 0"
+        by = f"{_cell(gain)} {evaluation['unit']}"
+        lines.append(f"- Error below that of {_METHODS[other]} by {by}: {clear}.")
     return lines
+
+
+def _efforts(efforts: Mapping[str, Any]) -> str:
+    """Return what each learned method was given: a comparison of unlike efforts must show it."""
+    said = (
+        f"{_METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
+        f"{one['learning_rate']:g}"
+        for name, one in efforts.items()
+    )
+    return f"Effort: {'; '.join(said)}."
 
 
 def _cell(value: Mapping[str, float] | None) -> str:

@@ -1,28 +1,30 @@
 """Figures of one synthetic volume against the truth on the same grid."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import avg_pool3d, conv2d
 
 from train.errors import DataInvalid
+from train.metrics.challenge import RANGE_2023, RANGE_2025, synthrad2023, synthrad2025
+from train.metrics.similarity import CUBE, GAUSSIAN_2D, GAUSSIAN_3D, ms_ssim, ssim
 
-__all__ = ["PROFILES", "evaluate", "figures_ct"]
+__all__ = ["PROFILES", "Profile", "evaluate", "figures_ct"]
 
 Voxels = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-_POPULATION_HU = (-1024.0, 3000.0)
 _TISSUES_HU = {"air": (-np.inf, -200.0), "soft": (-200.0, 150.0), "bone": (150.0, np.inf)}
-_K1, _K2 = 0.01, 0.03
+_NONE = 1e-12
+"""The mean square that stands for no error at all: 120 dB."""
 
 
 def evaluate(
     synthetic: Voxels, real: Voxels, mask: Mask | None, profile: str = "unit"
-) -> dict[str, float]:
-    """Return the figures of a profile by name.
+) -> dict[str, Any]:
+    """Return the figures of a profile by name, with the ``profile`` and its ``range``.
 
     Parameters
     ----------
@@ -31,31 +33,43 @@ def evaluate(
     mask : (Z, Y, X) bool, optional
         Where it counts; everywhere unless said.
     profile : str
-        ``unit``: images in [0, 1]; per slice, then the mean: PSNR and SSIM (Gaussian of 11,
-        sigma 1.5); also MAE, and NMSE over the variance of the truth. ``synthrad2023``: HU; MAE in
-        the mask; PSNR and SSIM (cube of 7) over the range -1024 to 3000 HU.
+        ``unit``: images in [0, 1]. MAE; NMSE over the variance of the truth; ``psnr`` and ``ssim``
+        (Gaussian of 11, sigma 1.5) per slice, then the mean; ``psnr_3d`` and ``ssim_3d`` (cube of
+        7, as scikit-image), ``ssim_3d_gaussian`` and ``ms_ssim`` (Gaussian of 11) of the volume.
+        ``synthrad2023``: HU; MAE in the mask; PSNR and SSIM (cube of 7) over -1024 to 3000 HU.
+        ``synthrad2025``: HU; MAE in the mask; PSNR and MS-SSIM over -1024 to 3071 HU.
+
+    Returns
+    -------
+    figures : dict
+        A similarity whose window does not fit into the image is left out.
 
     Raises
     ------
     DataInvalid
-        When shapes differ, an array holds integers, or the profile is unknown.
+        When shapes differ, an array holds integers or no numbers, the mask is empty, or the profile
+        is unknown.
 
     References
     ----------
-    Wang et al. 2004, IEEE Trans Image Process 13:600 (SSIM). Huijben et al. 2024, Med Image Anal
-    97:103276 (SynthRAD2023).
+    Wang et al. 2004, IEEE Trans Image Process 13:600 (SSIM). Wang et al. 2003, Asilomar 37:1398
+    (MS-SSIM). Huijben et al. 2024, Med Image Anal 97:103276 (SynthRAD2023).
     """
     if profile not in PROFILES:
         raise DataInvalid(f"no profile '{profile}'; known: {', '.join(sorted(PROFILES))}")
     inside = np.ones(real.shape, dtype=bool) if mask is None else mask
-    if synthetic.shape != real.shape or inside.shape != real.shape:
+    if synthetic.shape != real.shape or inside.shape != real.shape or real.ndim != 3:
         shapes = f"{synthetic.shape}, {real.shape} and {inside.shape}"
-        raise DataInvalid(f"synthetic, real and mask are of one shape, got {shapes}")
+        raise DataInvalid(f"synthetic, real and mask are of one shape (Z, Y, X), got {shapes}")
     if not all(np.issubdtype(array.dtype, np.floating) for array in (synthetic, real)):
         raise DataInvalid("integers wrap where they are subtracted; give floating point")
+    if not all(np.isfinite(array).all() for array in (synthetic, real)):
+        raise DataInvalid("an image holds values that are no numbers; there is nothing to measure")
     if not inside.any():
         raise DataInvalid("the mask is empty; there is nothing to measure")
-    return PROFILES[profile](synthetic, real, inside)
+    chosen = PROFILES[profile]
+    figures = chosen.figures(synthetic, real, inside.astype(bool))
+    return {**figures, "profile": profile, "range": list(chosen.range)}
 
 
 def figures_ct(synthetic: Voxels, real: Voxels, body: Mask) -> dict[str, float]:
@@ -78,85 +92,37 @@ def figures_ct(synthetic: Voxels, real: Voxels, body: Mask) -> dict[str, float]:
 
 
 def _unit(synthetic: Voxels, real: Voxels, inside: Mask) -> dict[str, float]:
-    away = np.where(inside, synthetic.astype(np.float64) - real, 0.0)
+    made, truth = synthetic.astype(np.float64), real.astype(np.float64)
+    away = np.where(inside, made - truth, 0.0)
     share = inside.mean(axis=(1, 2))
     counted = share > 0
-    mse = (away**2).mean(axis=(1, 2))[counted] / share[counted]
-    like = _ssim_2d(synthetic, real)
+    slices = (away**2).mean(axis=(1, 2))[counted] / share[counted]
+    whole = float((away[inside] ** 2).mean())
+    likeness = {
+        "ssim": ssim(made, truth, inside, GAUSSIAN_2D),
+        "ssim_3d": ssim(made, truth, inside, CUBE),
+        "ssim_3d_gaussian": ssim(made, truth, inside, GAUSSIAN_3D),
+        "ms_ssim": ms_ssim(made, truth, inside),
+    }
     return {
         "mae": float(np.abs(away[inside]).mean()),
-        "nmse": float((away[inside] ** 2).mean() / max(float(real[inside].var()), 1e-12)),
-        "psnr": float((-10 * np.log10(np.maximum(mse, 1e-12))).mean()),
-        "ssim": float(np.mean([like[z][inside[z]].mean() for z in np.flatnonzero(counted)])),
+        "nmse": whole / max(float(truth[inside].var()), _NONE),
+        "psnr": float((-10 * np.log10(np.maximum(slices, _NONE))).mean()),
+        "psnr_3d": float(-10 * np.log10(max(whole, _NONE))),
+        **{name: value for name, value in likeness.items() if value is not None},
     }
 
 
-def _ssim_2d(synthetic: Voxels, real: Voxels) -> Voxels:
-    """Map of SSIM, slice by slice; borders see a mirrored image."""
-    at = torch.arange(11, dtype=torch.float64) - 5
-    bell = torch.exp(-(at**2) / (2 * 1.5**2))
-    kernel = torch.outer(bell / bell.sum(), bell / bell.sum())[None, None]
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A way of measuring: its figures, and the range of intensities that they are over."""
 
-    def mean(x: torch.Tensor) -> torch.Tensor:
-        padded = torch.nn.functional.pad(x, (5, 5, 5, 5), mode="reflect")
-        return conv2d(padded, kernel)
-
-    x, y = (torch.from_numpy(v.astype(np.float64))[:, None] for v in (synthetic, real))
-    return np.asarray(_ssim(x, y, mean, span=1.0, correction=1.0)[:, 0].numpy())
+    figures: Callable[[Voxels, Voxels, Mask], dict[str, float]]
+    range: tuple[float, float]
 
 
-def _synthrad2023(synthetic: Voxels, real: Voxels, inside: Mask) -> dict[str, float]:
-    low, high = _POPULATION_HU
-    span = high - low
-    mae = float(np.abs(synthetic.astype(np.float64) - real)[inside].mean())
-    made, truth = (np.clip(v.astype(np.float64), low, high) for v in (synthetic, real))
-    mse = float(((made - truth)[inside] ** 2).mean())
-    near = _box(inside)
-    made, truth, inside = made[near], truth[near], inside[near]
-    x, y = (torch.from_numpy(np.where(inside, v, low) - low)[None, None] for v in (made, truth))
-
-    def mean(x: torch.Tensor) -> torch.Tensor:
-        for kernel in ((7, 1, 1), (1, 7, 1), (1, 1, 7)):
-            x = avg_pool3d(x, kernel, stride=1)
-        return x
-
-    like = _ssim(x, y, mean, span=span, correction=343 / 342)[0, 0].numpy()
-    inner = inside[3:-3, 3:-3, 3:-3]
-    return {
-        "mae": mae,
-        "psnr": float(10 * np.log10(span**2 / max(mse, 1e-12))),
-        "ssim": float(like[inner].mean()),
-    }
-
-
-def _box(inside: Mask) -> tuple[slice, ...]:
-    """Return where the mask is, with as much around it as the cube reaches."""
-    cuts = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        held = np.flatnonzero(inside.any(axis=others))
-        cuts.append(slice(max(0, int(held[0]) - 3), int(held[-1]) + 4))
-    return tuple(cuts)
-
-
-def _ssim(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    mean: Callable[[torch.Tensor], torch.Tensor],
-    *,
-    span: float,
-    correction: float,
-) -> torch.Tensor:
-    """Map of SSIM with the local ``mean``; ``correction`` makes variances unbiased."""
-    one, two = (_K1 * span) ** 2, (_K2 * span) ** 2
-    mx, my = mean(x), mean(y)
-    vx = correction * (mean(x * x) - mx * mx)
-    vy = correction * (mean(y * y) - my * my)
-    both = correction * (mean(x * y) - mx * my)
-    return (2 * mx * my + one) * (2 * both + two) / ((mx**2 + my**2 + one) * (vx + vy + two))
-
-
-PROFILES: Mapping[str, Callable[[Voxels, Voxels, Mask], dict[str, float]]] = {
-    "synthrad2023": _synthrad2023,
-    "unit": _unit,
+PROFILES: Mapping[str, Profile] = {
+    "synthrad2023": Profile(synthrad2023, RANGE_2023),
+    "synthrad2025": Profile(synthrad2025, RANGE_2025),
+    "unit": Profile(_unit, (0.0, 1.0)),
 }

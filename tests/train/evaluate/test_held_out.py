@@ -1,0 +1,197 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.device import choose
+from tests.train.evaluate.conftest import learned, task
+from tests.train.toys import SPACING_MM, toy_pair
+from train.data import SPLIT, Split, read_index, read_split, write_split
+from train.errors import CheckpointInvalid, DataInvalid
+from train.evaluate import DOWNSTREAM, EVALUATION, FIGURE, REPORT, held_out, measure
+from train.pair import read_pair, write_pair
+from train.run import fit
+from train.served import served
+from train.systems import NAMES
+
+
+def test_it_writes_figures_of_all_methods_with_intervals_a_picture_and_a_page(measured):
+    run, found = measured["folder"], {k: v for k, v in measured.items() if k != "folder"}
+    assert json.loads((run / EVALUATION).read_text(encoding="utf-8")) == found
+    assert (run / FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert "<h1>Synthetic CT from T1</h1>" in (run / REPORT).read_text(encoding="utf-8")
+    assert list(found["figures"]) == ["model", "regression", "look_up_table", "constant"]
+    for figures in found["figures"].values():
+        assert figures["mae"]["low"] <= figures["mae"]["mean"] <= figures["mae"]["high"]
+    assert found["subjects"] == {"learned_from": 2, "measured": 2}
+    assert "phantom" in found["learned_from"]
+    assert "says nothing of patients" in found["measured_on"]
+    assert found["phantom_recipe"] == ["toy"]
+    assert found["unit"] == "HU"
+
+
+def test_gains_and_shares_follow_from_the_means(measured):
+    mae = {name: figures["mae"]["mean"] for name, figures in measured["figures"].items()}
+    for other, gain in measured["mae_below"].items():
+        assert gain["mean"] == pytest.approx(mae[other] - mae["model"], abs=0.2)
+    for name, share in measured["share_of_look_up_table"].items():
+        assert share["mean"] == pytest.approx(mae[name] / mae["look_up_table"], rel=1e-3)
+
+
+def test_similarity_carries_its_profile_and_range(measured):
+    figures = measured["measures"]
+    assert figures["psnr"]["profile"] == "synthrad2023"
+    assert figures["psnr"]["range"] == [-1024, 3000]
+    assert figures["psnr_2025"]["range"] == [-1024, 3071]
+    for name, figure in figures.items():
+        similarity = name.startswith(("psnr", "ssim", "ms_ssim", "nmse"))
+        assert ("range" in figure) == similarity
+
+
+def test_groups_tissues_and_worst_scans_are_told(measured):
+    assert measured["strata"]["plane"]["axial"]["subjects"] == 2
+    assert set(measured["tissues"]) == {"csf", "fat"}  # the toys' ball and shell
+    errors = [one["mae"] for one in measured["worst"]]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_measuring_again_gives_the_same_bytes(measured, ct):
+    measure(ct.recipe, ct.data, ct.run)
+    for name in (EVALUATION, FIGURE, REPORT):
+        assert (ct.run / name).read_bytes() == (measured["folder"] / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("sources", "makes", "methods", "unit"),
+    [
+        (("T1", "T2"), "FLAIR", ["model", "look_up_table", "copy", "constant"], "of the range"),
+        (("CBCT",), "CT", ["model", "look_up_table", "copy", "constant"], "HU"),
+        (("T1",), "PT", ["model", "look_up_table", "constant"], "SUVR"),
+    ],
+)
+def test_every_task_is_measured(base, tmp_path, sources, makes, methods, unit):
+    one = learned(task(base, sources, makes), tmp_path)
+    found = measure(one.recipe, one.data, one.run)
+    assert list(found["figures"]) == methods
+    assert found["unit"] == unit
+    assert set(found["measures"]) >= {"mae", "me", "rmse", "psnr"}
+
+
+def test_a_copy_of_the_truth_has_no_error(base, tmp_path):
+    """The toys' CBCT is their CT."""
+    one = learned(task(base, ("CBCT",), "CT"), tmp_path)
+    found = measure(one.recipe, one.data, one.run)
+    assert found["figures"]["copy"]["mae"]["mean"] == 0
+    assert found["figures"]["copy"]["ssim"]["mean"] == 1
+
+
+def test_error_is_what_the_served_generator_is_away_from_the_truth(measured, ct):
+    model, split = served(ct.recipe, ct.run, ct.data), read_split(ct.run / SPLIT)
+    for entry in read_index(ct.data):
+        if entry.subject in split.test:
+            pair = read_pair(entry.path)
+            made = model.generator(pair.sources, choose("cpu", threads=1)).volume.voxels
+            error = np.abs(made - pair.target.voxels)[pair.body].mean()
+            row = measured["per_subject"][str(entry.subject)][0]
+            assert row["mae"] == pytest.approx(error, rel=1e-4)
+
+
+def test_a_regression_that_learned_from_others_is_refused(ct):
+    split = read_split(ct.run / SPLIT)
+    path = ct.run / "regression" / SPLIT
+    write_split(path, Split(split.test, split.validation, split.train))
+    with pytest.raises(DataInvalid, match="other subjects"):
+        measure(ct.recipe, ct.data, ct.run)
+
+
+def test_a_regression_that_is_named_must_be_there(ct, tmp_path):
+    with pytest.raises(DataInvalid, match="no regression"):
+        measure(ct.recipe, ct.data, ct.run, tmp_path / "nowhere")
+
+
+def test_without_a_held_out_subject_there_is_nothing_to_measure(ct):
+    for entry in read_index(ct.data):
+        if entry.subject in read_split(ct.run / SPLIT).test:
+            entry.path.unlink()
+    with pytest.raises(DataInvalid, match="held-out subjects"):
+        measure(ct.recipe, ct.data, ct.run)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_measured(ct):
+    other = replace(ct.recipe, learning=replace(ct.recipe.learning, seed=9))
+    with pytest.raises(CheckpointInvalid, match="another recipe"):
+        measure(other, ct.data, ct.run)
+
+
+def test_the_page_shows_what_a_second_program_found(ct):
+    row = {"name": "bone", "values": [{"mean": 0.5, "low": 0.4, "high": 0.6}]}
+    table = {"question": "Is it <good>?", "of": "Dice", "columns": ["real"], "rows": [row]}
+    table["how"] = "by trying"
+    table["weights"] = served(ct.recipe, ct.run, ct.data).sha256
+    (ct.run / DOWNSTREAM).write_text(json.dumps(table), encoding="utf-8")
+    measure(ct.recipe, ct.data, ct.run)
+    text = (ct.run / REPORT).read_text(encoding="utf-8")
+    assert "Is it &lt;good&gt;?" in text
+    assert "0.500 (0.400 to 0.600)" in text
+    stale = table | {"weights": "0" * 64}
+    (ct.run / DOWNSTREAM).write_text(json.dumps(stale), encoding="utf-8")
+    measure(ct.recipe, ct.data, ct.run)
+    text = (ct.run / REPORT).read_text(encoding="utf-8")
+    assert "0.500 (0.400 to 0.600)" not in text
+    assert "is of other weights" in text
+
+
+def test_what_each_was_given_is_told_beside_the_figures(measured):
+    ours, theirs = measured["effort"]["model"], measured["effort"]["regression"]
+    assert ours == {"updates": 2, "batch": 2, "learning_rate": 2e-4}
+    assert theirs == {"updates": 1, "batch": 2, "learning_rate": 2e-4}
+    text = (measured["folder"] / REPORT).read_text(encoding="utf-8")
+    assert "this model: 2 updates of 2, learning rate 0.0002" in text
+
+
+def test_every_system_has_its_learning_rate_told():
+    assert set(held_out._PRESETS) == set(NAMES)
+
+
+def test_figures_come_last_and_whole(ct, monkeypatch):
+    (ct.run / EVALUATION).unlink(missing_ok=True)
+
+    def breaks(*_: object) -> None:
+        assert not (ct.run / EVALUATION).exists()
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(held_out, "write_report", breaks)
+    with pytest.raises(RuntimeError, match="power cut"):
+        measure(ct.recipe, ct.data, ct.run)
+    assert not (ct.run / EVALUATION).exists()
+
+
+def test_the_look_up_table_and_the_copy_see_sources_as_registered_as_the_model(
+    base, tmp_path, monkeypatch
+):
+    """Where a step registers, the baselines are given what it leaves, at fit and at use."""
+    shift = np.eye(4)
+    shift[2, 3] = SPACING_MM  # one slice up lies the second source, and there it is found
+    monkeypatch.setattr("engine.preprocess.register.rigid", lambda *_: (shift, 1.0))
+    sources = ("T1", "T2")
+    recipe = task(base, sources, "FLAIR")
+    steps = ({"step": "register", "how": "rigid"}, *recipe.preparation.steps)
+    recipe = replace(recipe, preparation=replace(recipe.preparation, steps=steps))
+    for subject in range(5):
+        pair = toy_pair(subject, labels=sources, makes="FLAIR")
+        half = np.random.default_rng(subject).random(pair.body.shape) < 0.5
+        seen = np.where(pair.body, np.where(half, 1000, 300), 4).astype(np.float32)
+        body = np.where(pair.body, 500, 4).astype(np.float32)  # the first source tells nothing more
+        first, second = pair.sources
+        both = first.with_voxels(body), second.with_voxels(np.roll(seen, 1, axis=0))
+        told = replace(pair, sources=both, target=pair.target.with_voxels(seen))
+        write_pair(tmp_path / "data", told)
+    fit(recipe, tmp_path / "data", tmp_path / "run")
+    still = measure(recipe, tmp_path / "data", tmp_path / "run")
+    unregistered = replace(recipe, preparation=replace(recipe.preparation, steps=steps[1:]))
+    fit(unregistered, tmp_path / "data", tmp_path / "other")
+    moved = measure(unregistered, tmp_path / "data", tmp_path / "other")
+    for method in ("look_up_table", "copy"):
+        lower, higher = (one["figures"][method]["mae"]["mean"] for one in (still, moved))
+        assert lower < 0.2 * higher

@@ -1,0 +1,206 @@
+"""A learned model on subjects that it did not learn from, beside what costs less."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.device import Choice, Device, choose
+from engine.xp import to_numpy
+from train import checkpoint
+from train.config import Preparation, Recipe
+from train.data import SPLIT, Entry, Split, read_index, read_split, truth_of
+from train.errors import DataInvalid
+from train.evaluate.charts import NAMES
+from train.evaluate.figures import figures_of, foreground_of, regions_of
+from train.evaluate.lookup import Histogram, LookUp, copies, registered
+from train.evaluate.pictures import Look, case_of
+from train.evaluate.report import Evidence, write_report
+from train.evaluate.scores import Scored
+from train.evaluate.summary import summary
+from train.evaluate.whole import write_json
+from train.metrics import uptake_by_region
+from train.pair import Pair, read_pair
+from train.served import Served, served
+from train.systems import agi_net, calf_gan, hlsnc_gan, mdaunet3d, pcsa_gan, regression
+from train.systems.stepping import Stepping
+
+__all__ = ["DOWNSTREAM", "EVALUATION", "FIGURE", "REPORT", "measure"]
+
+EVALUATION, FIGURE, REPORT = "evaluation.json", "evaluation.png", "report.html"
+DOWNSTREAM = "downstream.json"
+"""What :mod:`train.downstream` leaves beside them; the report shows it where it is there."""
+Voxels = NDArray[np.float32]
+_PRESETS: Mapping[str, Mapping[str, Stepping]] = {
+    "agi_net": agi_net.PRESETS,
+    "calf_gan": calf_gan.PRESETS,
+    "hlsnc_gan": hlsnc_gan.PRESETS,
+    "mdaunet3d": mdaunet3d.PRESETS,
+    "pcsa_gan": pcsa_gan.PRESETS,
+    "regression": regression.PRESETS,
+}
+"""By system."""
+
+
+def measure(
+    recipe: Recipe,
+    data: Path,
+    run: Path,
+    baseline_run: Path | None = None,
+    device: Choice = "cpu",
+) -> dict[str, Any]:
+    """Measure the checkpoint in ``run`` on its held-out subjects.
+
+    Writes ``evaluation.png``, ``report.html`` and last ``evaluation.json`` into ``run``: where the
+    last is of these weights, so are the others.
+
+    Parameters
+    ----------
+    data : Path
+        The pairs that the run was learned from; who is held out stands in its ``split.json``.
+    baseline_run : Path, optional
+        Where the regression of the same recipe was learned; ``run/regression``, where there is one,
+        unless said.
+    device : {"cpu", "cuda", "auto"}
+        Where the networks run.
+
+    Returns
+    -------
+    evaluation : dict
+        What the JSON file holds.
+
+    Raises
+    ------
+    CheckpointInvalid, DataInvalid
+        When checkpoint, split or pairs are not there, or the regression learned from others.
+    """
+    split, entries = read_split(run / SPLIT), read_index(data)
+    place = choose(device, threads=recipe.learning.threads)
+    learned = _learned(recipe, data, run, baseline_run, split)
+    table, copied = _counted(recipe, [one for one in entries if one.subject in split.train])
+    methods = _Methods(recipe.preparation, place, learned, table, copied)
+    window = recipe.preparation.window
+    evidence = Evidence(Look.of(recipe.phantoms.target, window), window)
+    held = [entry for entry in entries if entry.subject in split.test]
+    if not held:
+        raise DataInvalid(f"none of the {len(split.test)} held-out subjects is in {data}; add them")
+    scans = [_scan(read_pair(entry.path), methods, evidence) for entry in held]
+    about = {
+        "subjects": {"learned_from": len(split.train), "measured": len({s.subject for s in scans})},
+        "phantoms": sorted({str(entry.about.get("recipe", "unknown")) for entry in held}),
+        "weights": {name: one.sha256 for name, one in learned.items()},
+        "effort": _efforts(recipe, learned),
+        "copied": None if copied is None else recipe.phantoms.sources[copied],
+    }
+    evaluation = summary(recipe, scans, about)
+    evidence.downstream = _found_downstream(run / DOWNSTREAM)
+    write_report(run / REPORT, run / FIGURE, evaluation, scans, evidence)
+    write_json(run / EVALUATION, evaluation)
+    return evaluation
+
+
+def _found_downstream(path: Path) -> dict[str, Any]:
+    """Return what a second program found, if it was asked before."""
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Methods:
+    """All that makes the target of a scan."""
+
+    preparation: Preparation
+    device: Device
+    learned: Mapping[str, Served]
+    table: LookUp
+    copied: int | None
+
+    def __call__(self, pair: Pair, inside: NDArray[np.bool_]) -> dict[str, Voxels]:
+        """Return results by method, the model's first: (Z, Y, X) in the truth's unit."""
+        made = {
+            name: np.asarray(to_numpy(one.generator(pair.sources, self.device).volume.voxels))
+            for name, one in self.learned.items()
+        }
+        still = registered(pair, self.preparation)
+        made["look_up_table"] = self.table(still.sources)
+        if self.copied is not None:
+            copy = copies(still, self.preparation)[self.copied]
+            made["copy"] = np.asarray(copy.voxels)
+        outside = np.float32(self.preparation.outside)
+        made["constant"] = np.where(inside, np.float32(self.table.constant), outside)
+        return made
+
+
+def _learned(
+    recipe: Recipe, data: Path, run: Path, baseline_run: Path | None, split: Split
+) -> dict[str, Served]:
+    """Return the model and, where it was learned, the regression on the same network."""
+    found = {"model": served(recipe, run, data)}
+    beside = baseline_run or run / "regression"
+    if recipe.baseline is None or not (beside / checkpoint.FILE).is_file():
+        if baseline_run is not None:
+            text = f"no regression of {recipe.name} in {baseline_run}"
+            raise DataInvalid(f"{text}; learn it with 'dicom-train fit --baseline'")
+        return found
+    if read_split(beside / SPLIT) != split:
+        text = f"the regression in {beside} learned from other subjects than the model"
+        raise DataInvalid(f"{text}; delete it and fit again")
+    return {**found, "regression": served(recipe.regression(), beside, data)}
+
+
+def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[str, float]]:
+    """Return what was spent on each: the regression may be given more, or less, than the model."""
+    found = {}
+    for name, one in learned.items():
+        learning = (recipe if name == "model" else recipe.regression()).learning
+        usual = _PRESETS[learning.system][learning.preset].learning_rate
+        rate = float(learning.settings.get("learning_rate", usual))
+        found[name] = {"updates": one.step, "batch": learning.batch, "learning_rate": rate}
+    return found
+
+
+def _counted(recipe: Recipe, entries: Sequence[Entry]) -> tuple[LookUp, int | None]:
+    """Return the look-up table of those learned from, and the source that is the best copy."""
+    counted = Histogram(recipe.preparation, len(recipe.phantoms.sources))
+    errors: list[list[float]] = []
+    for entry in entries:
+        pair = registered(read_pair(entry.path), recipe.preparation)
+        truth, inside = truth_of(pair, recipe.preparation), foreground_of(pair)
+        counted.add(pair.sources, truth, inside)
+        away = [copy.voxels - truth.voxels for copy in copies(pair, recipe.preparation)]
+        errors.append([float(np.abs(one[inside]).mean()) for one in away])
+    if not entries:
+        raise DataInvalid("no pair of those that were learned from is there; give their folder")
+    means = np.array(errors).mean(axis=0)
+    return LookUp.fit(counted), int(means.argmin()) if means.size else None
+
+
+def _scan(pair: Pair, methods: _Methods, evidence: Evidence) -> Scored:
+    """Measure one scan, and keep of it what the report shows."""
+    prepared, inside = methods.preparation, foreground_of(pair)
+    truth, made = truth_of(pair, prepared), methods(pair, inside)
+    judged = partial(figures_of, truth=truth, pair=pair, preparation=prepared)
+    with ThreadPoolExecutor(methods.device.threads) as pool:
+        figures = dict(zip(made, pool.map(judged, made.values()), strict=True))
+    subject, scan = int(pair.about["subject"]), int(pair.about["scan"])
+    strata = {str(k): str(v) for k, v in pair.about.get("strata", {}).items()}
+    real = np.asarray(truth.voxels)
+    pictured = ("model", "regression", "look_up_table")
+    shown = {NAMES[name]: made[name] for name in pictured if name in made}
+    evidence.cases[subject, scan] = case_of(
+        f"Subject {subject}, scan {scan}", pair, shown, real, evidence.look
+    )
+    evidence.count(made["model"][inside], real[inside])
+    regions = regions_of(pair)
+    evidence.regions.append(
+        (uptake_by_region(real, regions), uptake_by_region(made["model"], regions))
+    )
+    return Scored(subject, scan, strata, figures)

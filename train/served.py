@@ -1,0 +1,106 @@
+"""What a checkpoint serves: the network with the steps around it, exactly as the node runs it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import Tensor
+
+from engine.models import bake, build
+from engine.pipeline import Generator, read_atlas
+from engine.preprocess import Chain
+from engine.task import Generation, Output
+from engine.weights import load_into
+from train import checkpoint
+from train.config import Preparation, Recipe
+from train.data import ATLAS
+from train.errors import CheckpointInvalid
+
+__all__ = ["Served", "output_of", "served"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Served:
+    """A checkpoint, ready to run.
+
+    Parameters
+    ----------
+    generator : Generator
+        Volumes in, a synthetic volume out.
+    network : mapping
+        Name, preset and sizes, as a bundle names them.
+    weights : mapping
+        Tensors of that network.
+    step : int
+        Updates that it learned from.
+    atlas : Path or None
+        The file that the steps need.
+    """
+
+    generator: Generator
+    network: Mapping[str, Any]
+    weights: dict[str, Tensor]
+    step: int
+    atlas: Path | None
+
+    @property
+    def content(self) -> bytes:
+        """The weights as a bundle holds them: safetensors, the same bytes every time."""
+        return save({name: one.contiguous() for name, one in self.weights.items()})
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of :attr:`content`: whatever is measured of these weights names it."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def served(recipe: Recipe, run: Path, data: Path) -> Served:
+    """Return what the checkpoint in ``run`` serves.
+
+    Parameters
+    ----------
+    data : Path
+        The folder of pairs, which holds the atlas where a step wants one.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When there is none, or it was learned by another recipe.
+    """
+    found = checkpoint.load(run / checkpoint.FILE)
+    if found.recipe != recipe.digest:
+        text = f"the checkpoint in {run} was learned by another recipe; fit again"
+        raise CheckpointInvalid(text)
+    learned, prepared = recipe.learning, recipe.preparation
+    learnt = checkpoint.served_weights(found)
+    sizes, weights = bake(learned.network, learned.preset, learned.sizes, learnt)
+    network = load_into(build(learned.network, learned.preset, sizes), weights)
+    chain = Chain.of(prepared.steps)
+    atlas = data / ATLAS if chain.wants_atlas else None
+    if atlas is not None:
+        chain = replace(chain, atlas=read_atlas(atlas, _sha256(atlas)))
+    return Served(
+        generator=Generator(network, chain, Generation.of(prepared.generate), output_of(prepared)),
+        network={"name": learned.network, "preset": learned.preset, "sizes": sizes},
+        weights=weights,
+        step=found.step,
+        atlas=atlas,
+    )
+
+
+def output_of(prepared: Preparation) -> Output:
+    """Return what the network's answer means, as a bundle says it."""
+    return Output(
+        prepared.window, prepared.outside, prepared.unit, prepared.onto, prepared.relative
+    )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as exc:
+        text = f"the steps want an atlas, and {path} cannot be read ({exc.strerror})"
+        raise CheckpointInvalid(f"{text}; make it with 'dicom-train phantom --recipe'") from exc
