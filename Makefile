@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := dicom_node engine train
+NAME ?= hlsnc-head-ct
 ALL := $(CODE) tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install peers format lint types contracts test check slow gpu bench docs demo model constraints clean
+.PHONY: help install peers format lint types contracts test check slow gpu bench study docs demo model constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,14 +56,19 @@ gpu: install ## Tests that need a CUDA device and CuPy; NumPy beside CuPy
 bench: install peers ## Side by side with Orthanc and DCMTK
 	$(BIN)/python -m benchmarks
 
+study: install ## The papers' own comparisons, learned again side by side: hours; make the models first
+	$(BIN)/python -m benchmarks.studies shift
+	$(BIN)/python -m benchmarks.studies ablation
+
 docs: install ## The documentation, warnings being errors
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 demo: install ## The main job, once, with pictures
 	$(BIN)/python -m examples.demo
 
-model: install ## Learn the shipped weights again, from a seed
-	$(BIN)/dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
+model: install ## Learn a shipped model again, from a seed: make model NAME=hlsnc-head-ct
+	@test -f "conf/train/$(NAME).toml" || { echo "which one? make model NAME=... of" $(basename $(notdir $(wildcard conf/train/*.toml))); exit 2; }
+	$(BIN)/dicom-train make conf/train/$(NAME).toml --bundle conf/models/$(NAME)
 
 constraints: ## Write down the newest versions that the ranges allow; then run make check
 	rm -rf build/newest

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,30 @@ from torch import Tensor, nn
 
 from train.errors import CheckpointInvalid
 
-__all__ = ["FILE", "Checkpoint", "load", "restore", "save", "served_weights"]
+__all__ = ["FILE", "Best", "Checkpoint", "load", "restore", "save", "served_weights"]
 
 FILE = "checkpoint.safetensors"
 """Its name in the folder of a run."""
-_LAYOUT = "1"
+_LAYOUT = "2"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Best:
+    """The smallest error on others' scans so far, and the weights that made it.
+
+    Parameters
+    ----------
+    error : float
+        Infinite before the first look.
+    step : int
+        Updates done then.
+    weights : mapping
+        Of the served network; empty where nobody will stop early.
+    """
+
+    error: float = float("inf")
+    step: int = 0
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,9 +53,11 @@ class Checkpoint:
     served : str
         Which of the networks the node runs.
     tensors : mapping
-        ``net/<network>/<name>`` and ``optim/<optimiser>/<parameter>/<name>``.
+        ``net/<network>/<name>``, ``optim/<optimiser>/<parameter>/<name>`` and ``best/<name>``.
     groups : mapping
         Numbers of each optimiser.
+    best : Best
+        Where learning may stop early.
     """
 
     step: int
@@ -44,6 +65,7 @@ class Checkpoint:
     served: str
     tensors: Mapping[str, Tensor]
     groups: Mapping[str, Any]
+    best: Best
 
 
 def save(
@@ -51,6 +73,7 @@ def save(
     networks: Mapping[str, nn.Module],
     optimisers: Mapping[str, torch.optim.Optimizer],
     about: Mapping[str, str],
+    best: Best | None = None,
 ) -> None:
     """Write a checkpoint; a crash leaves the old one or the new one, never half of one.
 
@@ -58,8 +81,11 @@ def save(
     ----------
     about : mapping
         ``step``, ``recipe`` and ``served``, as text.
+    best : Best, optional
+        What early stopping has to remember.
     """
-    tensors: dict[str, Tensor] = {}
+    best = best or Best()
+    tensors = {f"best/{key}": value.cpu().contiguous() for key, value in best.weights.items()}
     groups: dict[str, Any] = {}
     for name, network in networks.items():
         for key, value in network.state_dict().items():
@@ -71,7 +97,9 @@ def save(
             for key, value in values.items():
                 tensors[f"optim/{name}/{index}/{key}"] = torch.as_tensor(value).cpu().contiguous()
     beside = path.with_suffix(".part")
-    said = json.dumps({**about, "layout": _LAYOUT, "groups": groups}, sort_keys=True)
+    looked = [best.error, best.step] if best.weights else []  # JSON has no infinity
+    facts = {**about, "layout": _LAYOUT, "groups": groups, "best": looked}
+    said = json.dumps(facts, sort_keys=True)
     save_file(tensors, beside, {"about": said})  # one entry: their order in a file is by chance
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
@@ -98,10 +126,14 @@ def load(path: Path) -> Checkpoint:
             served=about["served"],
             tensors=tensors,
             groups=about["groups"],
+            best=_best(about["best"], tensors),
         )
-    except (OSError, KeyError, ValueError, SafetensorError) as exc:
-        text = f"no readable checkpoint at {path} ({exc}); run 'dicom-train fit' first"
+    except FileNotFoundError as exc:
+        text = f"no checkpoint at {path}; run 'dicom-train fit' first"
         raise CheckpointInvalid(text) from exc
+    except (OSError, KeyError, ValueError, SafetensorError) as exc:
+        text = f"no readable checkpoint at {path}: it is cut off or of another kind ({exc})"
+        raise CheckpointInvalid(f"{text}; delete it and run 'dicom-train fit'") from exc
 
 
 def restore(
@@ -118,10 +150,10 @@ def restore(
     """
     try:
         for name, network in networks.items():
-            network.load_state_dict(_under(checkpoint, f"net/{name}/"), strict=True)
+            network.load_state_dict(_under(checkpoint.tensors, f"net/{name}/"), strict=True)
         for name, optimiser in optimisers.items():
             state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _under(checkpoint, f"optim/{name}/").items():
+            for key, value in _under(checkpoint.tensors, f"optim/{name}/").items():
                 index, word = key.split("/")
                 state.setdefault(int(index), {})[word] = value
             groups = checkpoint.groups[name]
@@ -132,14 +164,19 @@ def restore(
 
 
 def served_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """Return the tensors of the network that the node runs."""
-    return _under(checkpoint, f"net/{checkpoint.served}/")
+    """Return the tensors of the network that the node runs: the best, where best were kept."""
+    return dict(checkpoint.best.weights) or _under(checkpoint.tensors, f"net/{checkpoint.served}/")
 
 
-def _under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
+def _best(looked: list[Any], tensors: Mapping[str, Tensor]) -> Best:
+    if not looked:
+        return Best()
+    error, step = looked
+    return Best(float(error), int(step), _under(tensors, "best/"))
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors whose names begin with ``prefix``, without it."""
     return {
-        key.removeprefix(prefix): value
-        for key, value in checkpoint.tensors.items()
-        if key.startswith(prefix)
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }

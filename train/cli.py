@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ import click
 
 from engine.errors import EngineError
 from train.config import Recipe, read_recipe
-from train.errors import TrainError
+from train.errors import DataInvalid, TrainError
+from train.pair import path_of
 
 if TYPE_CHECKING:
     from engine.device import Choice
+    from train.phantom import Order
 
 __all__ = ["main"]
 
@@ -23,6 +26,22 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _MM = click.FloatRange(0.5, 8.0)
 _COUNT = click.IntRange(1, 256)
+_ORDER = "order.json"
+_REGRESSION = "regression"
+
+_data = click.option("--data", type=_FOLDER, help="Prepared pairs.  [default: RUN/data]")
+_run = click.option("--run", "out", type=_FOLDER, help="Results.  [default: runs/RECIPE]")
+_device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "auto"]),
+    default="cpu",
+    show_default=True,
+    help="Where to compute; auto takes CUDA where there is one.",
+)
+_workers = click.option(
+    "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
 class _OneLineErrors(click.Group):
@@ -52,22 +71,24 @@ def main() -> None:
 
 @main.command()
 @click.argument("out", type=_FOLDER)
-@click.option("--recipe", type=_FILE, help="Make all subjects of this recipe.")
+@click.option("--recipe", type=_FILE, help="Make what this recipe learns from: all its subjects.")
 @click.option(
     "--subject",
     type=click.IntRange(min=0),
     multiple=True,
-    help="Make the subject of this seed instead.",
+    help="Make the subject of this seed instead; without --recipe a head, T1 and CT.",
 )
 @click.option(
     "--scans",
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Scans of each --subject.",
+    help="Scans of each --subject; a recipe has its own.",
 )
-@click.option("--spacing", type=_MM, default=1.5, show_default=True, help="Of the heads, in mm.")
-@click.option("--workers", type=_COUNT, default=1, show_default=True, help="Processes.")
+@click.option(
+    "--spacing", type=_MM, default=1.5, show_default=True, help="In mm; a recipe has its own."
+)
+@_workers
 def phantom(
     out: Path,
     recipe: Path | None,
@@ -76,147 +97,260 @@ def phantom(
     spacing: float,
     workers: int,
 ) -> None:
-    """Write phantom heads, MR and true CT on one grid, into OUT as .npz files.
+    """Write phantoms, scans and their truth on one grid, into OUT as .npz files.
+
+    What is there already is not made again.
 
     \b
     Example: dicom-train phantom runs/one --subject 7 --spacing 1
     Example: dicom-train phantom runs/heads --recipe conf/train/hlsnc-head-ct.toml --workers 2
     """
-    if (recipe is None) == (not subject):
-        raise click.UsageError("give either --recipe or one --subject or more")
+    if recipe is None and not subject:
+        raise click.UsageError("give --recipe, or one --subject or more")
     if recipe is not None:
-        _phantoms(read_recipe(recipe), out, workers)
+        _phantoms(read_recipe(recipe), out, workers, subject)
         return
-    _make(out, list(subject), scans=scans, spacing_mm=spacing, workers=workers)
+    from train.phantom import Order  # here: who only learns needs neither SciPy nor nilearn
+
+    order = Order(sources=("T1",), target="CT", scans=scans, spacing_mm=spacing)
+    _make(out, list(subject), order, workers)
 
 
 @main.command()
 @click.argument("recipe", type=_FILE)
-@click.option("--data", type=_FOLDER, help="Prepared pairs.  [default: runs/RECIPE/data]")
-@click.option("--run", "out", type=_FOLDER, help="Results.  [default: runs/RECIPE]")
+@_data
+@_run
 @click.option("--until", type=click.IntRange(min=1), help="Stop after so many updates.")
-@click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu")
+@_device
+@click.option(
+    "--baseline", is_flag=True, help="Learn the regression of [baseline], into RUN/regression."
+)
 def fit(
-    recipe: Path, data: Path | None, out: Path | None, until: int | None, device: "Choice"
+    recipe: Path,
+    data: Path | None,
+    out: Path | None,
+    until: int | None,
+    device: "Choice",
+    baseline: bool,
 ) -> None:
-    """Learn by RECIPE; goes on exactly where it stopped.
+    """Learn by RECIPE; goes on exactly where it stopped, however it was stopped.
 
+    \b
     Example: dicom-train fit conf/train/hlsnc-head-ct.toml
+    Example: torchrun --nproc-per-node 2 -m -- train fit conf/train/hlsnc-head-ct.toml
     """
     read = read_recipe(recipe)
     run = out or _run_of(read)
-    _fit(read, data or run / "data", run, until=until, device=device)
+    if baseline:
+        _fit(read.regression(), data or run / "data", run / _REGRESSION, until, device)
+    else:
+        _fit(read, data or run / "data", run, until, device)
 
 
 @main.command()
 @click.argument("recipe", type=_FILE)
-@click.option("--data", type=_FOLDER, help="Prepared pairs.  [default: runs/RECIPE/data]")
-@click.option("--run", "out", type=_FOLDER, help="What was learned.  [default: runs/RECIPE]")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def evaluate(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> None:
-    """Measure what was learned on the subjects held out, beside two baselines.
+@_data
+@_run
+@click.option(
+    "--real",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Measure on the real volumes of this folder instead.",
+)
+@_device
+@_json
+def evaluate(
+    recipe: Path,
+    data: Path | None,
+    out: Path | None,
+    real: Path | None,
+    device: "Choice",
+    as_json: bool,
+) -> None:
+    """Measure what was learned on the subjects held out, beside what costs nothing to do.
 
+    Writes evaluation.json and report.html; the regression is among the methods once it is learned.
+
+    \b
     Example: dicom-train evaluate conf/train/hlsnc-head-ct.toml
+    Example: dicom-train evaluate conf/train/hlsnc-head-ct.toml --real ../shared/data
     """
+    from train.evaluate import measure_real, told  # here: it draws with matplotlib
+
     read = read_recipe(recipe)
     run = out or _run_of(read)
-    found = _evaluate(read, data or run / "data", run)
-    click.echo(json.dumps(found, indent=1) if as_json else _told(found))
+    pairs = data or run / "data"
+    if real is None:
+        found = _evaluate(read, pairs, run, device)
+    else:
+        found = measure_real(read, run, real, device, pairs)
+    click.echo(json.dumps(found, indent=1) if as_json else told(found))
+
+
+@main.command()
+@click.argument("recipe", type=_FILE)
+@_data
+@_run
+@_device
+def downstream(recipe: Path, data: Path | None, out: Path | None, device: "Choice") -> None:
+    """Ask what synthetic images are good for: learn a task from them, measure it on real ones.
+
+    Prints JSON and writes downstream.json, which the report of a later evaluation shows.
+
+    Example: dicom-train downstream conf/train/hlsnc-head-ct.toml
+    """
+    from train.downstream import assess  # here: it loads torch
+
+    read = read_recipe(recipe)
+    run = out or _run_of(read)
+    click.echo(json.dumps(assess(read, data or run / "data", run, device), indent=1))
 
 
 @main.command()
 @click.argument("recipe", type=_FILE)
 @click.argument("bundle", type=_FOLDER)
-@click.option("--run", "out", type=_FOLDER, help="What was learned.  [default: runs/RECIPE]")
-def export(recipe: Path, bundle: Path, out: Path | None) -> None:
+@_data
+@_run
+def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> None:
     """Write what was learned as a model bundle into the folder BUNDLE.
 
     Example: dicom-train export conf/train/hlsnc-head-ct.toml conf/models/hlsnc-head-ct
     """
     read = read_recipe(recipe)
-    _export(read, out or _run_of(read), bundle)
+    run = out or _run_of(read)
+    _export(read, data or run / "data", run, bundle)
 
 
 @main.command()
 @click.argument("recipe", type=_FILE)
 @click.option("--bundle", type=_FOLDER, required=True, help="Where the bundle goes.")
-@click.option("--run", "out", type=_FOLDER, help="Everything else.  [default: runs/RECIPE]")
-@click.option(
-    "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
-)
-def make(recipe: Path, bundle: Path, out: Path | None, workers: int) -> None:
-    """Make a model from nothing but its RECIPE: phantoms, fit, evaluate, export.
+@_data
+@_run
+@_workers
+@_device
+def make(
+    recipe: Path,
+    bundle: Path,
+    data: Path | None,
+    out: Path | None,
+    workers: int,
+    device: "Choice",
+) -> None:
+    """Make a model from nothing but its RECIPE: phantoms, fit, its baseline, evaluate, export.
+
+    Stopped and called again, it goes on where it was.
 
     Example: dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
     """
+    from train import processes  # here: torch takes seconds to load, and --help needs none
+    from train.evaluate import told
+
+    if processes.launched():
+        raise click.UsageError("torchrun starts 'fit' alone; call 'make' before or after it")
     read = read_recipe(recipe)
     run = out or _run_of(read)
-    _phantoms(read, run / "data", workers)
-    _fit(read, run / "data", run)
-    click.echo(_told(_evaluate(read, run / "data", run)))
-    _export(read, run, bundle)
+    pairs = data or run / "data"
+    _phantoms(read, pairs, workers)
+    _fit(read, pairs, run, None, device)
+    if read.baseline is not None:
+        _fit(read.regression(), pairs, run / _REGRESSION, None, device)
+    click.echo(told(_evaluate(read, pairs, run, device)))
+    _export(read, pairs, run, bundle)
 
 
 def _run_of(recipe: Recipe) -> Path:
     return Path("runs") / recipe.name
 
 
-def _phantoms(recipe: Recipe, out: Path, workers: int) -> None:
+def _phantoms(recipe: Recipe, out: Path, workers: int, only: tuple[int, ...] = ()) -> None:
+    from engine.preprocess import Chain  # here: as above
+    from train.data import ATLAS
+    from train.phantom import Order
+
     made = recipe.phantoms
-    seeds = list(range(made.first_seed, made.first_seed + made.subjects))
-    _make(out, seeds, scans=made.scans, spacing_mm=made.spacing_mm, workers=workers)
+    order = Order(
+        sources=made.sources,
+        target=made.target,
+        anatomy=made.anatomy,
+        scans=made.scans,
+        spacing_mm=made.spacing_mm,
+        shift_mm=made.shift_mm,
+    )
+    _make(
+        out, list(only or range(made.first_seed, made.first_seed + made.subjects)), order, workers
+    )
+    if Chain.of(recipe.preparation.steps).wants_atlas and not (out / ATLAS).is_file():
+        from train.atlas import write_atlas  # here: it reads maps of nilearn
+
+        write_atlas(out / ATLAS)
 
 
-def _make(out: Path, seeds: list[int], *, scans: int, spacing_mm: float, workers: int) -> None:
-    from train.phantom import make_phantoms  # here: who only learns needs neither SciPy nor nilearn
+def _make(out: Path, seeds: list[int], order: "Order", workers: int) -> None:
+    from train.phantom import make_phantoms
 
-    label = f"Making {len(seeds)} phantoms"
-    with click.progressbar(length=len(seeds) * scans, label=label) as bar:
-        made = make_phantoms(out, seeds, scans=scans, spacing_mm=spacing_mm, workers=workers)
-        for _ in made:
-            bar.update(1)
-    click.echo(f"{len(seeds) * scans} scans with their truth in {out}")
-
-
-def _fit(
-    recipe: Recipe, data: Path, run: Path, *, until: int | None = None, device: "Choice" = "cpu"
-) -> None:
-    from train.run import fit as learn  # here: torch takes seconds to load, and --help needs none
-
-    losses: dict[str, float] = {}
-
-    def told(_: Any) -> str:
-        return " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-
-    steps = until or recipe.learning.steps
-    with click.progressbar(length=steps, label="Learning", item_show_func=told) as bar:
-
-        def report(done: int, seen: Mapping[str, float]) -> None:
-            losses.update(seen)
-            bar.update(done - bar.pos)
-
-        path = learn(recipe, data, run, until=until, device=device, report=report)
-    click.echo(f"learned: {path}")
+    _stamp(out, order)
+    wanted = [(seed, [path_of(out, seed, scan) for scan in range(order.scans)]) for seed in seeds]
+    lacking = [seed for seed, paths in wanted if not all(path.is_file() for path in paths)]
+    if lacking:
+        label = f"Making {len(lacking)} of {len(seeds)} phantoms"
+        with click.progressbar(length=len(lacking) * order.scans, label=label) as bar:
+            for _ in make_phantoms(out, lacking, order, workers):
+                bar.update(1)
+    click.echo(f"{len(seeds) * order.scans} scans with their truth in {out}")
 
 
-def _evaluate(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
-    from train.evaluate import measure  # here: it draws with matplotlib
+def _stamp(out: Path, order: "Order") -> None:
+    """Keep scans of one order and one phantom recipe in a folder: others are not mixed in."""
+    from train.phantom import RECIPE_SHA256
 
-    return measure(recipe, data, run)
+    text = json.dumps({"order": asdict(order), "phantoms": RECIPE_SHA256}, sort_keys=True) + "\n"
+    path = out / _ORDER
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        advice = "choose another folder or delete it"
+        raise DataInvalid(f"{out} holds phantoms of another order or recipe ({_ORDER}); {advice}")
+    out.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
-def _told(found: Mapping[str, Any]) -> str:
-    lines = [f"MAE inside the head, {found['subjects']['measured']} held-out phantoms (95 %):"]
-    for method, figures in found["figures"].items():
-        mae = figures["mae"]
-        name = method.replace("_", " ")
-        lines.append(f"  {name:14} {mae['mean']:7.1f} HU ({mae['low']:.1f} to {mae['high']:.1f})")
-    return "\n".join(lines)
+def _fit(recipe: Recipe, data: Path, run: Path, until: int | None, device: "Choice") -> None:
+    from engine.device import choose
+    from train import processes
+    from train.run import fit as learn
+
+    with processes.joined(choose(device)):
+        if processes.rank() > 0:  # the first process speaks for all
+            learn(recipe, data, run, until=until, device=device)
+            return
+        losses: dict[str, float] = {}
+
+        def told(_: Any) -> str:
+            return " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+
+        steps = until or recipe.learning.steps
+        label = f"Learning {recipe.name}"
+        with click.progressbar(length=steps, label=label, item_show_func=told) as bar:
+
+            def report(done: int, seen: Mapping[str, float]) -> None:
+                losses.update(seen)
+                bar.update(done - bar.pos)
+
+            path = learn(recipe, data, run, until=until, device=device, report=report)
+        click.echo(f"learned: {path}")
 
 
-def _export(recipe: Recipe, run: Path, bundle: Path) -> None:
-    from train.export import export as write  # here: as above
+def _evaluate(recipe: Recipe, data: Path, run: Path, device: "Choice") -> dict[str, Any]:
+    from train.checkpoint import FILE
+    from train.evaluate import measure
 
-    made = write(recipe, run, bundle)
+    beside = run / _REGRESSION
+    learned = beside if recipe.baseline is not None and (beside / FILE).is_file() else None
+    return measure(recipe, data, run, learned, device)
+
+
+def _export(recipe: Recipe, data: Path, run: Path, bundle: Path) -> None:
+    from train.export import export as write
+
+    made = write(recipe, run, bundle, data)
     size = made.weights_path.stat().st_size / 1e6
     click.echo(f"{made.name} {made.version}: {size:.2f} MB of weights, {made.identity.digest}")

@@ -7,13 +7,15 @@
     ├── TemplateMissing     the maps that phantoms are made of are not installed
     ├── DataInvalid         prepared subjects are absent, unreadable or of another layout
     ├── CheckpointInvalid   a checkpoint is absent, unreadable, or of another recipe
-    └── NotFinite           a loss is no number: learning has failed
+    ├── NotFinite           a loss is no number: learning has failed
+    └── OutOfMemory         the device has no room for the networks and a batch
 """
 
 __all__ = [
     "CheckpointInvalid",
     "DataInvalid",
     "NotFinite",
+    "OutOfMemory",
     "RecipeInvalid",
     "TemplateMissing",
     "TrainError",
@@ -42,3 +44,7 @@ class CheckpointInvalid(TrainError):
 
 class NotFinite(TrainError):
     """A loss is no number: learning has failed."""
+
+
+class OutOfMemory(TrainError):
+    """The device has no room for the networks and a batch."""

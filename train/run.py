@@ -1,39 +1,45 @@
 """The one loop: batches in, checkpoints, a log and pictures out."""
 
-import csv
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from torch import Tensor, nn
 
 from engine.device import Choice, choose
-from engine.preprocess import Window
-from train import checkpoint, systems
-from train.config import Recipe
+from engine.errors import EngineError
+from engine.preprocess import Atlas, Chain
+from train import checkpoint, processes, systems
+from train.checkpoint import Best
+from train.config import Learning, Recipe
 from train.data import (
+    ATLAS,
     SPLIT,
-    Augment,
-    Entry,
-    PairedSlices,
+    Look,
+    Pool,
     Split,
+    entries_of,
     make_split,
+    prepare,
     read_index,
     read_split,
+    span_of,
     write_split,
 )
-from train.errors import CheckpointInvalid, RecipeInvalid
-from train.metrics import tiles, write_png
-from train.systems import System, build_system
+from train.errors import CheckpointInvalid, DataInvalid, OutOfMemory, RecipeInvalid
+from train.journal import Journal, picture
+from train.metrics import write_png
+from train.systems import RANGES, System, build_system
 
-__all__ = ["LOG", "Report", "fit"]
+__all__ = ["SAMPLES", "Report", "fit"]
 
-LOG = "log.csv"
+SAMPLES = "samples"
+"""Folder of the pictures of a run."""
 _SHOWN = 4
 
 Report = Callable[[int, Mapping[str, float]], None]
@@ -50,6 +56,8 @@ def fit(
     report: Report | None = None,
 ) -> Path:
     """Learn by ``recipe`` from the pairs in ``data``; go on where ``out`` stopped.
+
+    Where torchrun started several processes, they learn together: see :mod:`train.processes`.
 
     Parameters
     ----------
@@ -73,135 +81,147 @@ def fit(
     CheckpointInvalid
         When ``out`` holds a checkpoint of another recipe.
     DataInvalid
-        When there is nothing to learn from.
+        When there is nothing to learn from, or a subject of the recipe is not in ``data``; others
+        that are there are passed over.
+    DeviceMissing
+        When CUDA is asked for by name and is not there.
     NotFinite
         When a loss is no number.
+    OutOfMemory
+        When networks and a batch do not fit the device.
+    RecipeInvalid
+        When the system refuses a setting, or processes cannot share a batch evenly.
     """
-    learned = recipe.learning
-    out.mkdir(parents=True, exist_ok=True)
-    with _threads(learned.threads):
-        system = build_system(_chosen(recipe))
-        place = choose(device).torch
-        for network in system.networks.values():
-            network.to(place)
-        first = _resumed(recipe, system, out / checkpoint.FILE)
-        parts = _parts(recipe, data, out)
-        loop = _Loop(recipe, system, parts, out)
-        for step in range(first, min(learned.steps, until or learned.steps)):
-            losses = loop.update(step)
-            if report is not None:
-                report(step + 1, losses)
-        loop.save()
+    steps = min(recipe.learning.steps, until or recipe.learning.steps)
+    with processes.joined(choose(device)) as place, _steady(recipe.learning.threads):
+        if recipe.learning.batch % processes.world():
+            text = f"a batch of {recipe.learning.batch} for {processes.world()} processes"
+            raise RecipeInvalid(f"{text}: each takes as many; set [learning] batch to a multiple")
+        with _explained(recipe, place):
+            loop = _begun(recipe, data, out, place)
+            while loop.done < steps and not loop.spent:
+                losses = loop.update()
+                if report is not None:
+                    report(loop.done, losses)
+            loop.save()
     return out / checkpoint.FILE
 
 
-def _split_of(recipe: Recipe, entries: tuple[Entry, ...], out: Path) -> Split:
-    """Return the split of a run: the one written there, or a new one, written down."""
-    path = out / SPLIT
-    if path.is_file():
-        return read_split(path)
-    made = recipe.phantoms
-    split = make_split(
-        [entry.subject for entry in entries],
-        validation=made.validation,
-        test=made.test,
-        seed=recipe.learning.seed,
-    )
-    write_split(path, split)
-    return split
+def _begun(recipe: Recipe, data: Path, out: Path, place: torch.device) -> "_Loop":
+    """Return the run in ``out`` as it was left, or a new one."""
+    system = build_system(_chosen(recipe))
+    _ranges(recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    for network in system.networks.values():
+        network.to(place)
+    done, best = _resumed(recipe, system, out / checkpoint.FILE)
+    return _Loop(recipe, system, _pools(recipe, data, out), out, _Stand(done, done, best))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Parts:
-    train: PairedSlices
-    validation: PairedSlices
+@dataclass(slots=True)
+class _Stand:
+    """How far a run is."""
+
+    done: int
+    saved: int
+    best: Best
 
 
 class _Loop:
     """One run in memory."""
 
-    def __init__(self, recipe: Recipe, system: System, parts: _Parts, out: Path) -> None:
-        self.recipe, self.system, self.parts, self.out = recipe, system, parts, out
+    def __init__(
+        self, recipe: Recipe, system: System, pools: tuple[Pool, Pool], out: Path, stand: _Stand
+    ) -> None:
+        self.recipe, self.system, self.out, self.stand = recipe, system, out, stand
         self.place = next(system.networks[system.served].parameters()).device
-        self.augment = _augment(recipe.learning.augment)
-        self.done = 0
-        self.seen: dict[str, list[float]] = {}
-        self.began = time.monotonic()
+        self.pool, others = pools
+        self.looks = others.looks()
+        self.spans = (others.span, recipe.preparation.onto)
+        self.journal = Journal(out, stand.done) if processes.rank() == 0 else None
 
-    def update(self, step: int) -> dict[str, float]:
-        """Learn from the batch of ``step``; log, look and save where they are due."""
-        learned = self.recipe.learning
-        batch = self.parts.train.draw(
-            step, seed=learned.seed, size=learned.batch, augment=self.augment
-        )
+    @property
+    def done(self) -> int:
+        """Updates done."""
+        return self.stand.done
+
+    @property
+    def spent(self) -> bool:
+        """Whether the patience of the recipe is at its end."""
+        patience, best = self.recipe.learning.patience, self.stand.best
+        return patience > 0 and bool(best.weights) and self.done - best.step >= patience
+
+    def update(self) -> dict[str, float]:
+        """Learn from the next batch; log, look and save where they are due."""
+        learned, step = self.recipe.learning, self.done
+        _chance(learned.seed, step)
+        batch = self.pool.draw(step).part(processes.share(learned.batch))
         losses = self.system.update(batch.to(self.place), step)
-        self.done = step + 1
-        for name, value in losses.items():
-            self.seen.setdefault(name, []).append(value)
+        losses = processes.average_losses(losses, self.place)
+        self.stand.done = step + 1
+        if self.journal is not None:
+            self.journal.note(losses)
         if self.done % learned.report_every == 0:
-            self._log()
+            losses |= {"validation": self._look()}
         if self.done % learned.save_every == 0:
             self.save()
         return losses
 
     def save(self) -> None:
-        """Write checkpoint and picture."""
-        if self.done == 0:
+        """Write checkpoint and picture, unless they are there."""
+        if self.stand.saved == self.done or self.journal is None:
             return
         about = {
             "step": str(self.done),
             "recipe": self.recipe.digest,
             "served": self.system.served,
         }
-        path = self.out / checkpoint.FILE
-        checkpoint.save(path, self.system.networks, self.system.optimisers, about)
-        self._picture()
+        networks, optimisers = self.system.networks, self.system.optimisers
+        path = self.out / SAMPLES / f"step-{self.done:06d}.png"
+        write_png(path, self._picture())
+        checkpoint.save(self.out / checkpoint.FILE, networks, optimisers, about, self.stand.best)
+        self.stand.saved = self.done
 
-    def _log(self) -> None:
-        """Add a line: the mean of every loss since the last, and the error on others' slices."""
-        path = self.out / LOG
-        row: dict[str, Any] = {"step": self.done, "seconds": round(time.monotonic() - self.began)}
-        row |= {name: round(float(np.mean(values)), 5) for name, values in self.seen.items()}
-        self.seen.clear()
-        names = _columns(path) or ["step", "seconds", *sorted(set(row) - {"step", "seconds"})]
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names, extrasaction="ignore", restval="")
-            if file.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
+    def _look(self) -> float:
+        """Return the error on others' scans, logged; remember the weights if they are the best."""
+        error = float("nan")
+        if self.journal is not None:
+            error = float(np.mean([_error(self.system, look) for look in self.looks]))
+            self.journal.write(self.done, error)
+        error = processes.said(error, self.place)
+        if self.recipe.learning.patience and error < self.stand.best.error:
+            served = self.system.networks[self.system.served].state_dict()
+            weights = {name: value.detach().cpu().clone() for name, value in served.items()}
+            self.stand.best = Best(error, self.done, weights)
+        return error
 
-    def _picture(self) -> None:
-        """Write source, synthetic and truth of a few slices of somebody not learned from."""
-        batch = self.parts.validation.whole(0)
-        chosen = np.linspace(0.1, 0.9, _SHOWN) * (len(batch.source) - 1)
-        where = torch.from_numpy(chosen.astype(np.int64))
-        source, target = batch.source[where], batch.target[where]
-        made = _served(self.system, source)
-        rows = [[*images[:, 0].numpy()] for images in (source, made, target)]
-        write_png(self.out / "samples" / f"step-{self.done:06d}.png", tiles(rows))
+    def _picture(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """Return a few looks at somebody not learned from."""
+        shown = self.looks[:: max(1, len(self.looks) // _SHOWN)][:_SHOWN]
+        made = [_served(self.system, look.source) for look in shown]
+        return picture(shown, made, self.spans)
 
 
-def _served(system: System, source: torch.Tensor) -> torch.Tensor:
-    """Run the network that the node would run, one slice at a time as the node does."""
+def _served(system: System, source: Tensor) -> Tensor:
+    """Run the network that the node would run, one sample at a time as the node does."""
     network: nn.Module = system.networks[system.served]
     learning = network.training
     with torch.no_grad():
         network.eval()
         place = next(network.parameters()).device
-        made = torch.cat([network(one[None].to(place)).cpu() for one in source])
+        made: Tensor = network(source.to(place)).float().cpu()
     network.train(learning)
     return made
 
 
-def _columns(path: Path) -> list[str]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
+def _error(system: System, look: Look) -> float:
+    """Return the mean absolute error inside the body, in the network's range."""
+    away = (_served(system, look.source) - look.target).abs()
+    return float(away[look.inside > 0].mean())
 
 
 def _chosen(recipe: Recipe) -> systems.Choice:
-    learned = recipe.learning
+    learned, prepared = recipe.learning, recipe.preparation
     return systems.Choice(
         name=learned.system,
         preset=learned.preset,
@@ -209,48 +229,128 @@ def _chosen(recipe: Recipe) -> systems.Choice:
         seed=learned.seed,
         sizes=learned.sizes,
         settings=learned.settings,
+        network=learned.network,
+        precision=learned.precision,
+        window=prepared.window if prepared.unit == "HU" else None,
     )
 
 
-def _augment(values: Mapping[str, Any]) -> Augment:
-    names = [field.name for field in fields(Augment)]
-    if unknown := sorted(set(values) - set(names)):
-        text = f"[learning.augment] unknown key '{unknown[0]}'; keys are {', '.join(names)}"
-        raise RecipeInvalid(text)
-    return Augment(**values)
+def _ranges(recipe: Recipe) -> None:
+    """Refuse images of another range than the network's."""
+    wanted, prepared = RANGES[recipe.learning.network], recipe.preparation
+    seen = {"what the steps leave": span_of(prepared.steps), "onto": prepared.onto}
+    for name, span in seen.items():
+        if span != wanted:
+            text = f"[preparation] {name} is {list(span)}; {recipe.learning.network} wants"
+            raise RecipeInvalid(f"{text} {list(wanted)}: set onto")
 
 
-def _resumed(recipe: Recipe, system: System, path: Path) -> int:
-    """Put a checkpoint back, if there is one; return the updates that it has seen."""
+def _resumed(recipe: Recipe, system: System, path: Path) -> tuple[int, Best]:
+    """Put a checkpoint back, if there is one; return the updates that it has seen, and the best."""
     if not path.is_file():
-        return 0
+        return 0, Best()
     found = checkpoint.load(path)
     if found.recipe != recipe.digest:
         text = f"{path} was learned by another recipe ({found.recipe[:12]}…, not "
         raise CheckpointInvalid(f"{text}{recipe.digest[:12]}…); choose another folder or delete it")
     checkpoint.restore(found, system.networks, system.optimisers)
-    return found.step
+    return found.step, found.best
 
 
-def _parts(recipe: Recipe, data: Path, out: Path) -> _Parts:
-    entries = read_index(data)
-    split = _split_of(recipe, entries, out)
-    prepared = recipe.preparation
-    window = Window(*prepared.window)
+def _pools(recipe: Recipe, data: Path, out: Path) -> tuple[Pool, Pool]:
+    """Return who is learned from, and who is only looked at."""
+    split = _split_of(recipe, out)
+    entries = entries_of(read_index(data), split.everyone, data)
+    atlas = _atlas(recipe, data / ATLAS)
 
-    def slices(subjects: tuple[int, ...]) -> PairedSlices:
+    def pool(subjects: tuple[int, ...], learning: Learning) -> Pool:
         chosen = [entry for entry in entries if entry.subject in subjects]
-        return PairedSlices(chosen, prepared.steps, window, outside=prepared.outside)
+        pairs = prepare(chosen, recipe.phantoms, recipe.preparation, atlas)
+        return Pool(pairs, learning, span_of(recipe.preparation.steps))
 
-    return _Parts(slices(split.train), slices(split.validation))
+    others = replace(recipe.learning, paired=True)  # an error wants the truth
+    return pool(split.train, recipe.learning), pool(split.validation, others)
+
+
+def _atlas(recipe: Recipe, path: Path) -> Atlas | None:
+    """Return the atlas beside the pairs, where a step asks it."""
+    if not Chain.of(recipe.preparation.steps).wants_atlas:
+        return None
+    if not path.is_file():
+        text = f"a step of {recipe.name} asks the atlas and there is no {path}"
+        raise DataInvalid(f"{text}; 'dicom-train phantom --recipe' makes it")
+    try:
+        return Atlas.of(load_file(path))
+    except (SafetensorError, EngineError, ValueError) as exc:
+        text = f"{path} is no whole atlas ({exc}); delete it"
+        raise DataInvalid(f"{text} and make it again with 'dicom-train phantom --recipe'") from exc
+
+
+def _split_of(recipe: Recipe, out: Path) -> Split:
+    """Return the split of a run: the one written there, or a new one, written down."""
+    path, made = out / SPLIT, recipe.phantoms
+    subjects = range(made.first_seed, made.first_seed + made.subjects)
+    if path.is_file():
+        split = read_split(path)
+        if strange := sorted(set(split.everyone) - set(subjects)):
+            text = f"{path} names subject {strange[0]}; the recipe has {subjects[0]} to"
+            raise DataInvalid(f"{text} {subjects[-1]}: fit into another folder or delete the run")
+        return split
+    split = make_split(
+        subjects,
+        validation=made.validation,
+        test=made.test,
+        seed=recipe.learning.seed,
+    )
+    if processes.rank() == 0:
+        write_split(path, split)
+    return split
+
+
+def _chance(seed: int, step: int) -> None:
+    """Let what a system draws follow from seed and step, apart in every process."""
+    mixed = np.random.SeedSequence([seed, step, processes.rank()]).generate_state(1)
+    torch.manual_seed(int(mixed[0]))
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads: sums depend on it, so it belongs to the recipe."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+def _steady(threads: int) -> Iterator[None]:
+    """Compute the same way every time, and leave torch as it was.
+
+    Sums depend on the number of threads, so it belongs to the recipe. cuDNN has kernels whose sums
+    depend on chance; others are taken.
+    """
+    before, chosen = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
     try:
-        yield
+        with torch.random.fork_rng():
+            yield
     finally:
         torch.set_num_threads(before)
+        torch.backends.cudnn.deterministic = chosen
+
+
+@contextmanager
+def _explained(recipe: Recipe, place: torch.device) -> Iterator[None]:
+    """Say what to do where torch found no memory, or channels that the network does not take."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as exc:
+        learned, said = recipe.learning, str(exc)
+        if isinstance(exc, MemoryError) or any(word in said for word in _NO_MEMORY):
+            text = f"no memory left on {place} for {learned.network} with a batch of"
+            advice = "lower [learning] batch, patch or sizes, or take fewer subjects"
+            raise OutOfMemory(f"{text} {learned.batch} {learned.draw}; {advice}") from exc
+        if _OTHER_CHANNELS in said:
+            sources = len(recipe.phantoms.sources)
+            text = f"{learned.network} was given {sources} sources and takes another number"
+            advice = f"set sizes.channels_in = {sources} where it has that, or change sources"
+            raise RecipeInvalid(f"[learning] {text}; {advice}") from exc
+        raise
+
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+"""What torch, its CPU allocator and the libraries of CUDA say."""
+_OTHER_CHANNELS = "channels, but got"
+"""What a convolution of torch says."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.toys import toy_data
 from train.config import Recipe, read_recipe
-from train.pair import write_pair
 from train.phantom import (
     Coil,
     Protocol,
@@ -16,7 +16,6 @@ from train.phantom import (
     Template,
     draw_subject,
     read_template,
-    scan_pair,
 )
 
 SHIPPED = Path(__file__).parents[2] / "conf/train/hlsnc-head-ct.toml"
@@ -60,13 +59,9 @@ def subject(template) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def data(template, tmp_path_factory) -> Path:
-    """Five subjects with one quick scan each, as prepared pairs."""
-    folder = tmp_path_factory.mktemp("data")
-    for seed in range(5):
-        plane = ("axial", "sagittal", "coronal")[seed % 3]
-        write_pair(folder, scan_pair(draw_subject(seed, template), 0, protocol(plane)))
-    return folder
+def data(tmp_path_factory) -> Path:
+    """Five toy subjects, T1 and CT, as prepared pairs."""
+    return toy_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
@@ -75,11 +70,10 @@ def recipe_text() -> str:
     text = SHIPPED.read_text(encoding="utf-8")
     changes = {
         "first_seed = 1000": "first_seed = 0",
-        "subjects = 36": "subjects = 5",
-        "scans = 2 ": "scans = 1 ",
+        "subjects = 62": "subjects = 5",
         "spacing_mm = 1.5 ": "spacing_mm = 4.0 ",
         "validation = 2 ": "validation = 1 ",
-        "test = 8 ": "test = 1 ",
+        "test = 20 ": "test = 1 ",
         "spacing_mm = [2.0, 1.5, 1.5]": "spacing_mm = [12.0, 6.0, 6.0]",
         "minimum = [160, 128]": "minimum = [44, 36]",
         "width = 16, blocks = 9": "width = 4, blocks = 1",

@@ -60,7 +60,7 @@ def test_an_absent_checkpoint_says_to_fit_first(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a pickle in a zip", b"\x80\x04\x95"])
 def test_a_file_of_another_kind_is_refused(tmp_path, content):
     (tmp_path / "c").write_bytes(content)
-    with pytest.raises(CheckpointInvalid, match="no readable checkpoint"):
+    with pytest.raises(CheckpointInvalid, match=r"no readable checkpoint .* of another kind"):
         checkpoint.load(tmp_path / "c")
 
 
@@ -68,8 +68,21 @@ def test_a_cut_file_is_refused(tmp_path):
     made = system()
     checkpoint.save(tmp_path / "c", made.networks, made.optimisers, ABOUT)
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:-100])
-    with pytest.raises(CheckpointInvalid):
+    with pytest.raises(CheckpointInvalid, match="cut off"):
         checkpoint.load(tmp_path / "c")
+
+
+def test_what_early_stopping_remembers_comes_back_and_is_served(tmp_path):
+    made = system()
+    best = {name: value + 1 for name, value in made.to_ct.state_dict().items()}
+    looked = checkpoint.Best(0.1 + 0.2, 2, best)
+    checkpoint.save(tmp_path / "c", made.networks, made.optimisers, ABOUT, looked)
+    found = checkpoint.load(tmp_path / "c")
+    assert (found.best.error, found.best.step) == (0.1 + 0.2, 2)
+    for name, value in checkpoint.served_weights(found).items():
+        assert torch.equal(value, best[name])
+    checkpoint.save(tmp_path / "c", made.networks, made.optimisers, ABOUT)
+    assert checkpoint.load(tmp_path / "c").best.error == float("inf")
 
 
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path):

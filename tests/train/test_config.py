@@ -1,10 +1,15 @@
 import dataclasses
 
 import pytest
+import torch
 
+from engine.errors import ShapeError
+from engine.models import build
+from engine.task.labels import UNITS
 from tests.train.conftest import SHIPPED
-from train.config import read_recipe
+from train.config import _SIDES, read_recipe
 from train.errors import RecipeInvalid
+from train.pair import UNITS as STORED
 
 
 def changed(recipe_file, old: str, new: str):
@@ -45,11 +50,39 @@ def test_every_key_of_the_shipped_recipe_is_commented_or_speaks_for_itself():
         ("outside = -1000 ", 'outside = "air" ', r"\[preparation\] outside = 'air'; a float"),
         ("first_seed = 0", "first_seed = true", r"first_seed = True; a int is wanted"),
         ("window = [-1000, 2000]", "window = [-1000]", r"window = \[-1000\]; 2 values"),
-        ("window = [-1000, 2000]", "window = [2000, -1000]", r"\[preparation\] window .* is empty"),
+        ("window = [-1000, 2000]", "window = [2000, -1000]", r"\[preparation\] result: window is"),
         ('step = "orient"', 'step = "turn"', r"\[preparation\] no step 'turn'"),
         ("test = 1 ", "test = 4 ", "at least one subject is wanted in each"),
         ("batch = 2 ", "batch = 0 ", "1 or more"),
+        ("shift_mm = 0.0", "shift_mm = -1.0", "shift_mm and patience 0 or more"),
+        ('anatomy = "head"', 'anatomy = "knee"', "anatomy = 'knee'; choose one of head, spine"),
+        ('draw = "slices"', 'draw = "rows"', "draw = 'rows'; choose one of slices, patches, vol"),
+        (
+            '{ how = "slices" }',
+            '{ how = "whole" }',
+            r"\[preparation\] generate.how = 'whole' and \[learning\] draw = 'slices' do not fit",
+        ),
+        ('{ how = "slices" }', '{ how = "rows" }', r"\[preparation\] generate: how is"),
+        ("relative = 0.0", "relative = 0.2", r"\[preparation\] result: relative is 0.2; a share"),
+        ("onto = [-1, 1]", "onto = [1, -1]", r"\[preparation\] result: onto is .*\[low, high\]"),
+        ("average = 0.995 }", "average = 0.995 }\nrate = 1", r"\[baseline\] unknown key 'rate'"),
         ("[learning.augment]", "[learning", "not readable as TOML"),
+        (
+            'labels = ["T1"]',
+            'labels = ["T2"]',
+            r"\[accepts\] labels = \['T2'\] and \[phantoms\] sources = \['T1'\]: .* make them the",
+        ),
+        ('makes = "CT"', 'makes = "PT"', r"\[model\] makes = 'PT' and \[phantoms\] target = 'CT'"),
+        (
+            'unit = "HU"',
+            'unit = "SUVR"',
+            r"unit = 'SUVR' and \[phantoms\] target = 'CT' do not fit; set unit = 'HU'",
+        ),
+        (
+            "min_slices = 16",
+            'min_slices = 16\nplanes = ["axial", "oblique"]',
+            "planes = 'oblique'; choose one of axial, sagittal, coronal",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_key_and_remedy(recipe_file, old, new, named):
@@ -57,9 +90,60 @@ def test_a_mistake_is_named_with_file_key_and_remedy(recipe_file, old, new, name
         read_recipe(changed(recipe_file, old, new))
 
 
+def test_the_planes_of_a_model_are_read_and_do_not_decide_what_it_learns(recipe_file, recipe):
+    text = 'min_slices = 16\nplanes = ["sagittal"]'
+    read = read_recipe(changed(recipe_file, "min_slices = 16", text))
+    assert (recipe.accepts.planes, read.accepts.planes) == ((), ("sagittal",))
+    assert read.digest == recipe.digest
+
+
+def test_the_model_of_sagittal_spines_is_given_no_others():
+    accepts = read_recipe(SHIPPED.with_name("calf-spine-stir.toml")).accepts
+    assert accepts.planes == ("sagittal",)
+    assert "THORAX" not in accepts.anatomy
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RecipeInvalid, match=r"none\.toml: not readable"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_the_regression_shares_all_but_the_adversary(recipe):
+    made = recipe.regression()
+    assert made.name == "tiny-regression"
+    assert made.learning.system == "regression"
+    assert made.learning.network == recipe.learning.network == "hlsnc_gan"
+    assert made.learning.settings == recipe.baseline.settings
+    same = ("sizes", "seed", "steps", "batch", "preset", "augment", "draw")
+    for key in same:
+        assert getattr(made.learning, key) == getattr(recipe.learning, key), key
+    assert (made.phantoms, made.preparation) == (recipe.phantoms, recipe.preparation)
+    assert made.digest != recipe.digest
+
+
+def test_the_regression_may_have_steps_and_a_preset_of_its_own_and_is_always_paired(recipe):
+    baseline = dataclasses.replace(recipe.baseline, steps=9, preset="paper")
+    unpaired = dataclasses.replace(recipe.learning, paired=False)
+    other = dataclasses.replace(recipe, baseline=baseline, learning=unpaired).regression()
+    assert (other.learning.steps, other.learning.preset, other.learning.paired) == (
+        9,
+        "paper",
+        True,
+    )
+
+
+def test_a_recipe_without_a_baseline_says_so(recipe):
+    with pytest.raises(RecipeInvalid, match=r"tiny: no section \[baseline\]; add one"):
+        dataclasses.replace(recipe, baseline=None).regression()
+
+
+def test_the_baseline_does_not_decide_what_the_system_learns(recipe):
+    assert dataclasses.replace(recipe, baseline=None).digest == recipe.digest
+
+
+def test_the_network_is_the_systems_own_unless_said(recipe):
+    learning = dataclasses.replace(recipe.learning, network="")
+    assert learning.network == "hlsnc_gan"
 
 
 def test_what_decides_learning_decides_the_digest_and_words_do_not(recipe):
@@ -67,3 +151,49 @@ def test_what_decides_learning_decides_the_digest_and_words_do_not(recipe):
     assert dataclasses.replace(recipe, model=words).digest == recipe.digest
     other = dataclasses.replace(recipe.learning, seed=99)
     assert dataclasses.replace(recipe, learning=other).digest != recipe.digest
+
+
+def test_a_target_that_nobody_makes_is_named(recipe_file):
+    changed(recipe_file, 'makes = "CT"', 'makes = "CBCT"')
+    with pytest.raises(
+        RecipeInvalid, match=r"target = 'CBCT' do not fit; set target to one of CT, PT, T1"
+    ):
+        read_recipe(changed(recipe_file, 'target = "CT"', 'target = "CBCT"'))
+
+
+@pytest.mark.parametrize("name", ["mdaunet-head-ct", "mdaunet-head-cbct"])
+@pytest.mark.parametrize(
+    ("size", "patch", "network", "named"),
+    [
+        ("48, 48, 24", "32, 32, 32", "mdaunet3d", r"\[48, 48, 24\] is smaller than .* patch"),
+        ("4, 48, 48", "4, 32, 32", "mdaunet3d", r"takes sides of 8 or more in steps of 1: set"),
+        ("40, 48, 48", "32, 32, 32", "pcsa_gan", r"pcsa_gan takes sides of 16 or more in st"),
+    ],
+)  # fmt: skip
+def test_windows_fit_the_network_and_hold_a_patch(tmp_path, name, size, patch, network, named):
+    text = SHIPPED.with_name(f"{name}.toml").read_text(encoding="utf-8")
+    for old, new in (
+        ("size = [48, 48, 48]", f"size = [{size}]"),
+        ("patch = [32, 32, 32]", f"patch = [{patch}]"),
+        ('system = "mdaunet3d" ', f'network = "{network}"\nsystem = "mdaunet3d" '),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = tmp_path / "windows.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeInvalid, match=named):
+        read_recipe(path)
+
+
+def test_the_unit_wanted_is_the_one_that_pairs_are_kept_in():
+    assert {units[0] for units in UNITS.values()} == set(STORED)
+
+
+@pytest.mark.parametrize("network", ["mdaunet3d", "pcsa_gan"])
+def test_what_a_recipe_refuses_as_too_small_the_network_refuses_too(network):
+    made = build(network, "paper", {"width": 6} if network == "pcsa_gan" else {"width": 4}).eval()
+    least = _SIDES[network][0]
+    with torch.no_grad(), pytest.raises(ShapeError):
+        made(torch.zeros(1, 1, least, least, least // 2))
+    with torch.no_grad():
+        assert made(torch.rand(1, 1, least, least, least)).shape[-1] == least

@@ -1,23 +1,33 @@
-"""Prepared pairs on disk in, batches of slices out, through the steps that the node will run.
+"""Prepared pairs on disk in, batches out, through the steps that the node will run.
 
 Nothing here asks where a pair came from: phantoms and registered scans are the same files.
 """
 
-from train.data.augment import Augment, Change
-from train.data.index import Entry, read_index
-from train.data.paired import Batch, PairedSlices
+from train.data.augment import Augment, Change, ChannelChange
+from train.data.batch import Batch
+from train.data.index import Entry, entries_of, read_index
+from train.data.pool import Look, Pool
+from train.data.prepared import ATLAS, Prepared, prepare, span_of, truth_of
 from train.data.split import SPLIT, Split, make_split, read_split, write_split
 
 __all__ = [
+    "ATLAS",
     "SPLIT",
     "Augment",
     "Batch",
     "Change",
+    "ChannelChange",
     "Entry",
-    "PairedSlices",
+    "Look",
+    "Pool",
+    "Prepared",
     "Split",
+    "entries_of",
     "make_split",
+    "prepare",
     "read_index",
     "read_split",
+    "span_of",
+    "truth_of",
     "write_split",
 ]

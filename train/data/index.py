@@ -1,6 +1,6 @@
 """What prepared pairs are on disk, and of whom."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from train.errors import DataInvalid
 from train.pair import read_about
 
-__all__ = ["Entry", "read_index"]
+__all__ = ["Entry", "entries_of", "read_index"]
+
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,30 @@ def read_index(folder: Path) -> tuple[Entry, ...]:
         text = f"no prepared pair in {folder}; make some with 'dicom-train phantom {folder}'"
         raise DataInvalid(text)
     return tuple(entries)
+
+
+def entries_of(
+    entries: Sequence[Entry], subjects: Collection[int], folder: Path
+) -> tuple[Entry, ...]:
+    """Return the pairs of ``subjects`` alone; pairs of others in a folder are passed over.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        What :func:`read_index` found.
+    folder : Path
+        Where, for the message.
+
+    Raises
+    ------
+    DataInvalid
+        Naming the subjects of whom there is no pair.
+    """
+    there = {entry.subject for entry in entries}
+    if missing := sorted(set(subjects) - there):
+        named = ", ".join(str(one) for one in missing[:_NAMED])
+        named += ", ..." if len(missing) > _NAMED else ""
+        text = f"no prepared pair of {len(missing)} of {len(set(subjects))} subjects ({named}) in"
+        advice = "make them with 'dicom-train phantom --recipe', or name another folder with --data"
+        raise DataInvalid(f"{text} {folder}; {advice}")
+    return tuple(entry for entry in entries if entry.subject in subjects)

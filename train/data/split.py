@@ -31,13 +31,18 @@ class Split:
     test: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        everyone = [*self.train, *self.validation, *self.test]
+        everyone = self.everyone
         twice = sorted({one for one in everyone if everyone.count(one) > 1})
         if twice:
             text = f"subject {twice[0]} is in two parts of the split; measured on what was learned"
             raise DataInvalid(f"{text} is not measured: delete split.json and fit again")
         if not self.train:
             raise DataInvalid("the split has nobody to learn from; prepare more subjects")
+
+    @property
+    def everyone(self) -> tuple[int, ...]:
+        """All subjects of all parts."""
+        return (*self.train, *self.validation, *self.test)
 
 
 def make_split(subjects: Sequence[int], *, validation: int, test: int, seed: int) -> Split:
@@ -58,8 +63,10 @@ def make_split(subjects: Sequence[int], *, validation: int, test: int, seed: int
 
 
 def write_split(path: Path, split: Split) -> None:
-    """Write ``split`` as JSON."""
-    path.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
+    """Write ``split`` as JSON; who reads meanwhile finds all of it or nothing."""
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 def read_split(path: Path) -> Split:

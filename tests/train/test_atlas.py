@@ -1,0 +1,53 @@
+"""The atlas: one brain in the engine's own form, the same bytes every time."""
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelTampered
+from engine.pipeline import read_atlas
+from train.atlas import write_atlas
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("atlas") / "atlas.safetensors"
+    return path, write_atlas(path)
+
+
+def test_the_engine_reads_a_brain_of_a_brains_size(written):
+    atlas = read_atlas(*written)
+    litres = float(atlas.brain.sum()) * np.prod(atlas.t1.grid.spacing_mm) / 1e6
+    assert 1.7 < litres < 2.1  # the template's brain is larger than most
+    assert np.all(atlas.brain < 1.01)
+    up = atlas.t1.grid.centres(np.argwhere(atlas.brain > 0.5).astype(float))[:, 2]
+    assert (round(up.min()), round(up.max())) == (
+        pytest.approx(-71, abs=3),
+        pytest.approx(81, abs=3),
+    )
+
+
+def test_it_is_written_the_same_every_time(written, tmp_path):
+    path, digest = written
+    assert write_atlas(tmp_path / "again.safetensors") == digest
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    assert path.stat().st_size < 5_000_000
+
+
+def test_a_changed_byte_is_seen(written, tmp_path):
+    path, digest = written
+    spoilt = bytearray(path.read_bytes())
+    spoilt[-1] ^= 1
+    (tmp_path / "atlas.safetensors").write_bytes(spoilt)
+    with pytest.raises(ModelTampered, match="SHA-256"):
+        read_atlas(tmp_path / "atlas.safetensors", digest)
+
+
+def test_a_full_disk_leaves_no_half_of_an_atlas(tmp_path, monkeypatch):
+    def full(path, content):
+        path.touch()
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atlas(tmp_path / "atlas.safetensors")
+    assert not (tmp_path / "atlas.safetensors").exists()

@@ -1,0 +1,169 @@
+"""Pairs brought through the very steps that a bundle declares, held in memory."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import InputRefused
+from engine.preprocess import Chain, Window
+from engine.preprocess.mask import quantile
+from engine.volume import Volume
+from train.config import Phantoms, Preparation
+from train.data.index import Entry
+from train.errors import DataInvalid
+from train.pair import Pair, read_pair
+
+if TYPE_CHECKING:
+    from engine.preprocess import Atlas
+
+__all__ = ["ATLAS", "Prepared", "prepare", "span_of", "truth_of"]
+
+ATLAS = "atlas.safetensors"
+"""Its name in a folder of pairs, where a step wants one."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prepared:
+    """One pair after the chain; half precision, to save memory.
+
+    Shapes
+    ------
+    source : (K, Z, H, W), in the range of the last step
+    target : (Z, H, W), in the range of ``[preparation] onto``
+    inside : (Z, H, W) bool, the foreground; never empty
+    """
+
+    subject: int
+    source: NDArray[np.float16]
+    target: NDArray[np.float16]
+    inside: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if not self.inside.any():
+            raise DataInvalid("no voxel of the body is left by the chain; see its crop and spacing")
+
+    def voxel(self, share: float) -> tuple[int, int, int]:
+        """Return the foreground voxel that has ``share`` (0 to below 1) of them before it."""
+        planes = self.inside.sum(axis=(1, 2)).cumsum()
+        index = int(share * planes[-1])
+        z = int(np.searchsorted(planes, index, side="right"))
+        within = np.flatnonzero(self.inside[z])
+        last = index - planes[z]  # from the end: below 0
+        y, x = divmod(int(within[last]), self.inside.shape[2])
+        return z, y, x
+
+    def grown(self, least: tuple[int, int, int]) -> "Prepared":
+        """Return the pair, axes shorter than ``least`` continued on both sides by their ends.
+
+        The node does the same with a volume smaller than a window
+        (:func:`engine.generate.generate_windows`); what is added is no foreground.
+        """
+        missing = [max(0, n - have) for n, have in zip(least, self.target.shape, strict=True)]
+        if not any(missing):
+            return self
+        sides = [(lack // 2, lack - lack // 2) for lack in missing]
+        source = np.pad(self.source, [(0, 0), *sides], mode="edge")
+        target = np.pad(self.target, sides, mode="edge")
+        return Prepared(self.subject, source, target, np.pad(self.inside, sides))
+
+
+def truth_of(pair: Pair, preparation: Preparation) -> Volume:
+    """Return the target in the unit of the result.
+
+    MR has no unit: it is scaled so that the share ``preparation.relative`` of the body's voxels
+    lies below the high end of the window. Hounsfield units and uptake stay as they are.
+
+    Raises
+    ------
+    DataInvalid
+        When the body is dark: there is nothing to scale by.
+    """
+    if preparation.relative == 0:
+        return pair.target
+    voxels = np.asarray(pair.target.voxels)
+    top = quantile(voxels[pair.body], preparation.relative) if pair.body.any() else 0.0
+    if top <= 0:
+        text = f"the target's body is dark: its {preparation.relative} quantile is {top:g}"
+        raise DataInvalid(f"{text}, above 0 is wanted")
+    scaled = voxels * np.float32(preparation.window[1] / top)
+    return pair.target.with_voxels(scaled, unit=preparation.unit)
+
+
+def span_of(steps: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the range that the chain ``steps`` leaves a source in."""
+    low, high = -1.0, 1.0
+    for step in steps:
+        if step["step"] == "min_max":
+            low, high = 0.0, 1.0
+        elif step["step"] in ("normalise", "window"):
+            low, high = step.get("onto", (-1.0, 1.0))
+    return float(low), float(high)
+
+
+def prepare(
+    entries: Sequence[Entry], made: Phantoms, preparation: Preparation, atlas: "Atlas | None"
+) -> list[Prepared]:
+    """Read pairs and apply the steps that the bundle will hold.
+
+    The target follows its first source through the same orientation, resampling and box
+    (:meth:`engine.preprocess.Trace.follow`), so what is learned is what is served.
+
+    Raises
+    ------
+    DataInvalid
+        When there is no pair, one holds other labels than the recipe learns from, or values that
+        nothing can be learned from: not finite, or all the same.
+    """
+    if not entries:
+        raise DataInvalid("no pair to learn from in this part of the split")
+    chain = Chain.of(preparation.steps, atlas)
+    ready = partial(_named, made=made, preparation=preparation, chain=chain)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(ready, entries))
+
+
+def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain) -> Prepared:
+    """Prepare one pair; what is wrong with it is said with its file."""
+    _labels(entry, made)
+    try:
+        return _prepared(read_pair(entry.path), preparation, chain)
+    except (DataInvalid, InputRefused) as exc:
+        raise DataInvalid(f"{entry.path.name}: {exc}; prepare it again or remove it") from exc
+
+
+def _prepared(pair: Pair, preparation: Preparation, chain: Chain) -> Prepared:
+    labels = [str(label) for label in pair.about["labels"]]
+    for label, volume in zip([*labels, "the target"], [*pair.sources, pair.target], strict=True):
+        _sound(label, volume.voxels, "")
+    sources, trace = chain.apply(pair.sources)
+    followed = trace.follow(truth_of(pair, preparation), outside=preparation.outside)
+    target = Window(*preparation.window, onto=preparation.onto).apply(followed.voxels)
+    body = trace.follow(pair.target.with_voxels(pair.body.astype(np.float32)), outside=0.0)
+    made = [*(source.voxels for source in sources), target]
+    for label, voxels in zip([*labels, "the target"], made, strict=True):
+        _sound(label, voxels, " after the chain")
+    *channels, target = (np.asarray(voxels, dtype=np.float16) for voxels in made)
+    inside = np.asarray(body.voxels) > 0.5
+    return Prepared(int(pair.about["subject"]), np.stack(channels), target, inside)
+
+
+def _labels(entry: Entry, made: Phantoms) -> None:
+    seen = (tuple(entry.about["labels"]), entry.about["makes"])
+    if seen != (made.sources, made.target):
+        text = f"{entry.path.name} holds {', '.join(seen[0])} and {seen[1]}"
+        wanted = f"the recipe makes {made.target} from {', '.join(made.sources)}"
+        raise DataInvalid(f"{text}; {wanted}: give it a folder of its own with --data")
+
+
+def _sound(label: str, voxels: NDArray[np.floating[Any]], when: str) -> None:
+    low, high = float(np.min(voxels)), float(np.max(voxels))
+    if not np.isfinite([low, high]).all():
+        raise DataInvalid(f"{label} holds values that are no numbers{when}")
+    if low == high:
+        raise DataInvalid(f"{label} is constant{when}: every voxel is {low:g}")
