@@ -158,9 +158,8 @@ def load_all(
     except SettingsError as exc:
         mistakes.extend(exc.mistakes)
     if settings is None or catalogue is None:
-        tasks = None if catalogue is None else catalogue.tasks
         names = None if settings is None else settings.destination_names()
-        raise SettingsError([*mistakes, *rule_mistakes(folder, tasks, names)])
+        raise SettingsError([*mistakes, *rule_mistakes(folder, catalogue, names)])
     rules = load_rules(folder, catalogue, settings.destination_names())
     if unsigned := list(_clinical_mistakes(settings, rules)):
         raise SettingsError(unsigned)

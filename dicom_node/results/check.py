@@ -10,11 +10,12 @@ import numpy as np
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.dicom import is_uid
 from dicom_node.errors import OutputInvalid
 from dicom_node.results.copy import IDENTITY
+from dicom_node.results.iod import Iod, iod_of
 from dicom_node.results.making import Making
 
 __all__ = ["check_series"]
@@ -24,7 +25,7 @@ WITH_VALUE = (
     "FrameOfReferenceUID", "ImageType", "PatientID", "BodyPartExamined", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SamplesPerPixel",
     "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PixelData", "RescaleIntercept", "RescaleSlope", "WindowCenter",
+    "PixelRepresentation", "PixelData", "WindowCenter",
     "WindowWidth", "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceUID",
     "SeriesDescription", "SeriesNumber", "InstanceNumber", "InstanceCreatorUID",
     "InstanceCreationDate", "SeriesDate", "ContentDate", "ContentTime", "SyntheticData",
@@ -33,18 +34,12 @@ WITH_VALUE = (
     "SourceImageSequence", "ReferencedSeriesSequence", "RelatedSeriesSequence",
     "ContributingEquipmentSequence",
 )  # fmt: skip
-"""Type 1 of the CT Image IOD, and the marks: present, with a value."""
-PRESENT = (*IDENTITY, "AcquisitionNumber", "KVP", "PatientPosition")
-"""Type 2: present, empty or not."""
+"""Type 1 of all kinds of image, and the marks: present, with a value."""
 FORBIDDEN = (
-    "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "ScanningSequence",
-    "SequenceVariant", "MRAcquisitionType", "MagneticFieldStrength", "EchoTrainLength",
-    "SequenceName", "ProtocolName", "ExposureTime", "XRayTubeCurrent", "Exposure",
-    "ConvolutionKernel", "GantryDetectorTilt", "ReconstructionDiameter", "IrradiationEventUID",
-    "CTDIvol", "ContrastBolusAgent", "IconImageSequence", "ReferencedImageSequence",
-    "RealWorldValueMappingSequence", "ModalityLUTSequence", "VOILUTSequence",
+    "ContrastBolusAgent", "IconImageSequence", "ReferencedImageSequence", "ModalityLUTSequence",
+    "VOILUTSequence",
 )  # fmt: skip
-"""What a synthetic CT must not say: an MR acquisition, an exposure, or another image's looks."""
+"""What no result may say: another image's looks; what its kind may not say stands in its IOD."""
 NEAR_MM = 0.01
 
 
@@ -85,22 +80,24 @@ def _parsed(content: bytes) -> Dataset:
 
 
 def _faults(ds: Dataset, making: Making) -> Iterator[str]:
-    yield from (f"{word} has no value" for word in WITH_VALUE if _empty(ds, word))
-    yield from (f"{word} is absent" for word in PRESENT if word not in ds)
-    yield from (f"{word} must not be there" for word in FORBIDDEN if word in ds)
-    yield from _mark_faults(ds)
-    yield from _identity_faults(ds, making)
-    yield from _pixel_faults(ds, making)
+    iod = iod_of(making.task.makes)
+    wanted, present = (*WITH_VALUE, *iod.with_value), (*IDENTITY, *iod.present)
+    yield from (f"{word} has no value" for word in wanted if _empty(ds, word))
+    yield from (f"{word} is absent" for word in present if word not in ds)
+    yield from (f"{word} must not be there" for word in (*FORBIDDEN, *iod.forbidden) if word in ds)
+    yield from _mark_faults(ds, iod.image_type(making.task.makes))
+    yield from _identity_faults(ds, making, iod)
+    yield from _pixel_faults(ds, making, iod)
 
 
 def _empty(ds: Dataset, word: str) -> bool:
     return word not in ds or ds[word].is_empty or (ds[word].VR == "SQ" and not ds[word].value)
 
 
-def _mark_faults(ds: Dataset) -> Iterator[str]:
+def _mark_faults(ds: Dataset, wanted_type: list[str]) -> Iterator[str]:
     """Every mark in its place: many tools know only some of them."""
     image_type = list(ds.get("ImageType") or [])
-    if image_type != ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC"]:
+    if image_type != wanted_type:
         yield f"Image Type is {image_type}"
     if ds.get("SyntheticData") != "YES":
         yield "Synthetic Data (0008,001C) is not YES"
@@ -120,7 +117,7 @@ def _mark_faults(ds: Dataset) -> Iterator[str]:
         yield "there is an overlay"
 
 
-def _identity_faults(ds: Dataset, making: Making) -> Iterator[str]:
+def _identity_faults(ds: Dataset, making: Making, iod: Iod) -> Iterator[str]:
     source = making.sources[0].header
     for word in IDENTITY:
         if str(ds.get(word, "") or "") != str(source.get(word, "") or ""):
@@ -128,31 +125,32 @@ def _identity_faults(ds: Dataset, making: Making) -> Iterator[str]:
     for word in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
         if not is_uid(str(ds.get(word, ""))):
             yield f"{word} is no UID"
-    if ds.get("SOPClassUID") != CTImageStorage or ds.get("Modality") != "CT":
-        yield "it is no CT Image"
+    if ds.get("SOPClassUID") != iod.sop_class_uid or ds.get("Modality") != iod.modality:
+        yield f"it is no {iod.modality} image"
     if ds.file_meta.get("TransferSyntaxUID") != ExplicitVRLittleEndian:
         yield "it is not Explicit VR Little Endian"
     if ds.get("SeriesInstanceUID") in {str(s.header.SeriesInstanceUID) for s in making.sources}:
         yield "its series is the source's own"
 
 
-def _pixel_faults(ds: Dataset, making: Making) -> Iterator[str]:
+def _pixel_faults(ds: Dataset, making: Making, iod: Iod) -> Iterator[str]:
     number = ds.get("InstanceNumber")
     pixels = making.synthesis.stored.pixels
     if not isinstance(number, int) or not 1 <= number <= pixels.shape[0]:
         yield f"Instance Number is {number}"
         return
     expected = pixels[number - 1]
-    held = np.frombuffer(bytes(ds.get("PixelData") or b""), dtype="<u2")
+    held = np.frombuffer(bytes(ds.get("PixelData") or b""), dtype=iod.dtype)
     if (ds.get("Rows"), ds.get("Columns")) != expected.shape or held.size != expected.size:
         yield f"{held.size} pixels, {ds.get('Rows')} × {ds.get('Columns')} announced"
     elif not np.array_equal(held.reshape(expected.shape), expected):
         yield "the pixels are not those that were made"
     bits = [ds.get(w) for w in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")]
-    if bits != [16, 12, 11, 0]:
+    if bits != list(iod.bits):
         yield f"bits are {bits}"
     stored = making.synthesis.stored
-    if (ds.get("RescaleSlope"), ds.get("RescaleIntercept")) != (stored.slope, stored.intercept):
+    rescale = (ds.get("RescaleSlope"), ds.get("RescaleIntercept"))
+    if "RescaleSlope" in iod.with_value and rescale != (stored.slope, stored.intercept):
         yield "the rescale is not the one that was used"
     if ds.get("PixelPaddingValue") != stored.padding:
         yield "Pixel Padding Value is not the one that was used"

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.valuerep import format_number_as_ds
 
 from dicom_node.dicom import device_uid_of
 from dicom_node.errors import OutputInvalid
 from dicom_node.results.copy import copy_from, strict, zone_of
-from dicom_node.results.ct import describe_ct, finish_ct
-from dicom_node.results.making import Making, Plane, SeriesMade
+from dicom_node.results.iod import iod_of
+from dicom_node.results.iod.common import write_pixels
+from dicom_node.results.making import Making, Plane, SeriesMade, SourceSeries
 from dicom_node.results.provenance import (
     contributing_equipment,
     derivation,
@@ -20,12 +22,23 @@ from dicom_node.results.provenance import (
 )
 from dicom_node.results.uids import instance_uid, series_uid
 from dicom_node.results.valid import valid_text
+from dicom_node.results.words import mark, name_of, what_was_done
 from engine.volume import FrameRef, Grid
 
 __all__ = ["make_series", "planes_of"]
 
 _SLOT = {"native": 1, "rt-axial": 2}
-"""Which series number after the source's: source × 100 + slot."""
+_SLOTS_BEFORE = {
+    "CT": 0,
+    "PT": 10,
+    "T1": 20,
+    "T1CE": 30,
+    "T2": 40,
+    "PD": 50,
+    "FLAIR": 60,
+    "STIR": 70,
+}
+"""Which series number after the source's: source × 100, plus the slots of what is made."""
 _WITHOUT_SOURCE = 9000
 """Series numbers start here where the source's gives none."""
 _MOST_SOURCES = 16
@@ -40,59 +53,42 @@ def make_series(making: Making) -> SeriesMade:
     OutputInvalid
         When a value cannot be written as DICOM, or nothing is known of what the task makes.
     """
-    if making.task.makes != "CT":
-        raise OutputInvalid(f"no series is written for {making.task.makes} yet; CT is")
-    copied = copy_from(making.sources[0].header, acquired=True)
+    iod = iod_of(making.task.makes)
+    copied = copy_from(making.sources[0].header, acquired=iod.acquired)
     try:
         with strict():
-            template = _template(copied, making)
-            planes = _planes(making)
+            planes, same_grid = _planes(making), _on_grid(making)
+            template = _template(copied, making, resampled=not all(same_grid))
             made = [_slice(making, template, plane, z) for z, plane in enumerate(planes)]
+            for z, (ds, plane) in enumerate(zip(made, planes, strict=True)):
+                ds.SourceImageSequence = _source_images(making, plane, z, same_grid)
     except (ValueError, TypeError, OverflowError) as exc:
         raise OutputInvalid(f"a value of the result is no valid DICOM: {exc}") from exc
     return SeriesMade(template.SeriesInstanceUID, tuple(made))
 
 
-def _template(ds: Dataset, making: Making) -> Dataset:
+def _template(ds: Dataset, making: Making, *, resampled: bool) -> Dataset:
     """Complete what was copied with everything that all slices share."""
     first, model = making.sources[0], making.synthesis.provenance.model
     if not ds.get("BodyPartExamined"):
         ds.BodyPartExamined = making.task.bundle.contract.body_part
-    _mark(ds, making)
+    mark(ds, making)
     _date(ds, making)
     ds.SeriesInstanceUID = series_uid(making.job_key, making.task.makes)
-    ds.SeriesNumber = _series_number(first.header, making.grid)
+    ds.SeriesNumber = _series_number(first.header, making)
     ds.InstanceCreatorUID = making.site.node_uid
     node_equipment(ds, model, making.site.institution, serial=making.site.node_uid[-16:])
     ds.DeviceUID = device_uid_of(making.site.node_uid, model.digest)
-    describe_ct(ds, making)
-    derivation(ds, _what_was_done(making), resampled=making.grid != "native")
+    iod = iod_of(making.task.makes)
+    ds.SOPClassUID, ds.Modality = iod.sop_class_uid, iod.modality
+    ds.ImageType = iod.image_type(making.task.makes)
+    iod.describe(ds, making)
+    derivation(ds, what_was_done(making), resampled=resampled or making.grid != "native")
     references(ds, [(str(s.header.SeriesInstanceUID), s.frames) for s in making.sources])
-    what = f"Made {making.task.makes} by machine learning; not acquired"
+    what = f"Made {name_of(making)} by machine learning; not acquired"
     at = making.created_at.astimezone(zone_of(ds))
     contributing_equipment(ds, first.header, at, what)
     return ds
-
-
-def _mark(ds: Dataset, making: Making) -> None:
-    """Say that it is synthetic in every place that somebody may look (PS3.3 C.12.1.1.1)."""
-    made, contrasts = making.task.makes, "+".join(source.label for source in making.sources)
-    learned = making.synthesis.provenance.model.learned_from
-    phantom = ", phantom-trained" if "phantom" in learned.lower() else ""
-    ds.SyntheticData = "YES"
-    ds.ContentQualification = making.site.qualification
-    ds.SeriesDescription = (
-        f"s{made} from {contrasts}w MR (SYNTHETIC, {making.site.qualification}{phantom})"[:64]
-    )
-    ds.ImageComments = (
-        f"SYNTHETIC {made} - NOT ACQUIRED. Derived from MR by machine learning. "
-        f"Research use only. The model learned from {learned}."
-    )
-    ds.BurnedInAnnotation = "NO"
-    ds.LossyImageCompression = "00"
-    defaced = valid_text(making.sources[0].header, "RecognizableVisualFeatures") == "NO"
-    if making.recognizable and not defaced:
-        ds.RecognizableVisualFeatures = "YES"
 
 
 def _date(ds: Dataset, making: Making) -> None:
@@ -104,22 +100,35 @@ def _date(ds: Dataset, making: Making) -> None:
         setattr(ds, f"{keyword}Time", time)
 
 
-def _what_was_done(making: Making) -> str:
-    provenance = making.synthesis.provenance
-    model, contrasts = provenance.model, " and ".join(source.label for source in making.sources)
-    grid = "the source's grid" if making.grid == "native" else "straight axial slices (resampled)"
-    return (
-        f"Synthetic {making.task.makes}, made by machine learning from {contrasts} MR; no X-rays "
-        f"were used. Network {provenance.system}, model {model.name} {model.version}, bundle "
-        f"{model.digest}, weights sha256:{model.weights}, learned from {model.learned_from}. "
-        f"Written on {grid}."
-    )[:1024]
+def _on_grid(making: Making) -> list[bool]:
+    """Whether the slices of each source lie where those of the first source lie."""
+    first = making.sources[0].planes
+    return [
+        len(source.planes) == len(first)
+        and all(
+            _distance_mm(one, other) < _NEAR_MM
+            for one, other in zip(source.planes, first, strict=True)
+        )
+        for source in making.sources
+    ]
 
 
-def _series_number(source: Dataset, grid: str) -> int:
+def _distance_mm(one: Plane, other: Plane) -> float:
+    """By how much two slices differ in place, orientation and spacing, over a usual width."""
+    place = np.subtract(one.position_mm, other.position_mm)
+    turn = np.subtract(one.orientation, other.orientation)
+    size = np.subtract(one.spacing_mm, other.spacing_mm)
+    return float(max(np.abs(place).max(), _WIDTH_MM * np.abs(turn).max(), 256 * np.abs(size).max()))
+
+
+_NEAR_MM, _WIDTH_MM = 0.01, 250.0
+
+
+def _series_number(source: Dataset, making: Making) -> int:
     source_number = int(valid_text(source, "SeriesNumber") or 0)
-    number = source_number * 100 + _SLOT[grid]
-    return number if source_number > 0 and number < 2**31 else _WITHOUT_SOURCE + _SLOT[grid]
+    slot = _SLOTS_BEFORE[making.task.makes] + _SLOT[making.grid]
+    number = source_number * 100 + slot
+    return number if source_number > 0 and number < 2**31 else _WITHOUT_SOURCE + slot
 
 
 def _planes(making: Making) -> Sequence[Plane]:
@@ -151,27 +160,31 @@ def _slice(making: Making, template: Dataset, plane: Plane, z: int) -> Dataset:
     ds.update(template)
     ds.SOPInstanceUID = instance_uid(making.job_key, making.task.makes, z + 1)
     ds.InstanceNumber = z + 1
-    ds.SourceImageSequence = source_images(
-        _nearest(making, plane, z), same_grid=making.grid == "native"
-    )
+    iod = iod_of(making.task.makes)
+    iod.number_slice(ds, z + 1)
     first = making.sources[0].planes[0] if making.grid == "native" else plane
     _place(ds, plane, first.orientation)
-    finish_ct(ds, making, z)
+    write_pixels(ds, making, z, iod.dtype)
     return ds
 
 
-def _nearest(making: Making, plane: Plane, z: int) -> list[FrameRef]:
-    """Return the source slices that a slice is said to come from."""
-    if making.grid == "native":
-        return [source.frames[z] for source in making.sources]
-    refs: list[FrameRef] = []
-    for source in making.sources:
-        normal = _normal(source.planes[0].orientation)
-        here = np.dot(normal, _centre(making, plane))
-        away = [abs(float(np.dot(normal, other.position_mm)) - here) for other in source.planes]
-        order = np.argsort(away, kind="stable")[:_MOST_SOURCES]
-        refs.extend(source.frames[int(index)] for index in sorted(order))
-    return refs
+def _source_images(making: Making, plane: Plane, z: int, same_grid: Sequence[bool]) -> Items:
+    """Return the source slices that a slice is said to come from, of each source."""
+    items = Items([])
+    for source, is_there in zip(making.sources, same_grid, strict=True):
+        here = making.grid == "native" and is_there
+        refs = [source.frames[z]] if here else _nearest(making, source, plane)
+        items.extend(source_images(refs, same_grid=here))
+    return items
+
+
+def _nearest(making: Making, source: SourceSeries, plane: Plane) -> list[FrameRef]:
+    """Return the slices of ``source`` that lie nearest to the middle of ``plane``."""
+    normal = _normal(source.planes[0].orientation)
+    here = np.dot(normal, _centre(making, plane))
+    away = [abs(float(np.dot(normal, other.position_mm)) - here) for other in source.planes]
+    order = np.argsort(away, kind="stable")[:_MOST_SOURCES]
+    return [source.frames[int(index)] for index in sorted(order)]
 
 
 def _centre(making: Making, plane: Plane) -> np.ndarray:

@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from dicom_node.errors import SettingsError
 from dicom_node.rules.rule import TESTS, Condition, Rule
 from dicom_node.series import KEYWORDS
 from dicom_node.values import Priority
+from engine.errors import SpecError
 from engine.task import GRIDS
 
 __all__ = ["load_rules", "rule_mistakes"]
 
-_KEYS = {"name", "task", "destinations", "priority", "when", "grid"}
+_KEYS = {"name", "task", "model", "destinations", "priority", "when", "grid"}
 _NEEDED = ("name", "task", "destinations")
 
 
@@ -25,7 +26,7 @@ _NEEDED = ("name", "task", "destinations")
 class _Names:
     """What a rule may name; None where that could not be read, so that nothing is said of it."""
 
-    tasks: Collection[str] | None
+    catalogue: Catalogue | None
     destinations: Collection[str] | None
 
 
@@ -40,24 +41,24 @@ def load_rules(
         With every mistake of every rule.
     """
     mistakes: list[str] = []
-    found = list(_checked(folder, _Names(catalogue.tasks, destinations), mistakes))
+    found = list(_checked(folder, _Names(catalogue, destinations), mistakes))
     if mistakes:
         raise SettingsError(mistakes)
     return tuple(_rule(raw, catalogue) for raw in found)
 
 
 def rule_mistakes(
-    folder: Path, tasks: Collection[str] | None, destinations: Collection[str] | None
+    folder: Path, catalogue: Catalogue | None, destinations: Collection[str] | None
 ) -> list[str]:
     """Return every mistake of the rules in a folder that has others too.
 
     Parameters
     ----------
-    tasks, destinations : collection of str, or None
+    catalogue, destinations :
         What a rule may name; None where that could not be read.
     """
     mistakes: list[str] = []
-    list(_checked(folder, _Names(tasks, destinations), mistakes))
+    list(_checked(folder, _Names(catalogue, destinations), mistakes))
     return mistakes
 
 
@@ -93,6 +94,8 @@ def _tables(path: Path, mistakes: list[str]) -> list[dict[str, Any]]:
 
 def _rule(raw: Mapping[str, Any], catalogue: Catalogue) -> Rule:
     task = catalogue.tasks[raw["task"]]
+    if "model" in raw:
+        task = replace(task, bundle=catalogue.models[raw["model"]])
     when = (
         Condition(keyword, test, tuple(value) if isinstance(value, list) else value)
         for keyword, tests in raw.get("when", {}).items()
@@ -105,6 +108,7 @@ def _rule(raw: Mapping[str, Any], catalogue: Catalogue) -> Rule:
         destinations=tuple(raw["destinations"]),
         priority=Priority[raw.get("priority", "routine").upper()],
         when=tuple(when),
+        own_model="model" in raw,
     )
 
 
@@ -119,15 +123,28 @@ def _unknown(raw: Mapping[str, Any]) -> Iterator[str]:
 def _wrong(raw: Mapping[str, Any], names: _Names) -> Iterator[str]:
     if "name" in raw and not _is_name(raw["name"]):
         yield f"name = {raw['name']!r}; letters, digits and . _ - are wanted, at most 48"
-    if "task" in raw and names.tasks is not None and raw["task"] not in list(names.tasks):
-        near = _near(str(raw["task"]), sorted(names.tasks))
-        yield f"task = {raw['task']!r} is not in tasks/; {near}"
+    if names.catalogue is not None:
+        yield from _wrong_task(raw, names.catalogue)
     if raw.get("grid", "native") not in GRIDS:
         yield f"grid = {raw['grid']!r}; one of {', '.join(GRIDS)} is wanted"
     priorities = [member.name.lower() for member in Priority]
     if raw.get("priority", "routine") not in priorities:
         yield f"priority = {raw['priority']!r}; one of {', '.join(priorities)} is wanted"
     yield from _wrong_destinations(raw.get("destinations", []), names.destinations)
+
+
+def _wrong_task(raw: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
+    """Say what is wrong with a rule's task, and with the model that it takes for it."""
+    name, model = raw.get("task"), raw.get("model")
+    if "task" in raw and name not in list(catalogue.tasks):
+        yield f"task = {name!r} is not in tasks/; {_near(str(name), sorted(catalogue.tasks))}"
+    elif "model" in raw and model not in list(catalogue.models):
+        yield f"model = {model!r} is not in models/; {_near(str(model), sorted(catalogue.models))}"
+    elif "task" in raw and "model" in raw:
+        try:
+            replace(catalogue.tasks[raw["task"]], bundle=catalogue.models[raw["model"]])
+        except SpecError as exc:
+            yield str(exc)
 
 
 def _wrong_destinations(wanted: Any, known: Collection[str] | None) -> Iterator[str]:

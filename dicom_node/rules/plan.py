@@ -93,7 +93,7 @@ def _usable(
     usable, why_not = [], []
     for one in labelled:
         judged = one.against.get(rule.task.name, ())
-        if rule.grid != rule.task.grid:  # a grid of the rule's own asks more of the source, or less
+        if rule.asks_otherwise:
             judged = fits(one.findings, rule.task.bundle.contract, rule.grid)
         against = [str(reason) for reason in judged]
         against = against or rule.unmet(one.findings.header)

@@ -79,7 +79,7 @@ class Rule:
     ----------
     name : str
     task : Task
-        What it needs and makes, with which model.
+        What it needs and makes, with the task's own model or the one that the rule names.
     grid : str
         Of the result; the task's unless the rule says otherwise.
     destinations : tuple of str
@@ -87,6 +87,8 @@ class Rule:
     priority : Priority
     when : tuple of Condition
         All have to hold for each source series.
+    own_model : bool
+        Whether the rule names the model itself.
     """
 
     name: str
@@ -95,6 +97,12 @@ class Rule:
     destinations: tuple[str, ...]
     priority: Priority
     when: tuple[Condition, ...]
+    own_model: bool = False
+
+    @property
+    def asks_otherwise(self) -> bool:
+        """Whether more or less is asked of a source than the task alone would ask."""
+        return self.own_model or self.grid != self.task.grid
 
     def unmet(self, header: Mapping[str, Any]) -> list[str]:
         """Return the conditions that do not hold, in words. Empty: the series will do."""

@@ -1,6 +1,6 @@
 """The stage: complete → routed, with its jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +38,10 @@ class Understood:
 
 
 def understand(
-    studies: Studies, study_uid: str, tasks: Mapping[str, Task], node_uid: str
+    studies: Studies,
+    study_uid: str,
+    tasks: Mapping[str, Task],
+    known: tuple[str, Collection[str]],
 ) -> Understood:
     """Read the headers of every series of a study, and judge them for every task.
 
@@ -46,15 +49,15 @@ def understand(
     ----------
     studies : Studies
         Where the files are.
-    node_uid : str
-        The installation's device UID, by which our own objects are told.
+    known : (str, collection of str)
+        The installation's device UID and the digests of its models, by which our own objects are
+        told.
     """
+    node_uid, digests = known
     made = frozenset(studies.made(study_uid))
     own = OwnIdentity(
         creator_uids=frozenset({node_uid}),
-        device_uids=frozenset(
-            device_uid_of(node_uid, task.bundle.identity.digest) for task in tasks.values()
-        ),
+        device_uids=frozenset(device_uid_of(node_uid, digest) for digest in digests),
         series_uids=made,
     )
     instances = studies.files(study_uid)
@@ -123,6 +126,8 @@ class RulesStage:
         self._rules = rules
         self._tasks = tasks
         self._node_uid, self._output = own[0], dict(own[1])
+        used = (*tasks.values(), *(rule.task for rule in rules))
+        self._digests = frozenset(task.bundle.identity.digest for task in used)
         self._elsewhere = elsewhere
 
     def tick(self, now: datetime) -> int:
@@ -135,8 +140,11 @@ class RulesStage:
         """Return what every rule would do with a study now; nothing is written."""
         with self._database.reading() as session:
             studies = Studies(session, self._folder)
-            study = understand(studies, study_uid, self._tasks, self._node_uid)
+            study = self._understand(studies, study_uid)
         return self._decide(study_uid, study)
+
+    def _understand(self, studies: Studies, study_uid: str) -> Understood:
+        return understand(studies, study_uid, self._tasks, (self._node_uid, self._digests))
 
     def _decide(self, study_uid: str, study: Understood) -> list[Decision]:
         """Decide by what is here; ask peers only where a rule would fire on that."""
@@ -149,7 +157,7 @@ class RulesStage:
     def _plan(self, study_uid: str, revision: int, now: datetime) -> bool:
         with self._database.reading() as session:
             studies = Studies(session, self._folder)
-            study = understand(studies, study_uid, self._tasks, self._node_uid)
+            study = self._understand(studies, study_uid)
         decisions = self._decide(study_uid, study)
         with self._database.transaction() as session:
             studies = Studies(session, self._folder)

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dicom_node.series.anatomy import anatomy_faults
 from dicom_node.series.facts import codes
 from dicom_node.series.findings import Findings, Label
 from engine.reason import Code, Reason
-from engine.task import Contract
+from engine.task import PLANES, Contract
+from engine.volume import Grid
 
 __all__ = ["fits"]
 
 EDGE = 1e-3
 """A limit is met when it is missed by no more than this part: spacings come rounded."""
+
+_OBLIQUE_DEG = 45.0
+"""Slices that lean further than this from each of the three planes are of none."""
+_ACROSS = {"axial": 2, "sagittal": 0, "coronal": 1}
+"""The patient axis (L, P, S) that a plane lies across."""
 
 _CORRECTED = frozenset({"DIS2D", "DIS3D"})
 """Tokens of Siemens for gradient distortion corrected in the plane, and in space."""
@@ -40,6 +48,7 @@ def fits(findings: Findings, contract: Contract, grid: str = "native") -> tuple[
     added = (
         *_label(findings, contract),
         *anatomy_faults(findings.header, contract.anatomy),
+        *_plane(findings, contract),
         *_geometry(findings, contract),
         *_agent(findings, contract),
         *_distortion(findings, grid),
@@ -69,6 +78,30 @@ def _distortion(findings: Findings, grid: str) -> Iterator[Reason]:
             "rt-axial an image with DIS2D or DIS3D is wanted"
         )
         yield Reason(Code.DISTORTION_UNCORRECTED, text)
+
+
+def _plane(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    """Yield a reason when the slices do not lie as those that the model was made for."""
+    grid = None if findings.chosen is None else findings.chosen.grid
+    if grid is None or not contract.planes:
+        return  # no lattice: the series verdict says why
+    plane, away_deg = _nearest_plane(grid)
+    lean = f"{away_deg:.0f} degrees from {plane}"
+    wanted = f"the model was made for {' or '.join(contract.planes)} ones"
+    if away_deg > _OBLIQUE_DEG + EDGE:
+        text = f"the slices lean more than {_OBLIQUE_DEG:g} degrees from every plane ({lean})"
+        yield Reason(Code.GEOM_ORIENTATION, f"{text}; {wanted}")
+    elif plane not in contract.planes:
+        yield Reason(Code.GEOM_ORIENTATION, f"the slices are {plane}; {wanted}")
+
+
+def _nearest_plane(grid: Grid) -> tuple[str, float]:
+    """Return the plane that slices are nearest to, and by how many degrees they lean from it."""
+    normal = np.cross(grid.affine[:3, 2], grid.affine[:3, 1])
+    along = np.abs(normal) / np.linalg.norm(normal)
+    plane = max(PLANES, key=lambda one: float(along[_ACROSS[one]]))
+    cosine = min(1.0, float(along[_ACROSS[plane]]))
+    return plane, float(np.degrees(np.arccos(cosine)))
 
 
 def _geometry(findings: Findings, contract: Contract) -> Iterator[Reason]:

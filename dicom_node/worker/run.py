@@ -122,7 +122,7 @@ def _make(bench: Bench, work: Work) -> Answer:
         site=bench.site,
         sources=[_source(findings) for findings in looked],
         synthesis=synthesis,
-        recognizable=shows_face(looked[0].header, task.bundle.contract.anatomy),
+        recognizable=_shows_face(task, looked[0]),
     )
     entries = _write(bench, making)
     seconds = {
@@ -141,16 +141,23 @@ def _make(bench: Bench, work: Work) -> Answer:
     )
 
 
+def _shows_face(task: Task, source: Findings) -> bool:
+    """Whether the result may show a face: PET is made of the brain alone."""
+    return task.makes != "PT" and shows_face(source.header, task.bundle.contract.anatomy)
+
+
 def _task(bench: Bench, work: Work) -> Task:
     task = bench.catalogue.tasks.get(work.task)
     if task is None:
         raise ModelMissing(f"task {work.task} is no longer in tasks/; put it back")
-    if task.bundle.identity.digest != work.model_digest:
+    models = {one.identity.digest: one for one in bench.catalogue.models.values()}
+    if work.model_digest not in models:
         raise ModelMissing(
-            f"the job was planned with {task.bundle.name} {work.model_digest[:23]}…, "
-            f"{task.bundle.identity.digest[:23]}… is installed; put the other back, or resend"
+            f"the job was planned with model {work.model_digest[:23]}…, which is not among the "
+            "models; put it back, or resend the study"
         )
-    return replace(task, grid="rt-axial" if work.grid == "rt-axial" else "native")
+    bundle = models[work.model_digest]
+    return replace(task, grid="rt-axial" if work.grid == "rt-axial" else "native", bundle=bundle)
 
 
 def _look(bench: Bench, task: Task, source: tuple[str, str, list[str]]) -> Findings:

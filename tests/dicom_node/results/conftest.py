@@ -1,9 +1,11 @@
 """Results made from small series, as the worker makes them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -12,6 +14,7 @@ from dicom_node.results import Making, Plane, Site, SourceSeries
 from engine.device import choose
 from engine.io import read_frames, split, stack
 from engine.pipeline import read_voxels, synthesise
+from engine.postprocess import Stored
 from engine.task import Task, read_bundle
 from tests.support.bundle import write_bundle
 from tests.support.mr import MrSeries, part10
@@ -74,3 +77,19 @@ def make(bundle, tmp_path_factory) -> Callable[..., Making]:
 @pytest.fixture(scope="session")
 def making(make) -> Making:
     return make(MrSeries(slices=16, size=32, spacing_mm=6.0, step_mm=10.0))
+
+
+def as_kind(making: Making, label: str) -> Making:
+    """Return the same result as if ``label`` had been made: its pixels, in the kind's own range."""
+    bundle = replace(making.task.bundle, contract=replace(making.task.bundle.contract, makes=label))
+    stored = making.synthesis.stored
+    if label == "PT":
+        pixels = (stored.pixels.astype(np.int32) * 8).clip(0, 32767).astype(np.int16)
+        stored = Stored(pixels, 6.103515625e-05, 0.0)
+    elif label != "CT":
+        stored = Stored(stored.pixels, 2 / 4095, 0.0)  # no MR image can say this
+    return replace(
+        making,
+        task=replace(making.task, makes=label, bundle=bundle),
+        synthesis=replace(making.synthesis, stored=stored),
+    )

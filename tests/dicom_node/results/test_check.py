@@ -13,7 +13,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.errors import OutputInvalid
 from dicom_node.results import check_series, encode, make_series
-from dicom_node.results.check import FORBIDDEN, PRESENT, WITH_VALUE
+from dicom_node.results.check import FORBIDDEN, WITH_VALUE
+from dicom_node.results.copy import IDENTITY
+from dicom_node.results.iod import CT, MR, PET
+from tests.dicom_node.results.conftest import as_kind
+
+KINDS = {"CT": CT, "STIR": MR, "PT": PET}
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +47,52 @@ def planted(good, change, index=0):
     return slices
 
 
-def test_a_good_series_passes(good, making):
+@pytest.fixture(scope="module")
+def of_kind(making):
+    """Return, by kind, what a result was made of, and its series."""
+    made = {label: as_kind(making, label) for label in KINDS}
+    return {label: (one, make_series(one).datasets) for label, one in made.items()}
+
+
+@pytest.mark.parametrize("label", KINDS)
+def test_a_good_series_passes(label, of_kind):
+    making, good = of_kind[label]
     checked(good, making)
 
 
-@pytest.mark.parametrize("word", sorted({*WITH_VALUE, *PRESENT} - {"SOPClassUID"}))
-def test_what_must_be_there_is_missed(word, good, making):
+def wanted(iod):
+    return sorted({*WITH_VALUE, *IDENTITY, *iod.with_value, *iod.present} - {"SOPClassUID"})
+
+
+@pytest.mark.parametrize(
+    ("label", "word"), [(label, word) for label, iod in KINDS.items() for word in wanted(iod)]
+)
+def test_what_must_be_there_is_missed(label, word, of_kind):
+    making, good = of_kind[label]
     with pytest.raises(OutputInvalid, match=word):
         checked(planted(good, lambda ds: delattr(ds, word)), making)
 
 
-@pytest.mark.parametrize("word", FORBIDDEN)
-def test_what_must_not_be_there_is_seen(word, good, making):
+@pytest.mark.parametrize(
+    ("label", "word"),
+    [(label, word) for label, iod in KINDS.items() for word in (*FORBIDDEN, *iod.forbidden)],
+)
+def test_what_must_not_be_there_is_seen(label, word, of_kind):
     def plant(ds):
         kinds = {"SQ": Sequence([Dataset()]), "UI": "1.2.3", "FD": 1.0}
         setattr(ds, word, kinds.get(dictionary_VR(tag_for_keyword(word)), "1"))
 
+    making, good = of_kind[label]
     with pytest.raises(OutputInvalid, match=word):
         checked(planted(good, plant), making)
+
+
+@pytest.mark.parametrize("label", KINDS)
+def test_a_result_of_another_kind_is_seen(label, of_kind):
+    making, good = of_kind[label]
+    other = next(iod for name, iod in KINDS.items() if name != label)
+    with pytest.raises(OutputInvalid, match="it is no"):
+        checked(planted(good, lambda ds: setattr(ds, "SOPClassUID", other.sop_class_uid)), making)
 
 
 MARKS = {
@@ -84,7 +117,7 @@ MARKS = {
     "PatientName is not the source's": lambda ds: setattr(ds, "PatientName", "Other^Name"),
     "StudyInstanceUID is not the source's": lambda ds: setattr(ds, "StudyInstanceUID", "1.2.3"),
     "FrameOfReferenceUID is not": lambda ds: setattr(ds, "FrameOfReferenceUID", "1.2.3"),
-    "no CT Image": lambda ds: setattr(ds, "Modality", "MR"),
+    "no CT image": lambda ds: setattr(ds, "Modality", "MR"),
     "rescale": lambda ds: setattr(ds, "RescaleIntercept", "0"),
     "Padding": lambda ds: setattr(ds, "PixelPaddingValue", 7),
     "bits are": lambda ds: setattr(ds, "BitsStored", 16),
@@ -106,6 +139,13 @@ def test_each_mark_that_is_taken_away_or_changed_is_seen(said, good, making):
         slices[3].SOPInstanceUID = good[0].SOPInstanceUID
     with pytest.raises(OutputInvalid, match=said):
         checked(slices, making)
+
+
+@pytest.mark.parametrize("label", ["CT", "PT"])
+def test_a_rescale_that_was_not_used_is_seen(label, of_kind):
+    making, good = of_kind[label]
+    with pytest.raises(OutputInvalid, match="the rescale is not the one that was used"):
+        checked(planted(good, lambda ds: setattr(ds, "RescaleSlope", "1.5")), making)
 
 
 def test_a_series_of_the_wrong_length_is_seen(good, making):
@@ -144,8 +184,8 @@ def test_orientation_other_than_the_volumes_is_seen(good, making):
 
 def test_what_cannot_be_made_is_said(making):
     task = replace(making.task)
-    object.__setattr__(task, "makes", "PT")
-    with pytest.raises(OutputInvalid, match="PT"):
+    object.__setattr__(task, "makes", "CBCT")
+    with pytest.raises(OutputInvalid, match="CBCT"):
         make_series(replace(making, task=task))
 
 
@@ -164,4 +204,4 @@ def test_the_list_of_type_1_attributes_is_the_standards():
         for one in attributes[module["key"]]
         if one["type"] == "1" and not one["path"]
     }
-    assert wanted <= set(WITH_VALUE)
+    assert wanted <= {*WITH_VALUE, *CT.with_value}

@@ -33,7 +33,8 @@ def do(tmp_path, bundle, monkeypatch):
 
     monkeypatch.setattr(worker, "_write", keep)
 
-    def run(change=None, *, grid="native", model=bundle, content=lambda whole: whole):
+    def run(change=None, *, grid="native", model=bundle, content=lambda whole: whole, gone=False):
+        installed = {} if gone else {"own": bundle, "other": model}
         files = []
         for ds in MrSeries().datasets():
             if change is not None:
@@ -43,7 +44,7 @@ def do(tmp_path, bundle, monkeypatch):
         engine = SimpleNamespace(device="cpu", batch=8, threads=1)
         bench = worker.Bench(
             settings=SimpleNamespace(file=SimpleNamespace(engine=engine)),
-            catalogue=Catalogue({"sct": Task("sct", ("T1",), "CT", model)}, {}),
+            catalogue=Catalogue({"sct": Task("sct", ("T1",), "CT", bundle)}, installed),
             archive=None,
             own=OwnIdentity(),
             site=Site(NODE_UID),
@@ -98,6 +99,19 @@ def test_the_zone_of_the_host_is_in_no_byte_of_a_result(do, monkeypatch):
     monkeypatch.undo()
     time.tzset()
     assert made[0] == made[1]
+
+
+def test_the_model_that_the_job_was_planned_with_runs(do, tmp_path):
+    other = read_bundle(write_bundle(tmp_path / "models" / "other", seed=8))
+    answer, making = do(model=other)
+    assert making is not None, answer.reasons
+    assert making.synthesis.provenance.model == other.identity
+
+
+def test_a_job_whose_model_went_away_is_not_done_with_another(do):
+    answer, making = do(gone=True)
+    assert (answer.kind, codes(answer), making) == ("failed", ["MODEL_MISSING"], None)
+    assert "put it back" in answer.reasons[0]["text"]
 
 
 def test_a_head_by_any_name_is_told_to_be_recognizable(do):

@@ -17,7 +17,7 @@ from dicom_node.results import check_series, encode, make_series
 from dicom_node.results.copy import OF_PATIENT_AND_STUDY
 from dicom_node.results.provenance import code
 from dicom_node.results.series import _series_number
-from tests.dicom_node.results.conftest import AT, NODE_UID
+from tests.dicom_node.results.conftest import AT, NODE_UID, as_kind
 from tests.support.dciodvfy import dcentvfy, dciodvfy
 from tests.support.mr import MrSeries, part10
 
@@ -148,11 +148,16 @@ KINDS = {
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of the faults that are planted
-@pytest.mark.parametrize("grid", ["native", "rt-axial"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_result_of_any_source_is_valid_by_the_standard(kind, grid, make, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "grid", "label"),
+    [
+        *((kind, grid, "CT") for kind in KINDS for grid in ("native", "rt-axial")),
+        *((kind, "native", label) for kind in KINDS for label in ("FLAIR", "PT")),
+    ],
+)
+def test_a_result_of_any_source_is_valid_by_the_standard(kind, grid, label, make, tmp_path):
     series, change = KINDS[kind]
-    making = make(series, change, grid)
+    making = as_kind(make(series, change, grid), label)
     made = make_series(making)
     encoded = [encode(ds) for ds in made.datasets]
     check_series(encoded, making)
@@ -281,7 +286,7 @@ def test_numbers_that_are_none_do_not_end_the_job(make):
 def test_a_series_number_follows_the_sources_or_starts_at_9000(making, number, grid, written):
     header = deepcopy(making.sources[0].header)
     header.SeriesNumber = number
-    assert _series_number(header, grid) == written
+    assert _series_number(header, replace(making, grid=grid)) == written
 
 
 def test_a_recognizable_head_says_so_and_nothing_else_does(making, make):

@@ -1,5 +1,7 @@
 """Rules from files: each mistake names file, rule, key and remedy; all of them at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_node.catalogue import Catalogue
@@ -48,6 +50,45 @@ def test_a_rule_is_read_with_everything_it_says(load, task):
         Condition("MagneticFieldStrength", "at_most", 3),
         Condition("StudyDescription", "present", False),
     )
+
+
+@pytest.fixture
+def load_with(tmp_path, task):
+    """Load one rule where two more models are installed: a like one, and one that makes MR."""
+    like = replace(task.bundle, name="like", digest="1" * 64)
+    other = replace(
+        task.bundle, name="other", contract=replace(task.bundle.contract, makes="FLAIR")
+    )
+    catalogue = Catalogue({"ct_from_mr": task}, {"tiny": task.bundle, "like": like, "other": other})
+    (tmp_path / "rules").mkdir()
+
+    def loaded(text: str):
+        (tmp_path / "rules" / "one.toml").write_text(text)
+        return load_rules(tmp_path, catalogue, ("pacs",))
+
+    return loaded
+
+
+def test_a_rule_may_name_another_model_for_its_task(load_with, task):
+    (rule,) = load_with(GOOD + 'model = "like"\n')
+    assert (rule.task.name, rule.task.bundle.name) == ("ct_from_mr", "like")
+    assert rule.asks_otherwise
+    (plain,) = load_with(GOOD)
+    assert plain.task.bundle is task.bundle
+    assert not plain.asks_otherwise
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ('"likes"', "model = 'likes' is not in models/; did you mean 'like'?"),
+        ("3", "model = 3 is not in models/"),
+        ('"other"', "task ct_from_mr makes CT from T1, its model tiny makes FLAIR"),
+    ],
+)
+def test_a_model_that_is_not_there_or_does_other_work_is_a_mistake(load_with, model, said):
+    (mistake,) = mistakes_of(load_with, GOOD + f"model = {model}\n")
+    assert said in mistake.replace("model other", "model tiny")
 
 
 def test_what_a_rule_does_not_say_is_routine_and_on_the_grid_of_its_task(load, task):

@@ -1,5 +1,6 @@
 """Which rules fire on a study, on which series, and why the others do not."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -152,3 +153,14 @@ def test_a_task_of_several_labels_needs_each_and_keeps_their_order(task):
     assert decision.sources == (("T2", "1.2"), ("T1", "1.1"))
     decision = decide(rule, [series("1.1")])
     assert (decision.sources, decision.unmet) == ((), ("no series is T2; the study has T1",))
+
+
+def test_a_rule_with_a_model_of_its_own_goes_by_that_models_contract(rule, task):
+    """What the task's model accepts, another one may not: here thinner slices only."""
+    contract = replace(task.bundle.contract, slice_step_mm=(0.5, 2.0))
+    strict = replace(task, bundle=replace(task.bundle, contract=contract))
+    own = replace(rule, task=strict, own_model=True)
+    assert decide(rule, [series("1.1")]).fired
+    decision = decide(own, [series("1.1")])
+    assert not decision.fired
+    assert any("a step between slices of 4.00 mm" in text for text in decision.unmet)

@@ -1,0 +1,84 @@
+"""What a result says of itself in words: its marks, and how it was made."""
+
+from collections.abc import Mapping, Sequence
+
+from pydicom.dataset import Dataset
+
+from dicom_node.results.iod import iod_of
+from dicom_node.results.making import Making
+from dicom_node.results.valid import valid_text
+from engine.task import LABELS_MR
+
+__all__ = ["mark", "name_of", "what_was_done"]
+
+_NAMES = {"PT": "PET"}
+"""What people call a label, where that is something else."""
+_NOTHING = {
+    "CT": "no X-rays were used",
+    "MR": "no sequence was run for it",
+    "PT": "no tracer was given",
+}
+"""What an acquisition would have needed, by modality."""
+_NEEDED_IT: Mapping[str, Sequence[str]] = {"CT": ("CT", "CBCT"), "MR": (), "PT": ("PT",)}
+"""Sources whose own acquisition needed the same, so that it has to be excepted."""
+_LONGEST = 64
+"""Characters of a Long String (PS3.5 6.2)."""
+
+
+def mark(ds: Dataset, making: Making) -> None:
+    """Say that it is synthetic in every place that somebody may look (PS3.3 C.12.1.1.1)."""
+    made, (contrasts, kind) = name_of(making), _sources(making)
+    model = making.synthesis.provenance.model
+    learned = model.learned_from
+    phantom = ", phantom-trained" if "phantom" in learned.lower() else ""
+    ds.SyntheticData = "YES"
+    ds.ContentQualification = making.site.qualification
+    said = f"s{made} from {contrasts} (SYNTHETIC, {making.site.qualification}{phantom}"
+    named = f"{said}, {model.name})"  # tells the results of two models apart, where there is room
+    ds.SeriesDescription = named if len(named) <= _LONGEST else f"{said})"[:_LONGEST]
+    ds.ImageComments = (
+        f"SYNTHETIC {made} - NOT ACQUIRED. Derived from {kind} by machine learning, "
+        f"model {model.name} {model.version}. "
+        f"Research use only. The model learned from {learned}."
+    )
+    ds.BurnedInAnnotation = "NO"
+    ds.LossyImageCompression = "00"
+    defaced = valid_text(making.sources[0].header, "RecognizableVisualFeatures") == "NO"
+    if making.recognizable and not defaced:
+        ds.RecognizableVisualFeatures = "YES"
+
+
+def what_was_done(making: Making) -> str:
+    """Return Derivation Description (0008,2111): what ran, on what, with which weights."""
+    provenance = making.synthesis.provenance
+    model, kind = provenance.model, _sources(making)[1]
+    contrasts = " and ".join(source.label for source in making.sources)
+    contrasts = contrasts if contrasts == kind else f"{contrasts} {kind}"
+    grid = "the source's grid" if making.grid == "native" else "straight axial slices (resampled)"
+    return (
+        f"Synthetic {name_of(making)}, made by machine learning from {contrasts}; "
+        f"{_spared(making)}. "
+        f"Network {provenance.system}, model {model.name} {model.version}, bundle "
+        f"{model.digest}, weights sha256:{model.weights}, learned from {model.learned_from}. "
+        f"Written on {grid}."
+    )[:1024]
+
+
+def _spared(making: Making) -> str:
+    """Return what was not done to the patient, the sources' own acquisition excepted."""
+    modality = iod_of(making.task.makes).modality
+    excepted = any(source.label in _NEEDED_IT[modality] for source in making.sources)
+    return _NOTHING[modality] + (" but the source's" if excepted else "")
+
+
+def name_of(making: Making) -> str:
+    """Return what people call the result."""
+    return _NAMES.get(making.task.makes, making.task.makes)
+
+
+def _sources(making: Making) -> tuple[str, str]:
+    """Return the sources in words: each by its contrast, and of what kind they are."""
+    labels = [source.label for source in making.sources]
+    if all(label in LABELS_MR for label in labels):
+        return f"{'+'.join(labels)}w MR", "MR"
+    return "+".join(labels), " and ".join(labels)
