@@ -22,14 +22,14 @@ def run(runs: int) -> Iterator[str]:
     """Yield ``preprocess``, CuPy against NumPy, and ``generate``, all threads against one."""
     bundle, source = read_bundle(BUNDLE), _ball()
     chain = Chain.of(bundle.steps)
-    on_cpu = median(_timed(lambda: chain.apply(source), runs))
+    on_cpu = median(_timed(lambda: chain.apply([source]), runs))
     if has_cupy():
         on_gpu = source.with_voxels(put(source.voxels, on_gpu=True))
         yield line("preprocess", median(_timed(lambda: _synced(chain, on_gpu), runs)),
                    ("numpy", on_cpu), "s", runs)  # fmt: skip
     else:
         yield line("preprocess", on_cpu, ("numpy", on_cpu), "s", runs)
-    normalised, _ = chain.apply(source)
+    normalised, _ = chain.apply([source])
     network = load_network(bundle)
     one, all_of_them = choose("cpu", threads=1), choose("cpu")
     single = median(_timed(lambda: generate_slices(network, normalised, one), runs))
@@ -40,7 +40,7 @@ def run(runs: int) -> Iterator[str]:
 def _synced(chain: Chain, volume: Volume) -> None:
     import cupy
 
-    chain.apply(volume)
+    chain.apply([volume])
     cupy.cuda.Device().synchronize()
 
 

@@ -1,0 +1,148 @@
+"""The papers' own ablations at reduced width: which order is reproduced, and which is not."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.studies.variant import (
+    Variant,
+    by_subject,
+    figures,
+    held_out,
+    learned,
+    made_of,
+    split_of,
+)
+from train.config import Recipe, read_recipe
+from train.metrics import bootstrap
+
+CONF = Path("conf/train")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One paper's comparison.
+
+    Parameters
+    ----------
+    recipe : str
+        What it is learned from.
+    claims : tuple of str
+        Names of variants, the best first, as the paper orders them; empty where it has no figure.
+    where : str
+        In the paper.
+    variants : mapping
+        Name to what differs in [learning]; sizes and settings are added to the recipe's own.
+    common : mapping
+        What all of them have that the recipe has not.
+    by : {"psnr", "ssim"}
+        The figure that the paper orders them by.
+    """
+
+    recipe: str
+    claims: tuple[str, ...]
+    where: str
+    variants: Mapping[str, Mapping[str, Any]]
+    common: Mapping[str, Any]
+    by: str = "psnr"
+
+
+ABLATIONS: Mapping[str, Ablation] = {
+    "hlsnc_gan": Ablation(
+        "hlsnc-head-ct",
+        (),
+        "the losses as meant against the losses as printed; the paper has no figure for this",
+        {"paper": {"preset": "paper"}, "literal": {"preset": "literal"}},
+        {"settings": {"adversary_width": 16}, "batch": 1},
+    ),
+    "calf_gan": Ablation(
+        "calf-spine-stir",
+        ("FE + MCF", "MCF", "FE", "baseline"),
+        "its ablation: SSIM .639 (FE + MCF), .625 (MCF), .606 (FE), .598 (baseline)",
+        {
+            "FE + MCF": {},
+            "MCF": {"sizes": {"guidance": False}},
+            "FE": {"sizes": {"mcf": False}},
+            "baseline": {"sizes": {"guidance": False, "mcf": False}},
+        },
+        {},
+        by="ssim",  # its PSNR is not to be trusted: it looks like that of wrapped 8-bit integers
+    ),
+    "mdaunet3d": Ablation(
+        "mdaunet-head-ct",
+        ("full", "one input", "one output", "not relativistic", "one resolution judged"),
+        "its ablation: PSNR 30.00 (full), 28.94, 27.47, 27.69 (not relativistic), 27.19 (judge)",
+        {
+            "full": {},
+            "one input": {"sizes": {"multi_input": False}},
+            "one output": {"sizes": {"multi_output": False}},
+            "not relativistic": {"settings": {"form": "entropy"}},
+            "one resolution judged": {"settings": {"multi_resolution": False}},
+        },
+        {},
+    ),
+    "pcsa_gan": Ablation(
+        "pcsa-brain-pet",
+        ("attention at 4", "attention at 16"),
+        "Table 1: PSNR 29.65 (4), 28.75 (16); without attention it has no figure",
+        {
+            "attention at 4": {"sizes": {"attention": 4}},
+            "attention at 16": {"sizes": {"attention": 16}},
+            "no attention": {"sizes": {"attention": 0}},
+        },
+        {},
+    ),
+}
+
+
+def variants(ablation: Ablation, base: Recipe, steps: int) -> Iterator[tuple[str, Variant]]:
+    """Yield the variants by name."""
+    for name, changes in ablation.variants.items():
+        changed: dict[str, Any] = {"steps": steps, **ablation.common}
+        for key, value in changes.items():
+            merged = isinstance(value, Mapping)
+            changed[key] = {**getattr(base.learning, key), **value} if merged else value
+        if "preset" in changes:  # another preset brings settings of its own
+            changed["settings"] = dict(ablation.common.get("settings", {}))
+        slug = f"{ablation.recipe}-{name}".replace(" ", "-").replace("+", "and")
+        yield name, Variant.of(slug, base, **changed)
+
+
+def recipe_of(name: str) -> Recipe:
+    """Return the shipped recipe that a paper's variants differ from."""
+    return read_recipe(CONF / f"{ABLATIONS[name].recipe}.toml")
+
+
+def study(name: str, base: Recipe, data: Path, work: Path, steps: int) -> Mapping[str, Any]:
+    """Learn every variant of one paper; return its figures, and whether its order is ours."""
+    ablation = ABLATIONS[name]
+    scores: dict[str, list[Mapping[str, float]]] = {}
+    split = split_of(base, data)
+    pairs = held_out(base, data, split)
+    for label, variant in variants(ablation, base, steps):
+        generator = learned(variant, data, work, split)
+        onto = base.preparation.onto
+        scores[label] = [figures(made_of(generator, pair), pair, onto) for pair in pairs]
+    values = {
+        label: {key: by_subject(pairs, found, key) for key in ("mae", "psnr", "ssim")}
+        for label, found in scores.items()
+    }
+    ours = sorted(values, key=lambda label: -float(np.mean(values[label][ablation.by])))
+    named = [label for label in ours if label in ablation.claims]
+    return {
+        "updates": steps,
+        "subjects": len({pair.subject for pair in pairs}),
+        "paper": ablation.where,
+        "ordered_by": ablation.by,
+        "paper_order": list(ablation.claims),
+        "our_order": ours,
+        "best_is_the_papers": bool(ablation.claims) and named[0] == ablation.claims[0],
+        "order_is_the_papers": bool(ablation.claims) and named == list(ablation.claims),
+        "figures": {
+            label: {key: bootstrap(found).as_dict() for key, found in one.items()}
+            for label, one in values.items()
+        },
+    }

@@ -1,0 +1,88 @@
+"""AGI-Net against its backbone while one input is moved away from the other.
+
+The paper claims that AGI-Net loses less than ResUnet where contrasts do not lie on each other
+(Section 4, its figure of random shifts). Same data, same updates, three seeds; beside them the
+robust preset, which learns from inputs that are moved against each other.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import shift as moved
+
+from benchmarks.studies.variant import Variant, figures, held_out, learned, made_of, split_of
+from train.config import Recipe
+from train.metrics import bootstrap
+
+BASE = Path("conf/train/agi-head-flair.toml")
+SHIFTS_PX = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+WAYS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
+SEEDS = (1, 2, 3)
+LABELS = {"agi": "AGI-Net, paper", "resunet": "ResUnet, paper", "robust": "AGI-Net, robust"}
+
+
+def variants(base: Recipe, steps: int) -> Iterator[tuple[str, Variant]]:
+    """Yield what is compared: the kind, and one seed of it."""
+    aligned = {key: value for key, value in base.learning.augment.items() if "misalign" not in key}
+    networks = {
+        "agi": ("agi_net", "paper", aligned),
+        "resunet": ("resunet", "paper", aligned),
+        "robust": ("agi_net", "robust", {**aligned, "misalign_px": 3.0}),
+    }
+    for seed in SEEDS:
+        for kind, (network, preset, augment) in networks.items():
+            changed = Variant.of(
+                f"shift-{kind}-{seed}", base, network=network, preset=preset, augment=augment,
+                seed=seed, steps=steps,
+            )  # fmt: skip
+            yield kind, changed
+
+
+def study(base: Recipe, data: Path, work: Path, steps: int) -> Mapping[str, Any]:
+    """Learn every variant and return PSNR by kind, seed and shift, over held-out subjects."""
+    split = split_of(base, data)  # of the recipe's own seed, for every seed of the study
+    pairs = held_out(base, data, split)
+    curves: dict[str, dict[str, list[list[float]]]] = {}
+    for kind, variant in variants(base, steps):
+        generator = learned(variant, data, work, split)
+        by_shift = []
+        for px in SHIFTS_PX:
+            per_subject = []
+            for pair in pairs:
+                scores = []
+                for way in WAYS if px else WAYS[:1]:
+                    sources = pair.source.astype(np.float32)
+                    for z in range(sources.shape[1]):
+                        step = (way[0] * px, way[1] * px)
+                        sources[1, z] = moved(sources[1, z], step, order=1, mode="nearest")
+                    made = made_of(generator, pair, sources)
+                    scores.append(figures(made, pair, base.preparation.onto)["psnr"])
+                per_subject.append(float(np.mean(scores)))
+            by_shift.append(per_subject)
+        curves.setdefault(kind, {})[str(variant.recipe.learning.seed)] = by_shift
+    return {"shifts_px": SHIFTS_PX, "psnr": summary(curves), "falls": falls(curves)}
+
+
+def summary(curves: Mapping[str, Mapping[str, list[list[float]]]]) -> dict[str, Any]:
+    """Return per kind the mean over seeds and subjects at each shift, and each seed's own."""
+    return {
+        kind: {
+            "mean": [
+                round(float(np.mean([s[i] for s in seeds.values()])), 3)
+                for i in range(len(SHIFTS_PX))
+            ],
+            "seeds": {seed: [round(float(np.mean(v)), 3) for v in s] for seed, s in seeds.items()},
+        }
+        for kind, seeds in curves.items()
+    }
+
+
+def falls(curves: Mapping[str, Mapping[str, list[list[float]]]]) -> dict[str, Any]:
+    """Return by how many dB each kind falls from 0 to 3 px, by subject, with its interval."""
+    found = {}
+    for kind, seeds in curves.items():
+        lost = np.mean([np.subtract(s[0], s[-1]) for s in seeds.values()], axis=0)
+        found[kind] = bootstrap([float(value) for value in lost]).as_dict()
+    return found

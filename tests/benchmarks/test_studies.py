@@ -1,0 +1,94 @@
+"""The studies on toys: everybody learns from the same subjects, and what comes out is in order."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.studies import ablation, shift
+from benchmarks.studies.plot import draw_shift
+from benchmarks.studies.variant import by_subject, split_of
+from tests.train.toys import toy_data
+from train.config import read_recipe
+from train.data import SPLIT, read_split
+from train.errors import DataInvalid
+
+CONF = Path(__file__).parents[2] / "conf" / "train"
+
+
+def toy_recipe(name, **sizes):
+    """A shipped recipe, its network narrow, its chain without what toys have not."""
+    recipe = read_recipe(CONF / f"{name}.toml")
+    kept = [one for one in recipe.preparation.steps if one["step"] in ("normalise", "window")]
+    crop = {"step": "crop_pad", "multiple": 16, "minimum": [64, 64], "margin_mm": 0}
+    return replace(
+        recipe,
+        phantoms=replace(recipe.phantoms, first_seed=0, subjects=5, scans=1, validation=1, test=2),
+        preparation=replace(recipe.preparation, steps=(crop, *kept)),
+        learning=replace(recipe.learning, sizes=sizes, threads=1, batch=1, save_every=2),
+    )
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shift")
+    data = toy_data(folder / "data", labels=("T1", "T2"), makes="FLAIR", shape=(6, 64, 64))
+    base = toy_recipe("agi-head-flair", channels_in=2, width=8)
+    return base, data, folder, shift.study(base, data, folder / "runs", 2)
+
+
+def test_every_seed_learns_from_the_same_subjects(shifted):
+    base, data, folder, _ = shifted
+    splits = [read_split(path) for path in (folder / "runs").glob(f"*/{SPLIT}")]
+    assert len(splits) == len(shift.SEEDS) * len(shift.LABELS)
+    assert {one.test for one in splits} == {split_of(base, data).test}
+
+
+def test_moving_one_input_away_lowers_no_network_to_nothing(shifted, tmp_path):
+    *_, found = shifted
+    for kind, curve in found["psnr"].items():
+        assert len(curve["mean"]) == len(shift.SHIFTS_PX), kind
+        assert np.isfinite(curve["mean"]).all()
+    assert set(found["falls"]) == set(shift.LABELS)
+    draw_shift(found, tmp_path / "shift.png")
+    assert (tmp_path / "shift.png").stat().st_size > 5000
+
+
+def test_a_run_of_other_subjects_is_not_taken_for_one_of_the_study(shifted):
+    base, data, folder, _ = shifted
+    other = replace(base, phantoms=replace(base.phantoms, test=1))
+    with pytest.raises(DataInvalid, match="learned from other subjects than this study"):
+        shift.study(other, data, folder / "runs", 2)
+
+
+def test_an_ablation_says_its_order_beside_the_papers(tmp_path):
+    data = toy_data(tmp_path / "data", makes="STIR", shape=(4, 64, 64))
+    base = toy_recipe("calf-spine-stir", width=8, blocks=1)
+    found = ablation.study("calf_gan", base, data, tmp_path / "runs", 2)
+    assert sorted(found["our_order"]) == sorted(ablation.ABLATIONS["calf_gan"].variants)
+    assert (found["ordered_by"], found["subjects"]) == ("ssim", 2)
+    assert found["order_is_the_papers"] == (found["our_order"] == found["paper_order"])
+
+
+@pytest.mark.parametrize("name", ablation.ABLATIONS)
+def test_every_variant_differs_from_every_other_and_can_be_built(name):
+    from train.systems import Choice, build_system
+
+    base = ablation.recipe_of(name)
+    made = [one.recipe.learning for _, one in ablation.variants(ablation.ABLATIONS[name], base, 2)]
+    assert len({str(one) for one in made}) == len(ablation.ABLATIONS[name].variants)
+    for one in made:
+        small = {**one.sizes, "width": 12 if name == "pcsa_gan" else 8}
+        build_system(
+            Choice(one.system, one.preset, 2, 1, small, one.settings, one.network, one.precision)
+        )
+
+
+def test_scans_of_one_subject_count_once():
+    class Scan:
+        def __init__(self, subject):
+            self.subject = subject
+
+    scores = [{"mae": 1.0}, {"mae": 3.0}, {"mae": 5.0}]
+    assert by_subject([Scan(7), Scan(7), Scan(2)], scores, "mae") == [5.0, 2.0]
