@@ -5,12 +5,14 @@ import tomllib
 from pathlib import Path
 
 import click
+from measured import fragments
 from pydicom.uid import UID
 from pynetdicom import AllStoragePresentationContexts
 
 from dicom_node.association.contexts import is_storage
 from dicom_node.cli import main as node
 from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.results.iod import CT, MR, PET
 from dicom_node.rules.rule import TESTS
 from engine.reason import Code
 from train.cli import main as train
@@ -20,8 +22,9 @@ CONF = Path(__file__).parents[1] / "conf"
 
 def write_all(folder: Path) -> None:
     """Write every generated page; a page that has not changed is left alone."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "measured").mkdir(parents=True, exist_ok=True)
     pages = {
+        **{f"measured/{name}": text for name, text in fragments().items()},
         "commands.md": commands(),
         "configuration.md": configuration(),
         "conformance.md": conformance(),
@@ -56,7 +59,8 @@ def _command(command: click.Command, name: str, parent: click.Context | None):  
 def configuration() -> str:
     """Every key of the shipped folder, with its comment and default."""
     parts = ["# Configuration\n", _INTRODUCTION]
-    for path in ("node.toml", "peers.toml", "rules/synthetic_ct.toml", "tasks/ct_from_mr.toml"):
+    found = [*sorted(CONF.glob("rules/*.toml")), *sorted(CONF.glob("tasks/*.toml"))]
+    for path in ("node.toml", "peers.toml", *(str(one.relative_to(CONF)) for one in found)):
         text = (CONF / path).read_text(encoding="utf-8")
         tomllib.loads(text)  # what is shown is valid
         parts.append(f"## {path}\n\n```toml\n{text.strip()}\n```\n")
@@ -79,6 +83,9 @@ def conformance() -> str:
     """Write the conformance statement: what is negotiated, as the code negotiates it."""
     known = [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
     rows = "\n".join(f"| {UID(uid).name} | {uid} |" for uid in sorted(known) if is_storage(uid))
+    made = [UID(kind.sop_class_uid) for kind in (CT, MR, PET)]
+    sent = "\n".join(f"| Storage | {uid.name}, {uid} | SCU |" for uid in made)
+    names = ", ".join(uid.name for uid in made)
     codes = ", ".join(f"`{code}`" for code in Code)
     return f"""# DICOM conformance statement
 
@@ -117,7 +124,7 @@ Status of C-STORE:
 | service | SOP class | role |
 |---|---|---|
 | Verification | 1.2.840.10008.1.1 | SCU |
-| Storage | CT Image Storage, 1.2.840.10008.5.1.4.1.1.2 | SCU |
+{sent}
 | Query | Study Root Query/Retrieve – FIND, 1.2.840.10008.5.1.4.1.2.2.1 | SCU, of peers that may be asked |
 
 Results are proposed in Explicit VR Little Endian and, for peers that take nothing else, Implicit VR
@@ -125,7 +132,9 @@ Little Endian. Only 0000 counts as sent.
 
 ## Objects made
 
-CT Image Storage, Explicit VR Little Endian, uncompressed; Synthetic Data (0008,001C) is YES.
+{names}: Explicit VR Little Endian, uncompressed; Synthetic Data (0008,001C) is YES.
+MR images name no sequence (Scanning Sequence RM) and have no rescale; PET images are ratios of uptake
+(Units NONE, a real world value mapping) and name no tracer.
 
 ## Reason codes
 

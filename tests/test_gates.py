@@ -17,8 +17,10 @@ PLANTED = {
     "front door": ("dicom_node/worker/run.py", "import engine.models"),
     "what is judged is what is read": ("dicom_node/rules/plan.py", "import engine.io"),
     "light listener": ("dicom_node/association/status.py", "import torch"),
-    "deaf engine": ("engine/task.py", "import pynetdicom"),
+    "deaf engine": ("engine/task/labels.py", "import pynetdicom"),
     "two doors to cupy": ("engine/preprocess/mask.py", "import cupy"),
+    "one door to SimpleITK": ("engine/preprocess/resample.py", "import SimpleITK"),
+    "no monai at work": ("train/metrics/__init__.py", "import monai"),
 }
 
 

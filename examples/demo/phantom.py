@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.volume import Volume
-from train.phantom import Coil, Inversion, Protocol, draw_subject, read_template, scan_pair
+from train.phantom import Coil, Inversion, Order, Protocol, draw_subject, read_template, scan_pair
 from train.phantom.series import Patient, write_series
 from train.phantom.vendors import style
 
@@ -30,5 +30,5 @@ _MPRAGE = Protocol(
 def make_study(out: Path) -> tuple[list[Path], Volume]:
     """Write the T1 series into ``out``; return its files, and the true CT on its grid."""
     subject = draw_subject(SEED, read_template(1.0))
-    pair = scan_pair(subject, 0, _MPRAGE)
+    pair = scan_pair(subject, 0, Order(sources=("T1",), target="CT"), _MPRAGE)
     return write_series(pair.source, style("siemens-ve-mprage"), STUDY, out, number=3), pair.target

@@ -1,0 +1,235 @@
+"""What was measured, as the pages of the systems show it: from files alone, no figure by hand."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from train.config import Recipe, read_recipe
+from train.evaluate.charts import NAMES
+from train.evaluate.summary import number
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+NONE = "Not measured yet."
+SYSTEMS = ("hlsnc_gan", "calf_gan", "mdaunet3d", "pcsa_gan", "agi_net")
+KINDS = {"agi": "AGI-Net, `paper`", "resunet": "ResUnet, `paper`", "robust": "AGI-Net, `robust`"}
+_FIGURES = (
+    "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "psnr",
+    "psnr_2025", "ssim", "ssim_3d", "ms_ssim",
+)  # fmt: skip
+_DICE = {"real": "learned from real images", "synthetic": "learned from synthetic images"}
+
+
+def fragments() -> dict[str, str]:
+    """Return what the pages include, by file name."""
+    recipes = [read_recipe(path) for path in sorted((ROOT / "conf/train").glob("*.toml"))]
+    found = {"overview.inc": "\n".join(_overview(recipes))}
+    for system in SYSTEMS:
+        own = [recipe for recipe in recipes if recipe.learning.system == system]
+        parts = [line for recipe in own for line in _of_recipe(recipe)]
+        parts += _shift() if system == "agi_net" else _ablation(system)
+        found[f"{system}.inc"] = "\n".join(parts)
+    return {name: text + "\n" for name, text in found.items()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a file holds; nothing where it is not there."""
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _evaluation(recipe: Recipe) -> dict[str, Any]:
+    """Return the evaluation of a shipped bundle; nothing where it is of another recipe."""
+    found = _read(ROOT / "conf/models" / recipe.name / "evaluation.json")
+    return found if found.get("recipe") == recipe.digest else {}
+
+
+def _result(name: str, recipe: Recipe) -> dict[str, Any]:
+    """Return a file of results; nothing where it is of another recipe."""
+    found = _read(RESULTS / name)
+    return found if found.get("recipe") == recipe.digest else {}
+
+
+def _cell(value: Mapping[str, float] | None) -> str:
+    if value is None:
+        return "–"
+    return f"{number(value['mean'])} ({number(value['low'])} to {number(value['high'])})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def _overview(recipes: Sequence[Recipe]) -> Iterator[str]:
+    """One line per shipped model: its error beside the regression's and the look-up table's."""
+    methods = ("model", "regression", "look_up_table")
+    rows = []
+    for recipe in recipes:
+        system, made = recipe.learning.system, recipe.phantoms
+        what = f"{made.target} from {' and '.join(made.sources)}"
+        row = [f"[{recipe.name}]({system}.md)", what]
+        found = _evaluation(recipe)
+        if found:
+            errors = (found["figures"].get(name) for name in methods)
+            row += [found["unit"], *(_cell(one["mae"] if one else None) for one in errors)]
+            row.append(str(found["subjects"]["measured"]))
+        else:
+            row += [NONE.lower().rstrip("."), *"––––"]
+        rows.append(row)
+    head = ["model", "makes", "unit of the error", *(NAMES[name] for name in methods), "subjects"]
+    yield from _table(head, rows)
+
+
+def _of_recipe(recipe: Recipe) -> Iterator[str]:
+    made, learned = recipe.phantoms, recipe.learning
+    sizes = ", ".join(f"`{key}` {value}" for key, value in learned.sizes.items())
+    yield f"### {recipe.name}: {made.target} from {' and '.join(made.sources)}\n"
+    yield (
+        f"{made.anatomy.capitalize()} phantoms, preset `{learned.preset}`, {sizes}; "
+        f"{learned.steps} updates of {learned.batch} {learned.draw}, seed {learned.seed}.\n"
+    )
+    yield f"```sh\nmake model NAME={recipe.name}\n```\n"
+    found = _evaluation(recipe)
+    if found:
+        yield from _evaluated(recipe, found)
+    else:
+        yield f"{NONE}\n"
+    yield from _downstream(_result(f"downstream-{recipe.name}.json", recipe))
+    yield from _real(_result(f"real-{recipe.name}.json", recipe))
+
+
+def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
+    figures, subjects = found["figures"], found["subjects"]
+    phantoms = ", ".join(f"`{one[:12]}`" for one in found["phantom_recipe"])
+    yield (
+        f"Learned from {found['learned_from']}: {subjects['learned_from']} of them. Measured on "
+        f"{found['measured_on']}: {subjects['measured']} subjects, {found['scans']} scans, "
+        f"{found['where']}. Mean and interval ({found['interval']}). Recipe "
+        f"`{found['recipe'][:12]}`, phantoms {phantoms}.\n"
+    )
+    rows = []
+    for name in (one for one in _FIGURES if one in found["measures"]):
+        cells = (_cell(figures[method].get(name)) for method in figures)
+        rows.append([_label(found["measures"][name]), *cells])
+    yield from _table(["", *(NAMES[method] for method in figures)], rows)
+    yield from _beside(found)
+    efforts = (
+        f"{NAMES[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
+        f"{one['learning_rate']:g}"
+        for name, one in found["effort"].items()
+    )
+    yield f"Effort: {'; '.join(efforts)}.\n"
+    yield (
+        f"![A held-out phantom: {', '.join(found['sources'])}, synthetic {found['makes']}, truth, "
+        f"error](../../conf/models/{recipe.name}/evaluation.png)\n"
+    )
+    yield (
+        "Tissues, strata, worst cases and every subject: "
+        f"`conf/models/{recipe.name}/evaluation.json`.\n"
+    )
+
+
+def _label(measure: Mapping[str, Any]) -> str:
+    """Return a figure's name with its unit and, where it has one, profile and range."""
+    unit = f", {measure['unit']}" if measure["unit"] else ""
+    if "range" not in measure:
+        return f"{measure['label']}{unit}"
+    low, high = measure["range"]
+    return f"{measure['label']}{unit} ({measure['profile']}, {low:g} to {high:g})"
+
+
+def _beside(found: Mapping[str, Any]) -> Iterator[str]:
+    """How far the model is below each other method, subject beside subject."""
+    rows = []
+    for other, gain in found["mae_below"].items():
+        clear = "yes, below" if gain["low"] > 0 else "yes, above" if gain["high"] < 0 else "no"
+        rows.append([NAMES[other], f"{_cell(gain)} {found['unit']}", clear])
+    yield from _table(["error of the model below that of", "by", "clear of 0"], rows)
+    shares = found.get("share_of_look_up_table", {})
+    text = ", ".join(f"{NAMES[name]} {_cell(share)}" for name, share in shares.items())
+    if text:
+        yield f"Error as a share of the look-up table's: {text}.\n"
+
+
+def _downstream(found: Mapping[str, Any]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"**A second program.** {found['question']} {found['how']} Cells: {found['of']}.\n"
+    rows = [
+        [
+            row["name"],
+            *(_cell(one) if isinstance(one, Mapping) else str(one) for one in row["values"]),
+        ]
+        for row in found["rows"]
+    ]
+    yield from _table(["", *found["columns"]], rows)
+    if "mean_dice" in found:
+        each = (f"{text} {found['mean_dice'][name]:.2f}" for name, text in _DICE.items())
+        yield f"Mean Dice: {', '.join(each)}.\n"
+
+
+def _real(found: Mapping[str, Any]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"**On real volumes, unchanged.** {found['said'].capitalize()}.\n"
+    for one in found["sets"]:
+        if one["run"]:
+            yield f"- {one['name']}: {one['what']}."
+    yield ""
+    rows = []
+    for one in found["sets"]:
+        if not one["run"]:
+            rows.append([one["name"], f"not run: {one['why_not']}", "–", "–"])
+        for method, figures in one.get("figures", {}).items():
+            error = f"{number(figures['mae'])} {found['unit']}"
+            rows.append([one["name"], NAMES[method], error, f"{figures['correlation']:.2f}"])
+        if one["run"] and not one.get("figures"):
+            rows.append([one["name"], "run; no truth to compare with", "–", "–"])
+    yield from _table(["volume", "method", "error", "rank correlation"], rows)
+
+
+def _ablation(system: str) -> Iterator[str]:
+    found = _read(RESULTS / f"ablation-{system}.json")
+    yield "### The paper's comparison, at reduced width\n"
+    if not found:
+        yield f"{NONE}\n\n```sh\npython -m benchmarks.studies ablation {system}\n```\n"
+        return
+    yield f"In the paper: {found['paper']}. Here: {_stamp(found)}, phantoms.\n"
+    rows = []
+    for name in found["our_order"]:
+        figures = found["figures"][name]
+        psnr = {key: round(value, 2) for key, value in figures["psnr"].items()}
+        mae = {key: 100 * value for key, value in figures["mae"].items()}
+        rows.append([name, f"{psnr['mean']} ({psnr['low']} to {psnr['high']})", _cell(mae)])
+    yield from _table(["variant, best first", "PSNR, dB", "MAE, % of the range"], rows)
+    if found["paper_order"]:
+        said = "is reproduced" if found["order_is_the_papers"] else "is not reproduced"
+        yield f"The paper's order, {' > '.join(found['paper_order'])}, {said}.\n"
+
+
+def _shift() -> Iterator[str]:
+    found = _read(RESULTS / "shift.json")
+    yield "### One input moved against the other\n"
+    if not found:
+        yield f"{NONE}\n\n```sh\npython -m benchmarks.studies shift\n```\n"
+        return
+    yield f"{_stamp(found).capitalize()}, phantoms. PSNR in dB, mean over seeds and subjects.\n"
+    head = ["shift, px", *(f"{px:g}" for px in found["shifts_px"]), "falls by (95 %)"]
+    rows = [
+        [KINDS[kind], *(f"{value:.2f}" for value in curve["mean"]), _cell(found["falls"][kind])]
+        for kind, curve in found["psnr"].items()
+    ]
+    yield from _table(head, rows)
+    yield "![PSNR over shifts](../../benchmarks/results/shift.png)\n"
+
+
+def _stamp(found: Mapping[str, Any]) -> str:
+    parts = [f"{found['date']}, commit `{found['commit']}`"]
+    parts += [f"{found[key]} {key}" for key in ("updates", "subjects") if key in found]
+    return ", ".join(parts)
