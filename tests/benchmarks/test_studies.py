@@ -38,6 +38,7 @@ def shifted(tmp_path_factory):
     return base, data, folder, shift.study(base, data, folder / "runs", 2)
 
 
+@pytest.mark.slow
 def test_every_seed_learns_from_the_same_subjects(shifted):
     base, data, folder, _ = shifted
     splits = [read_split(path) for path in (folder / "runs").glob(f"*/{SPLIT}")]
@@ -45,6 +46,7 @@ def test_every_seed_learns_from_the_same_subjects(shifted):
     assert {one.test for one in splits} == {split_of(base, data).test}
 
 
+@pytest.mark.slow
 def test_moving_one_input_away_lowers_no_network_to_nothing(shifted, tmp_path):
     *_, found = shifted
     for kind, curve in found["psnr"].items():
@@ -55,6 +57,7 @@ def test_moving_one_input_away_lowers_no_network_to_nothing(shifted, tmp_path):
     assert (tmp_path / "shift.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_a_run_of_other_subjects_is_not_taken_for_one_of_the_study(shifted):
     base, data, folder, _ = shifted
     other = replace(base, phantoms=replace(base.phantoms, test=1))

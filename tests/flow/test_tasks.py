@@ -47,11 +47,11 @@ STEP = {"HU": 1.0, "SUVR": 1e-3, "1": 1.0}
 
 
 def small(name: str) -> Recipe:
-    """Return a recipe with a narrow network, on voxels twice as long along each axis."""
+    """Return a recipe with a narrow network; windows go over voxels twice as long."""
     recipe = read_recipe(CONF / f"{name}.toml")
     steps = tuple(
         {**step, "spacing_mm": [2 * mm for mm in step["spacing_mm"]]}
-        if step["step"] == "resample"
+        if step["step"] == "resample" and recipe.preparation.generate["how"] == "windows"
         else step
         for step in recipe.preparation.steps
     )

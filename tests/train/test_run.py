@@ -149,6 +149,10 @@ def test_patches_and_volumes_of_several_channels_are_learned_from(
         toys = toy_data(tmp_path / "even", labels=("T1", "T2"), shape=(16, 16, 16))
     path = fit(recipe, toys, tmp_path / "run", until=2)
     assert checkpoint.load(path).step == 2
+    half = learning(recipe, precision="bf16")
+    with pytest.raises(RecipeInvalid, match="3D convolutions on a CPU may give no numbers"):
+        fit(half, toys, tmp_path / "half", until=1)
+    assert not (tmp_path / "half").exists()
 
 
 def test_unpaired_sets_are_learned_from_and_measured_on_pairs(recipe, data, tmp_path):

@@ -114,7 +114,9 @@ def _by_subject(scans: Sequence[Scored]) -> dict[str, Any]:
 
 
 def told(found: Mapping[str, Any]) -> str:
-    """Return the main figures as lines for a terminal."""
+    """Return the main figures as lines for a terminal: of held-out phantoms, or of real volumes."""
+    if "sets" in found:
+        return "\n".join([f"{found['said']}:", *(f"  {_told_set(one)}" for one in found["sets"])])
     unit, subjects = found["unit"], found["subjects"]["measured"]
     lines = [f"MAE, {found['where']}, {subjects} held-out phantoms (95 %):"]
     for method, figures in found["figures"].items():
@@ -124,6 +126,17 @@ def told(found: Mapping[str, Any]) -> str:
             f"  {name} {number(mae['mean'])} {unit} ({number(mae['low'])} to {number(mae['high'])})"
         )
     return "\n".join(lines)
+
+
+def _told_set(one: Mapping[str, Any]) -> str:
+    if not one["run"]:
+        return f"{one['name']}: not run; {one['why_not']}"
+    errors = {method: figures["mae"] for method, figures in one["figures"].items()}
+    if not errors:
+        return f"{one['name']}: run; there is no truth to hold it against"
+    return f"{one['name']}: MAE " + ", ".join(
+        f"{NAMES[method]} {number(mae)}" for method, mae in errors.items()
+    )
 
 
 def number(value: float) -> str:

@@ -8,7 +8,7 @@ from engine.volume import Grid, Volume
 from tests.support.need import data_folder
 from tests.train.evaluate.conftest import learned, task
 from train.errors import DataInvalid
-from train.evaluate import measure_real, real
+from train.evaluate import measure_real, real, told
 from train.evaluate.real import SETS, hounsfield, read_nifti
 from train.served import served
 
@@ -97,6 +97,11 @@ def test_a_model_is_run_unchanged_where_labels_and_anatomy_fit(
     assert found["recipe"] == one.recipe.digest
     assert sets["stroke"]["figures"] == {}  # no truth, pictures only
     assert ("Cormack" in text) == (makes == "CT")
+    lines = told(found).splitlines()
+    assert len(lines) == 1 + len(found["sets"])
+    assert any(line.startswith("  MNI average: MAE this model") for line in lines)
+    assert any("not run; another anatomy" in line for line in lines)
+    assert any("no truth" in line for line in lines)
 
 
 def test_what_the_node_would_refuse_is_said_and_not_hidden(base, tmp_path):

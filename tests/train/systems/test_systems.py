@@ -65,7 +65,11 @@ def test_same_seed_same_weights_after_two_updates(name):
     assert any(not torch.equal(value, other[key]) for key, value in first.items())
 
 
-@pytest.mark.parametrize("name", GANS)
+FLAT = [name for name in GANS if name not in ("mdaunet3d", "pcsa_gan")]
+"""Half precision of volumes is refused on a CPU: see train.run."""
+
+
+@pytest.mark.parametrize("name", FLAT)
 def test_in_half_precision_losses_are_nearly_the_same_and_weights_stay_whole(name):
     whole, half = gan(name), gan(name, precision="bf16")
     expected, seen = (one.update(pairs(name), 0) for one in (whole, half))
