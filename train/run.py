@@ -122,8 +122,8 @@ def _begun(recipe: Recipe, data: Path, out: Path, place: torch.device) -> "_Loop
 def _precision(recipe: Recipe, system: System, place: torch.device) -> None:
     """Refuse half precision where it was seen to give no numbers: volumes on a CPU.
 
-    With torch 2.13 the same update of 3D-mDAUNet gave NaN in one of three tries, by what memory had
-    held before.
+    With torch 2.13 the gradient of a 3D kernel (24 to 8 channels, volumes of 2 voxels a side) holds
+    what memory held before: NaN in 47 of 60 tries. Flat images and whole precision gave none.
     """
     if recipe.learning.precision == "fp32" or place.type != "cpu":
         return
