@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from train.card import label_of
 from train.config import Recipe, read_recipe
 from train.evaluate.charts import NAMES
 from train.evaluate.summary import number
@@ -116,7 +117,7 @@ def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
     rows = []
     for name in (one for one in _FIGURES if one in found["measures"]):
         cells = (_cell(figures[method].get(name)) for method in figures)
-        rows.append([_label(found["measures"][name]), *cells])
+        rows.append([label_of(found["measures"][name]), *cells])
     yield from _table(["", *(NAMES[method] for method in figures)], rows)
     yield from _beside(found)
     efforts = (
@@ -133,15 +134,6 @@ def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
         "Tissues, strata, worst cases and every subject: "
         f"`conf/models/{recipe.name}/evaluation.json`.\n"
     )
-
-
-def _label(measure: Mapping[str, Any]) -> str:
-    """Return a figure's name with its unit and, where it has one, profile and range."""
-    unit = f", {measure['unit']}" if measure["unit"] else ""
-    if "range" not in measure:
-        return f"{measure['label']}{unit}"
-    low, high = measure["range"]
-    return f"{measure['label']}{unit} ({measure['profile']}, {low:g} to {high:g})"
 
 
 def _beside(found: Mapping[str, Any]) -> Iterator[str]:

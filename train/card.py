@@ -5,7 +5,7 @@ from typing import Any
 
 from train.config import Recipe
 
-__all__ = ["card"]
+__all__ = ["card", "label_of"]
 
 _METHODS = {
     "model": "this model",
@@ -118,7 +118,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     for name in _SHOWN:
         if name in evaluation["measures"]:
             cells = [_cell(figures[method].get(name)) for method in methods]
-            label = _label(evaluation["measures"][name])
+            label = label_of(evaluation["measures"][name])
             lines.append(f"| {label} | {' | '.join(cells)} |")
     return [
         *lines,
@@ -132,7 +132,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _label(measure: Mapping[str, Any]) -> str:
+def label_of(measure: Mapping[str, Any]) -> str:
     """Return a figure's name with its unit and, where it has one, profile and range."""
     unit = f", {measure['unit']}" if measure["unit"] else ""
     if "range" not in measure:

@@ -17,6 +17,7 @@ References
 torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html
 """
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -69,6 +70,10 @@ def joined(device: Device) -> Iterator[torch.device]:
     if not launched() or distributed.is_initialized():
         yield device.torch
         return
+    # Its functions have the group of all processes as a default, as it is when they are defined.
+    # Loaded by an optimiser while the group stands, they keep it after the end; its threads then
+    # outlive the interpreter, and now and then abort the process (exit code -6).
+    importlib.import_module("torch.distributed.nn.functional")
     place = device.torch
     if place.type == "cuda":
         place = torch.device("cuda", distributed.get_node_local_rank())

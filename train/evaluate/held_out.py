@@ -28,8 +28,7 @@ from train.evaluate.whole import write_json
 from train.metrics import uptake_by_region
 from train.pair import Pair, read_pair
 from train.served import Served, served
-from train.systems import agi_net, calf_gan, hlsnc_gan, mdaunet3d, pcsa_gan, regression
-from train.systems.stepping import Stepping
+from train.systems import usual_settings
 
 __all__ = ["DOWNSTREAM", "EVALUATION", "FIGURE", "REPORT", "measure"]
 
@@ -37,15 +36,6 @@ EVALUATION, FIGURE, REPORT = "evaluation.json", "evaluation.png", "report.html"
 DOWNSTREAM = "downstream.json"
 """What :mod:`train.downstream` leaves beside them; the report shows it where it is there."""
 Voxels = NDArray[np.float32]
-_PRESETS: Mapping[str, Mapping[str, Stepping]] = {
-    "agi_net": agi_net.PRESETS,
-    "calf_gan": calf_gan.PRESETS,
-    "hlsnc_gan": hlsnc_gan.PRESETS,
-    "mdaunet3d": mdaunet3d.PRESETS,
-    "pcsa_gan": pcsa_gan.PRESETS,
-    "regression": regression.PRESETS,
-}
-"""By system."""
 
 
 def measure(
@@ -161,7 +151,7 @@ def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[st
     found = {}
     for name, one in learned.items():
         learning = (recipe if name == "model" else recipe.regression()).learning
-        usual = _PRESETS[learning.system][learning.preset].learning_rate
+        usual = usual_settings(learning.system, learning.preset).learning_rate
         rate = float(learning.settings.get("learning_rate", usual))
         found[name] = {"updates": one.step, "batch": learning.batch, "learning_rate": rate}
     return found

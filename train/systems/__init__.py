@@ -5,6 +5,6 @@ What enters: sizes, settings and batches. What leaves: one update per batch and 
 """
 
 from train.systems.base import RANGES, Choice, System
-from train.systems.choice import NAMES, build_system, presets_of
+from train.systems.choice import NAMES, build_system, presets_of, usual_settings
 
-__all__ = ["NAMES", "RANGES", "Choice", "System", "build_system", "presets_of"]
+__all__ = ["NAMES", "RANGES", "Choice", "System", "build_system", "presets_of", "usual_settings"]

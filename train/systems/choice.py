@@ -9,7 +9,7 @@ from train.systems import agi_net, calf_gan, hlsnc_gan, mdaunet3d, pcsa_gan, reg
 from train.systems.base import PRECISIONS, Choice, System
 from train.systems.stepping import Stepping, settings_of
 
-__all__ = ["NAMES", "build_system", "presets_of"]
+__all__ = ["NAMES", "build_system", "presets_of", "usual_settings"]
 
 _SYSTEMS: Mapping[str, tuple[Any, Mapping[str, Stepping]]] = {
     "agi_net": (agi_net.AgiNet, agi_net.PRESETS),
@@ -40,6 +40,11 @@ def presets_of(name: str) -> tuple[str, ...]:
     return tuple(sorted(_SYSTEMS[name][1]))
 
 
+def usual_settings(name: str, preset: str) -> Stepping:
+    """Return the settings of a preset of a system, both of which there are."""
+    return _SYSTEMS[name][1][preset]
+
+
 def build_system(choice: Choice) -> System:
     """Return the system that a recipe chooses, its weights drawn from the seed.
 
@@ -60,7 +65,7 @@ def build_system(choice: Choice) -> System:
     if choice.precision not in PRECISIONS:
         text = f"precision '{choice.precision}' is unknown; wanted is one of"
         raise RecipeInvalid(f"{text} {', '.join(PRECISIONS)}")
-    kind, presets = _SYSTEMS[choice.name]
-    settings = settings_of(choice.name, presets[choice.preset], choice.settings)
-    system: System = kind(choice, settings)
+    usual = usual_settings(choice.name, choice.preset)
+    settings = settings_of(choice.name, usual, choice.settings)
+    system: System = _SYSTEMS[choice.name][0](choice, settings)
     return system

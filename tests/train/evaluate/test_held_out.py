@@ -13,7 +13,7 @@ from train.evaluate import DOWNSTREAM, EVALUATION, FIGURE, REPORT, held_out, mea
 from train.pair import read_pair, write_pair
 from train.run import fit
 from train.served import served
-from train.systems import NAMES
+from train.systems import NAMES, usual_settings
 
 
 def test_it_writes_figures_of_all_methods_with_intervals_a_picture_and_a_page(measured):
@@ -151,7 +151,9 @@ def test_what_each_was_given_is_told_beside_the_figures(measured):
 
 
 def test_every_system_has_its_learning_rate_told():
-    assert set(held_out._PRESETS) == set(NAMES)
+    told = {name: usual_settings(name, "paper").learning_rate for name in NAMES}
+    assert set(told) == set(NAMES)
+    assert all(rate > 0 for rate in told.values())
 
 
 def test_figures_come_last_and_whole(ct, monkeypatch):

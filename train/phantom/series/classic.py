@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 from pydicom.dataset import Dataset
 
 from engine.volume import Volume
-from train.phantom.series.common import cosines, decimal, numbers, origin, put
+from train.phantom.series.common import decimal, plane, put
 from train.phantom.vendors import Style
 
 __all__ = ["CT_INTERCEPT", "classic"]
@@ -20,21 +19,13 @@ def classic(volume: Volume, style: Style, shared: Dataset, index: int) -> Datase
     """Build slice ``index`` from what its series shares."""
     ds = Dataset()
     ds.update(shared)
-    step, spacing_y, spacing_x = volume.grid.spacing_mm
-    normal = np.cross(volume.affine[:3, 2], volume.affine[:3, 1])
-    along = float(normal @ origin(volume, index) / np.linalg.norm(normal))
-    put(ds, {
-        "ImagePositionPatient": numbers(origin(volume, index)),
-        "ImageOrientationPatient": cosines(volume),
-        "PixelSpacing": numbers(np.array([spacing_y, spacing_x])),
-        "SliceThickness": decimal(step), "SliceLocation": decimal(along),
-    })  # fmt: skip
+    put(ds, plane(volume, index))
     if style.modality == "CT":
         put(ds, {"RescaleIntercept": CT_INTERCEPT, "RescaleSlope": 1, "RescaleType": "HU"})
         put(ds, {"ScanOptions": style.sequence.options} if style.sequence.options else {})
         return ds
     put(ds, _timing(style))
-    put(ds, {"SpacingBetweenSlices": decimal(step)})
+    put(ds, {"SpacingBetweenSlices": decimal(volume.grid.spacing_mm[0])})
     put(ds, _WINDOW)
     return ds
 

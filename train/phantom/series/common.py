@@ -22,7 +22,7 @@ from train.phantom.vendors import Style
 
 __all__ = [
     "DATE", "NAMESPACE", "TIME", "Patient", "code", "common", "cosines", "decimal", "item",
-    "numbers", "origin", "put",
+    "numbers", "origin", "plane", "put",
 ]  # fmt: skip
 
 NAMESPACE = uuid5(NAMESPACE_URL, "phantom-series/v1")
@@ -55,6 +55,20 @@ class Patient:
         """Return the UID of whatever ``parts`` name, always the same."""
         text = "".join(f"{len(str(part))}:{part}" for part in (self.seed, *parts))
         return UID(f"2.25.{uuid5(NAMESPACE, text).int}")
+
+
+def plane(volume: Volume, index: int) -> dict[str, Any]:
+    """Return the Image Plane of slice ``index`` (PS3.3 C.7.6.2)."""
+    step, spacing_y, spacing_x = volume.grid.spacing_mm
+    normal = np.cross(volume.affine[:3, 2], volume.affine[:3, 1])
+    along = float(normal @ origin(volume, index) / np.linalg.norm(normal))
+    return {
+        "ImagePositionPatient": numbers(origin(volume, index)),
+        "ImageOrientationPatient": cosines(volume),
+        "PixelSpacing": numbers(np.array([spacing_y, spacing_x])),
+        "SliceThickness": decimal(step),
+        "SliceLocation": decimal(along),
+    }
 
 
 def put(ds: Dataset, values: Mapping[str, Any]) -> None:

@@ -1,17 +1,14 @@
 """One slice of a PET series (PS3.3 A.21, C.8.9)."""
 
-import numpy as np
 from pydicom.dataset import Dataset
 
 from engine.volume import Volume
 from train.phantom.series.common import (
     DATE,
     code,
-    cosines,
     decimal,
     item,
-    numbers,
-    origin,
+    plane,
     put,
 )
 
@@ -27,14 +24,8 @@ def pet(volume: Volume, shared: Dataset, index: int, scale: float) -> Dataset:
     """Build slice ``index`` from what its series shares; ``scale`` is SUVR of one step."""
     ds = Dataset()
     ds.update(shared)
-    step, spacing_y, spacing_x = volume.grid.spacing_mm
-    normal = np.cross(volume.affine[:3, 2], volume.affine[:3, 1])
-    along = float(normal @ origin(volume, index) / np.linalg.norm(normal))
+    put(ds, plane(volume, index))
     put(ds, {
-        "ImagePositionPatient": numbers(origin(volume, index)),
-        "ImageOrientationPatient": cosines(volume),
-        "PixelSpacing": numbers(np.array([spacing_y, spacing_x])),
-        "SliceThickness": decimal(step), "SliceLocation": decimal(along),
         "BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1,
         "RescaleIntercept": 0, "RescaleSlope": decimal(scale * REFERENCE_BQML),
         "Units": "BQML", "CountsSource": "EMISSION", "SeriesType": ("STATIC", "IMAGE"),
