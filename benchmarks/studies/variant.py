@@ -22,6 +22,7 @@ from train.data import (
     SPLIT,
     Prepared,
     Split,
+    entries_of,
     make_split,
     prepare,
     read_index,
@@ -77,7 +78,7 @@ def split_of(recipe: Recipe, data: Path) -> Split:
 
 def held_out(recipe: Recipe, data: Path, split: Split) -> list[Prepared]:
     """Return the pairs of the test subjects, through the recipe's own steps."""
-    entries = [entry for entry in read_index(data) if entry.subject in split.test]
+    entries = entries_of(read_index(data), split.test, data)
     atlas = Atlas.of(load_file(data / ATLAS)) if (data / ATLAS).is_file() else None
     return prepare(entries, recipe.phantoms, recipe.preparation, atlas)
 

@@ -13,7 +13,7 @@ from engine.preprocess import Trace, Window
 from engine.volume import Volume
 from engine.xp import to_numpy
 from train.config import Preparation, Recipe
-from train.data import SPLIT, Entry, read_index, read_split, truth_of
+from train.data import SPLIT, Entry, entries_of, read_index, read_split, truth_of
 from train.downstream.classify import Patient, classified
 from train.downstream.segment import Effort, Example, classes_of, segmented
 from train.errors import DataInvalid
@@ -46,10 +46,10 @@ def assess(
     Raises
     ------
     CheckpointInvalid, DataInvalid
-        When checkpoint, split or pairs are not there, or too few subjects are held out.
+        When checkpoint, split or the pairs of a subject are not there, or too few are held out.
     """
     split, model = read_split(run / SPLIT), served(recipe, run, data)
-    held = [entry for entry in read_index(data) if entry.subject in split.test]
+    held = entries_of(read_index(data), split.test, data)
     place = choose(device, threads=recipe.learning.threads)
     scans = ((read_pair(entry.path), entry) for entry in held)
     made = (

@@ -15,7 +15,7 @@ from engine.device import Choice, Device, choose
 from engine.xp import to_numpy
 from train import checkpoint
 from train.config import Preparation, Recipe
-from train.data import SPLIT, Entry, Split, read_index, read_split, truth_of
+from train.data import SPLIT, Entry, Split, entries_of, read_index, read_split, truth_of
 from train.errors import DataInvalid
 from train.evaluate.charts import NAMES
 from train.evaluate.figures import figures_of, foreground_of, regions_of
@@ -68,18 +68,17 @@ def measure(
     Raises
     ------
     CheckpointInvalid, DataInvalid
-        When checkpoint, split or pairs are not there, or the regression learned from others.
+        When checkpoint, split or the pairs of a subject are not there, or the regression learned
+        from others.
     """
     split, entries = read_split(run / SPLIT), read_index(data)
     place = choose(device, threads=recipe.learning.threads)
     learned = _learned(recipe, data, run, baseline_run, split)
-    table, copied = _counted(recipe, [one for one in entries if one.subject in split.train])
+    held = entries_of(entries, split.test, data)
+    table, copied = _counted(recipe, entries_of(entries, split.train, data))
     methods = _Methods(recipe.preparation, place, learned, table, copied)
     window = recipe.preparation.window
     evidence = Evidence(Look.of(recipe.phantoms.target, window), window)
-    held = [entry for entry in entries if entry.subject in split.test]
-    if not held:
-        raise DataInvalid(f"none of the {len(split.test)} held-out subjects is in {data}; add them")
     scans = [_scan(read_pair(entry.path), methods, evidence) for entry in held]
     about = {
         "subjects": {"learned_from": len(split.train), "measured": len({s.subject for s in scans})},
@@ -167,8 +166,6 @@ def _counted(recipe: Recipe, entries: Sequence[Entry]) -> tuple[LookUp, int | No
         counted.add(pair.sources, truth, inside)
         away = [copy.voxels - truth.voxels for copy in copies(pair, recipe.preparation)]
         errors.append([float(np.abs(one[inside]).mean()) for one in away])
-    if not entries:
-        raise DataInvalid("no pair of those that were learned from is there; give their folder")
     means = np.array(errors).mean(axis=0)
     return LookUp.fit(counted), int(means.argmin()) if means.size else None
 

@@ -110,11 +110,13 @@ def test_a_regression_that_is_named_must_be_there(ct, tmp_path):
         measure(ct.recipe, ct.data, ct.run, tmp_path / "nowhere")
 
 
-def test_without_a_held_out_subject_there_is_nothing_to_measure(ct):
+@pytest.mark.parametrize("part", ["test", "train"])
+def test_figures_of_fewer_subjects_than_the_split_names_are_refused(ct, part):
+    gone = getattr(read_split(ct.run / SPLIT), part)[0]
     for entry in read_index(ct.data):
-        if entry.subject in read_split(ct.run / SPLIT).test:
+        if entry.subject == gone:
             entry.path.unlink()
-    with pytest.raises(DataInvalid, match="held-out subjects"):
+    with pytest.raises(DataInvalid, match=rf"no prepared pair of 1 of \d subjects \({gone}\)"):
         measure(ct.recipe, ct.data, ct.run)
 
 
