@@ -116,7 +116,7 @@ class Chain:
         ``{"step": "register", "how": "rigid"}``,
         ``{"step": "template", "spacing_mm": 3, "shape": [64, 64, 64]}``,
         ``{"step": "grey_matter"}``, ``{"step": "smooth", "fwhm_mm": 8}``,
-        ``{"step": "resample", "spacing_mm": [z, y, x]}``,
+        ``{"step": "resample", "spacing_mm": [z, y, x]}`` (may say ``"nested": true``),
         ``{"step": "crop_pad", "multiple": 4, "minimum": [rows, columns], "margin_mm": 8}``,
         and one that brings values onto the network's range:
         ``{"step": "normalise", "high": 0.995}``, ``{"step": "window", "low": -1000, "high": 2000}``
@@ -181,7 +181,7 @@ _KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     "normalise": ({"high"}, {"onto"}),
     "orient": (set(), set()),
     "register": ({"how"}, set()),
-    "resample": ({"spacing_mm"}, set()),
+    "resample": ({"spacing_mm"}, {"nested"}),
     "smooth": ({"fwhm_mm"}, set()),
     "template": ({"spacing_mm", "shape"}, set()),
     "window": ({"low", "high"}, {"onto"}),
@@ -253,7 +253,10 @@ def _step(item: Mapping[str, Any]) -> Plain | None:
 
 def _resample(item: Mapping[str, Any]) -> Resample:
     z, y, x = (float(value) for value in item["spacing_mm"])
-    return Resample((z, y, x))
+    nested = item.get("nested", False)
+    if not isinstance(nested, bool):
+        raise TypeError("nested is true or false")
+    return Resample((z, y, x), nested)
 
 
 def _crop_pad(item: Mapping[str, Any]) -> CropPad:

@@ -30,39 +30,55 @@ class Resample:
     Parameters
     ----------
     spacing_mm : (Z, Y, X)
-        Wanted distance between voxel centres.
+        Wanted distance between voxel centres; 0 leaves an axis as it was acquired.
+    nested : bool
+        Take the nearest spacing that the source's own is a whole multiple of, and put the new
+        voxels so that the old centres are among them: the way back then takes what the network
+        made there, and blurs nothing. Where the source is so fine that every second voxel or fewer
+        are nearest, its spacing times a whole number is taken, centred, and the way back
+        interpolates.
     """
 
     spacing_mm: tuple[float, float, float]
+    nested: bool = False
 
     def __post_init__(self) -> None:
-        if not all(0 < step < np.inf for step in self.spacing_mm):
-            raise SpecError(
-                f"resample: three spacings above 0 mm are wanted, got {self.spacing_mm}"
-            )
+        if not all(0 <= step < np.inf for step in self.spacing_mm):
+            text = "resample: three spacings of 0 mm or more are wanted"
+            raise SpecError(f"{text} (0: as acquired), got {self.spacing_mm}")
 
     def apply(self, volume: Volume) -> Volume:
         """Return the volume at the wanted spacing."""
         voxels, shape, scale, shift = volume.voxels, [], np.eye(4), np.eye(4)
-        for axis, (extent, step) in enumerate(
-            zip(volume.grid.extent_mm, self.spacing_mm, strict=True)
-        ):
-            count = max(1, round(extent / step))
-            ratio = step / volume.grid.spacing_mm[axis]
-            start = (volume.shape[axis] - 1) / 2 - ratio * (count - 1) / 2
+        for axis in range(3):
+            count, ratio, start = self._placed(volume.grid, axis)
             voxels = along_axis(voxels, axis, axis_weights(volume.shape[axis], count, ratio, start))
             shape.append(count)
             scale[axis, axis], shift[axis, 3] = ratio, start
         grid = Grid((shape[0], shape[1], shape[2]), volume.affine @ shift @ scale)
         return Volume(voxels, grid, volume.unit, volume.frame_of_reference_uid)
 
+    def _placed(self, grid: Grid, axis: int) -> tuple[int, float, float]:
+        """Return how many voxels there will be, how far apart and from where, in old indices."""
+        old, count = grid.spacing_mm[axis], grid.shape[axis]
+        wanted = self.spacing_mm[axis] or old
+        if self.nested:
+            parts = max(1, round(old / wanted))
+            if parts > 1 or wanted < 1.5 * old:
+                return (count - 1) * parts + 1, 1 / parts, 0.0
+            wanted = old * round(wanted / old)
+        new = max(1, round(grid.extent_mm[axis] / wanted))
+        ratio = wanted / old
+        return new, ratio, (count - 1) / 2 - ratio * (new - 1) / 2
+
     def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
         """Return a result at the new spacing to the voxel centres of ``source``."""
         to_result = np.linalg.inv(volume.affine) @ source.affine  # source indices to result indices
         voxels = volume.voxels
         for axis, count in enumerate(source.shape):
+            ratio, start = float(to_result[axis, axis]), float(to_result[axis, 3])
             weights = axis_weights(
-                volume.shape[axis], count, to_result[axis, axis], to_result[axis, 3]
+                volume.shape[axis], count, ratio, start, averaged=not self.nested
             )
             voxels = along_axis(voxels, axis, weights)
         return source.with_voxels(voxels, unit=volume.unit)
@@ -73,7 +89,8 @@ class Resample:
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
-        return {"step": "resample", "spacing_mm": list(self.spacing_mm)}
+        record = {"step": "resample", "spacing_mm": list(self.spacing_mm)}
+        return {**record, "nested": True} if self.nested else record
 
 
 def thinned(volume: Volume, grid: Grid) -> Volume:
@@ -90,15 +107,17 @@ def thinned(volume: Volume, grid: Grid) -> Volume:
     return Resample((float(z), float(y), float(x))).apply(volume)
 
 
-def axis_weights(count_in: int, count_out: int, ratio: float, start: float) -> NDArray[np.float32]:
+def axis_weights(
+    count_in: int, count_out: int, ratio: float, start: float, *, averaged: bool = True
+) -> NDArray[np.float32]:
     """Return the matrix (count_out, count_in) that resamples one axis.
 
     Output i lies at input coordinate ``start + ratio * i``. Each row sums to 1; its triangle is one
-    input voxel wide, or one output voxel where that is more.
+    input voxel wide, or, where ``averaged``, one output voxel where that is more.
     """
     centres = np.clip(start + ratio * np.arange(count_out), 0, count_in - 1)
     away = np.abs(centres[:, None] - np.arange(count_in)[None, :])
-    weights = np.clip(1 - away / max(1.0, ratio), 0, None)
+    weights = np.clip(1 - away / (max(1.0, ratio) if averaged else 1.0), 0, None)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
