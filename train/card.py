@@ -13,6 +13,7 @@ _METHODS = {
     "look_up_table": "best look-up table",
     "copy": "copy of the source",
     "constant": "constant",
+    "passage": "the truth, there and back",
 }
 _SHOWN = (
     "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "rmse", "psnr",

@@ -23,6 +23,7 @@ NAMES = {
     "look_up_table": "best look-up table",
     "copy": "copy of the source",
     "constant": "one constant",
+    "passage": "the truth, there and back",
 }
 """Methods as people read them, in the order in which they are shown."""
 COLOURS = {
@@ -31,6 +32,7 @@ COLOURS = {
     "look_up_table": "#c1666b",
     "copy": "#b08d57",
     "constant": "#8a8a8a",
+    "passage": "#bfbfbf",
 }
 Interval = Mapping[str, float]
 _STYLE: Mapping[Any, Any] = {

@@ -19,7 +19,7 @@ from train.data import SPLIT, Entry, Split, entries_of, read_index, read_split, 
 from train.errors import DataInvalid
 from train.evaluate.charts import NAMES
 from train.evaluate.figures import figures_of, foreground_of, regions_of
-from train.evaluate.lookup import Histogram, LookUp, copies, registered
+from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_and_back
 from train.evaluate.pictures import Look, case_of
 from train.evaluate.report import Evidence, write_report
 from train.evaluate.scores import Scored
@@ -104,7 +104,7 @@ def _found_downstream(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Methods:
-    """All that makes the target of a scan."""
+    """All that makes the target of a scan, and what its steps alone do to the truth."""
 
     preparation: Preparation
     device: Device
@@ -125,6 +125,8 @@ class _Methods:
             made["copy"] = np.asarray(copy.voxels)
         outside = np.float32(self.preparation.outside)
         made["constant"] = np.where(inside, np.float32(self.table.constant), outside)
+        chain = self.learned["model"].generator.chain
+        made["passage"] = there_and_back(still, self.preparation, chain)
         return made
 
 

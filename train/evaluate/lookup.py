@@ -1,4 +1,7 @@
-"""What brightness alone can tell: the baseline that costs nothing, and that a network must beat."""
+"""What needs no network: brightness alone, the source itself, the steps with nothing between.
+
+A look-up table of brightness costs nothing, and a network must beat it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +18,7 @@ from train.config import Preparation
 from train.data import truth_of
 from train.pair import Pair
 
-__all__ = ["Brightness", "Histogram", "LookUp", "copies", "registered"]
+__all__ = ["Brightness", "Histogram", "LookUp", "copies", "registered", "there_and_back"]
 
 Floats = NDArray[np.float32]
 
@@ -174,3 +177,33 @@ def copies(pair: Pair, preparation: Preparation) -> list[Volume]:
     if pair.sources[0].unit != pair.target.unit:
         return []
     return [truth_of(replace(pair, target=source), preparation) for source in pair.sources]
+
+
+def there_and_back(pair: Pair, preparation: Preparation, chain: Chain) -> NDArray[np.float32]:
+    """Return the truth as it comes home when the network changes nothing.
+
+    It is brought to the network's grid as a target is to learn from, cut to the window that the
+    network's range stands for, and taken back to the source's grid as a result is.
+
+    Parameters
+    ----------
+    pair : Pair
+        Its sources on one grid: registered, where the model's steps register them.
+    chain : Chain
+        The model's steps; registration is left out of them.
+
+    Shapes
+    ------
+    return : (Z, Y, X), in the truth's unit
+
+    Raises
+    ------
+    InputRefused
+        As the chain itself.
+    """
+    steps = tuple(step for step in chain.spec if step["step"] != "register")
+    _, trace = replace(chain, spec=steps).apply(pair.sources)
+    there = trace.follow(truth_of(pair, preparation), outside=preparation.outside)
+    kept = np.clip(np.asarray(there.voxels), *preparation.window)
+    back = trace.undo(there.with_voxels(kept), outside=preparation.outside)
+    return np.asarray(back.voxels)

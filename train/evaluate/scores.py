@@ -57,11 +57,12 @@ def below(scans: Sequence[Scored]) -> dict[str, dict[str, float]]:
     """Return by how much the model's error is below that of each other method.
 
     Subject beside subject: above 0 the model is better, and surely so where the whole interval is.
+    The passage is left out: it is the least error that there can be, and no method.
     """
     ours = per_subject(scans, "model", "mae")
     found = {}
     for other in scans[0].figures:
-        if other != "model":
+        if other not in ("model", "passage"):
             theirs = per_subject(scans, other, "mae")
             found[other] = bootstrap([theirs[one] - ours[one] for one in ours]).as_dict()
     return found

@@ -89,6 +89,8 @@ def _baselines(scans: Sequence[Scored], copied: str | None) -> dict[str, str]:
         "sources are registered where the model's steps do so",
         "copy": f"the {copied} itself, scaled as the truth is, registered likewise",
         "constant": "the median truth of those learned from, everywhere inside",
+        "passage": "the truth through the model's own steps and back to the source's grid, with "
+        "no network between: what no model of these steps can be better than",
     }
     return {name: text for name, text in said.items() if name in scans[0].figures}
 

@@ -15,13 +15,15 @@ from train.run import fit
 from train.served import served
 from train.systems import NAMES, usual_settings
 
+METHODS = ["model", "regression", "look_up_table", "constant", "passage"]
+
 
 def test_it_writes_figures_of_all_methods_with_intervals_a_picture_and_a_page(measured):
     run, found = measured["folder"], {k: v for k, v in measured.items() if k != "folder"}
     assert json.loads((run / EVALUATION).read_text(encoding="utf-8")) == found
     assert (run / FIGURE).read_bytes().startswith(b"\x89PNG")
     assert "<h1>Synthetic CT from T1</h1>" in (run / REPORT).read_text(encoding="utf-8")
-    assert list(found["figures"]) == ["model", "regression", "look_up_table", "constant"]
+    assert list(found["figures"]) == METHODS
     for figures in found["figures"].values():
         assert figures["mae"]["low"] <= figures["mae"]["mean"] <= figures["mae"]["high"]
     assert found["subjects"] == {"learned_from": 2, "measured": 2}
@@ -65,15 +67,15 @@ def test_measuring_again_gives_the_same_bytes(measured, ct):
 @pytest.mark.parametrize(
     ("sources", "makes", "methods", "unit"),
     [
-        (("T1", "T2"), "FLAIR", ["model", "look_up_table", "copy", "constant"], "of the range"),
-        (("CBCT",), "CT", ["model", "look_up_table", "copy", "constant"], "HU"),
-        (("T1",), "PT", ["model", "look_up_table", "constant"], "SUVR"),
+        (("T1", "T2"), "FLAIR", {*METHODS, "copy"}, "of the range"),
+        (("CBCT",), "CT", {*METHODS, "copy"}, "HU"),
+        (("T1",), "PT", {*METHODS}, "SUVR"),
     ],
 )
 def test_every_task_is_measured(base, tmp_path, sources, makes, methods, unit):
     one = learned(task(base, sources, makes), tmp_path)
     found = measure(one.recipe, one.data, one.run)
-    assert list(found["figures"]) == methods
+    assert set(found["figures"]) == methods - {"regression"}
     assert found["unit"] == unit
     assert set(found["measures"]) >= {"mae", "me", "rmse", "psnr"}
 
