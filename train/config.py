@@ -27,7 +27,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_DRAWS = {"slices": "slices", "patches": "windows", "volumes": "whole"}
+_DRAWS = {"slices": "slices", "tiles": "slices", "patches": "windows", "volumes": "whole"}
 """What is learned from, and how the result is then put together."""
 _ANATOMIES = ("head", "spine")
 _SIDES = {"mdaunet3d": (8, 1), "pcsa_gan": (16, 16)}
@@ -111,7 +111,7 @@ class Learning:
     seed : int
         Of the weights, of what is drawn and how it is changed.
     steps, batch : int
-        Updates, and slices, patches or volumes in each, all processes together.
+        Updates, and slices, tiles, patches or volumes in each, all processes together.
     network : str
         The generator, as :func:`engine.models.build` knows it; the system's own unless said.
     threads : int
@@ -123,10 +123,10 @@ class Learning:
         of the smallest; 0 for never.
     precision : {"fp32", "bf16"}
         Of what the networks compute; losses, norms and weights stay fp32.
-    draw : {"slices", "patches", "volumes"}
+    draw : {"slices", "tiles", "patches", "volumes"}
         What a batch is made of.
     patch : (Z, Y, X)
-        Size of a patch, in voxels.
+        Size of a patch, or of a tile of one slice (Z = 1), in voxels.
     paired : bool
         Whether source and target of a batch are of one scan; False learns from unpaired sets.
     sizes, settings : mapping
@@ -327,14 +327,16 @@ def _consistent(recipe: Recipe, name: str) -> None:
     """Refuse what no single key is to blame for, and what no type tells."""
     made, learned, prepared = recipe.phantoms, recipe.learning, recipe.preparation
     if made.validation < 1 or made.test < 1 or made.validation + made.test >= made.subjects:
-        text = "at least one subject is wanted in each of train, validation and test"
-        raise RecipeInvalid(f"{name}: [phantoms] {text}; raise subjects")
+        text = "[phantoms] one subject or more is wanted in each of train, validation and test"
+        raise RecipeInvalid(f"{name}: {text}; raise subjects")
     counts = (learned.steps, learned.batch, learned.report_every, learned.save_every, made.scans)
     if min(*counts, *learned.patch) < 1:
         raise RecipeInvalid(f"{name}: steps, batch, scans, patch and intervals are 1 or more")
+    if (seen := learned.patch)[0] != 1 and learned.draw == "tiles":
+        raise RecipeInvalid(f"{name}: patch = {list(seen)}; a tile is [1, rows, columns]")
     if made.spacing_mm <= 0 or made.shift_mm < 0 or learned.patience < 0 or not made.sources:
-        text = "spacing_mm is above 0, shift_mm and patience 0 or more, sources at least one label"
-        raise RecipeInvalid(f"{name}: {text}")
+        text = "spacing_mm above 0, shift_mm and patience 0 or more, a source or several"
+        raise RecipeInvalid(f"{name}: {text} are wanted")
     for key, value, known in (
         ("anatomy", made.anatomy, _ANATOMIES),
         ("draw", learned.draw, tuple(_DRAWS)),
@@ -388,7 +390,7 @@ def _prepares(prepared: Preparation, draw: str) -> None:
     output = ("window", "onto", "outside", "unit", "relative")
     Output.of({key: _plain(getattr(prepared, key)) for key in output}, "result")
     how = Generation.of(prepared.generate).how
-    if (draw == "slices") != (how == "slices"):
+    if (_DRAWS[draw] == "slices") != (how == "slices"):
         text = f"generate.how = '{how}' and [learning] draw = '{draw}' do not fit"
         raise SpecError(f"{text}; '{_DRAWS[draw]}' serves what was learned from {draw}")
 

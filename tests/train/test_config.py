@@ -52,11 +52,12 @@ def test_every_key_of_the_shipped_recipe_is_commented_or_speaks_for_itself():
         ("window = [-1000, 2000]", "window = [-1000]", r"window = \[-1000\]; 2 values"),
         ("window = [-1000, 2000]", "window = [2000, -1000]", r"\[preparation\] result: window is"),
         ('step = "orient"', 'step = "turn"', r"\[preparation\] no step 'turn'"),
-        ("test = 1 ", "test = 4 ", "at least one subject is wanted in each"),
+        ("test = 1 ", "test = 4 ", "one subject or more is wanted in each"),
         ("batch = 2 ", "batch = 0 ", "1 or more"),
         ("shift_mm = 0.0", "shift_mm = -1.0", "shift_mm and patience 0 or more"),
         ('anatomy = "head"', 'anatomy = "knee"', "anatomy = 'knee'; choose one of head, spine"),
-        ('draw = "slices"', 'draw = "rows"', "draw = 'rows'; choose one of slices, patches, vol"),
+        ('draw = "slices"', 'draw = "rows"', "draw = 'rows'; choose one of slices, tiles, pat"),
+        ('draw = "slices"', 'draw = "tiles"', r"patch = \[48, 48, 48\]; a tile is \[1, rows"),
         (
             '{ how = "slices" }',
             '{ how = "whole" }',
@@ -172,8 +173,9 @@ def test_a_target_that_nobody_makes_is_named(recipe_file):
 )  # fmt: skip
 def test_windows_fit_the_network_and_hold_a_patch(tmp_path, name, size, patch, network, named):
     text = SHIPPED.with_name(f"{name}.toml").read_text(encoding="utf-8")
+    shipped = read_recipe(SHIPPED.with_name(f"{name}.toml")).preparation.generate["size"]
     for old, new in (
-        ("size = [48, 48, 48]", f"size = [{size}]"),
+        (f"size = {list(shipped)}", f"size = [{size}]"),
         ("patch = [32, 32, 32]", f"patch = [{patch}]"),
         ('system = "mdaunet3d" ', f'network = "{network}"\nsystem = "mdaunet3d" '),
     ):

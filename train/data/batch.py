@@ -9,7 +9,7 @@ __all__ = ["Batch"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
-    """Slices, patches or volumes as networks take them.
+    """Slices, tiles, patches or volumes as networks take them.
 
     Shapes
     ------

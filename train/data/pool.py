@@ -1,4 +1,4 @@
-"""Prepared pairs to draw batches from: slices, patches or whole volumes, paired or not."""
+"""Prepared pairs to draw batches from: slices or tiles of them, patches or whole volumes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from train.errors import DataInvalid
 
 __all__ = ["Look", "Pool"]
 
-_LOOKS = {"slices": 16, "patches": 4, "volumes": 4}
+_LOOKS = {"slices": 16, "tiles": 16, "patches": 4, "volumes": 4}
 Box = tuple[slice, slice, slice]
 
 
@@ -54,9 +54,8 @@ class Pool:
     """
 
     def __init__(self, pairs: Sequence[Prepared], learning: Learning, span: Span) -> None:
-        whole = learning.draw != "patches"
-        self.pairs = list(pairs) if whole else [pair.grown(learning.patch) for pair in pairs]
         self.learning, self.span = learning, span
+        self.pairs = [pair.grown(learning.patch) for pair in pairs] if self._parts else list(pairs)
         self.augment = Augment.of(learning.augment)
         if not learning.paired and len({pair.subject for pair in self.pairs}) < 2:
             text = "unpaired sets are of one subject; sources and targets of two or more are wanted"
@@ -65,8 +64,8 @@ class Pool:
     def draw(self, step: int) -> Batch:
         """Return the batch of ``step``: it follows from the seed and the step alone.
 
-        Slices of a batch come from one scan, so they have one size; patches and volumes from a
-        scan each. Nothing has to be remembered for learning to go on where it stopped.
+        Slices of a batch come from one scan, so they have one size; tiles, patches and volumes from
+        a scan each. Nothing has to be remembered for learning to go on where it stopped.
 
         Raises
         ------
@@ -102,7 +101,12 @@ class Pool:
 
     @property
     def _axes(self) -> int:
-        return 2 if self.learning.draw == "slices" else 3
+        return 2 if self.learning.draw in ("slices", "tiles") else 3
+
+    @property
+    def _parts(self) -> bool:
+        """Whether what is drawn has the size that the recipe gives it."""
+        return self.learning.draw in ("patches", "tiles")
 
     def _two(self, rng: np.random.Generator) -> tuple[Prepared, Prepared]:
         """Draw the scan of the sources and that of the targets: the same, or another subject's."""
@@ -113,25 +117,21 @@ class Pool:
         return pair, others[int(rng.integers(len(others)))]
 
     def _box(self, rng: np.random.Generator, pair: Prepared) -> Box:
-        """Draw where to cut: any slice, or a patch around any voxel of the body."""
-        match self.learning.draw:
-            case "slices":
-                z = int(rng.integers(pair.target.shape[0]))
-                return self._around(pair, (z, 0, 0))
-            case "patches":
-                return self._around(pair, pair.voxel(rng.uniform()))
-            case _:
-                return self._around(pair, (0, 0, 0))
+        """Draw where to cut: any slice, or a part around any voxel of the body."""
+        if self._parts:
+            return self._around(pair, pair.voxel(rng.uniform()))
+        if self.learning.draw == "slices":
+            return self._around(pair, (int(rng.integers(pair.target.shape[0])), 0, 0))
+        return self._around(pair, (0, 0, 0))
 
     def _around(self, pair: Prepared, voxel: tuple[int, int, int]) -> Box:
-        """Return the slice through ``voxel``, the patch around it, or the whole volume."""
+        """Return the slice through ``voxel``, the part around it, or the whole volume."""
         shape = pair.target.shape
-        sizes = {
-            "slices": (1, *shape[1:]), "patches": self.learning.patch, "volumes": shape
-        }[self.learning.draw]  # fmt: skip
+        whole = (1, *shape[1:]) if self.learning.draw == "slices" else shape
+        sizes = self.learning.patch if self._parts else whole
         starts = [
-            min(max(0, at - size // 2), whole - size)
-            for at, size, whole in zip(voxel, sizes, shape, strict=True)
+            min(max(0, at - size // 2), side - size)
+            for at, size, side in zip(voxel, sizes, shape, strict=True)
         ]
         z, y, x = (slice(at, at + size) for at, size in zip(starts, sizes, strict=True))
         return z, y, x

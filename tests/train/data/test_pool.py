@@ -25,7 +25,8 @@ def prepared(subject: int, shape=(9, 12, 16), channels: int = 2) -> Prepared:
 
 
 def pool(draw: str = "slices", pairs=None, **changes) -> Pool:
-    learning = Learning("any", "paper", seed=3, steps=10, batch=4, draw=draw, patch=(4, 6, 8))
+    patch = (1, 6, 8) if draw == "tiles" else (4, 6, 8)
+    learning = Learning("any", "paper", seed=3, steps=10, batch=4, draw=draw, patch=patch)
     pairs = [prepared(0), prepared(1), prepared(2)] if pairs is None else pairs
     return Pool(pairs, dataclasses.replace(learning, **changes), (-1.0, 1.0))
 
@@ -34,7 +35,7 @@ def subjects(images: torch.Tensor) -> torch.Tensor:
     return images.flatten(1).min(dim=1).values // 100
 
 
-SHAPES = {"slices": (12, 16), "patches": (4, 6, 8), "volumes": (9, 12, 16)}
+SHAPES = {"slices": (12, 16), "tiles": (6, 8), "patches": (4, 6, 8), "volumes": (9, 12, 16)}
 
 
 @pytest.mark.parametrize("draw", SHAPES)
@@ -84,24 +85,28 @@ def test_unpaired_sets_want_two_subjects():
         pool(pairs=[prepared(0), prepared(0)], paired=False)
 
 
-def test_slices_of_a_batch_are_of_one_scan_and_patches_of_many():
+@pytest.mark.parametrize("draw", ["patches", "tiles"])
+def test_slices_of_a_batch_are_of_one_scan_and_parts_of_many(draw):
     assert len(subjects(pool(batch=16).draw(0).target).unique()) == 1
-    assert len(subjects(pool("patches", batch=16).draw(0).target).unique()) == 3
+    assert len(subjects(pool(draw, batch=16).draw(0).target).unique()) == 3
 
 
-def test_patches_stand_in_the_body_and_within_the_volume():
+@pytest.mark.parametrize("draw", ["patches", "tiles"])
+def test_parts_stand_in_the_body_and_within_the_volume(draw):
     inside = [dataclasses.replace(one, target=one.inside.astype(np.float16)) for one in
               map(prepared, range(2))]  # fmt: skip
-    batch = pool("patches", inside, batch=64).draw(0)
-    middle = batch.target[:, 0, 1:3, 2:4, 3:5]
+    batch = pool(draw, inside, batch=64).draw(0)
+    middle = batch.target[..., 2:4, 3:5]
     assert (batch.target.flatten(1).sum(dim=1) > 0).all()
     assert middle.flatten(1).any(dim=1).float().mean() > 0.9  # but where the end pushes them in
 
 
-def test_a_volume_smaller_than_a_patch_is_continued():
+@pytest.mark.parametrize("draw", ["patches", "tiles"])
+def test_a_volume_smaller_than_a_part_is_continued(draw):
     small = prepared(0)
-    cut = Prepared(0, small.source[:, 2:5], small.target[2:5], small.inside[2:5])
-    assert pool("patches", [cut]).draw(0).source.shape == (4, 2, 4, 6, 8)
+    here = (slice(2, 5), slice(3, 8))  # fewer planes, and rows, than a part has
+    cut = Prepared(0, small.source[:, *here], small.target[here], small.inside[here])
+    assert pool(draw, [cut]).draw(0).source.shape == (4, 2, *SHAPES[draw])
 
 
 def test_volumes_of_one_batch_are_of_one_size():
@@ -111,7 +116,9 @@ def test_volumes_of_one_batch_are_of_one_size():
     assert pool("volumes", pairs, batch=1).draw(0).source.shape[0] == 1
 
 
-@pytest.mark.parametrize(("draw", "count"), [("slices", 16), ("patches", 4), ("volumes", 3)])
+@pytest.mark.parametrize(
+    ("draw", "count"), [("slices", 16), ("tiles", 16), ("patches", 4), ("volumes", 3)]
+)
 def test_looks_are_the_same_every_time_and_show_the_body_of_everybody(draw, count):
     looks, again = pool(draw, augment=ALL).looks(), pool(draw, seed=9).looks()
     assert len(looks) == count
@@ -123,7 +130,7 @@ def test_looks_are_the_same_every_time_and_show_the_body_of_everybody(draw, coun
     assert {int(look.target.min()) // 100 for look in looks} == {0, 1, 2}
 
 
-@pytest.mark.parametrize(("draw", "least"), [("slices", 5), ("patches", 3)])
+@pytest.mark.parametrize(("draw", "least"), [("slices", 5), ("tiles", 5), ("patches", 3)])
 def test_looks_at_one_scan_are_not_all_at_one_place(draw, least):
     looks = pool(draw, [prepared(0)]).looks()
     assert len({float(look.target.min()) for look in looks}) >= least
