@@ -47,18 +47,22 @@ STEP = {"HU": 1.0, "SUVR": 1e-3, "1": 1.0}
 
 
 def small(name: str) -> Recipe:
-    """Return a recipe with a narrow network; windows go over voxels twice as long."""
+    """Return a recipe with a narrow network; windows are small, and go over longer voxels."""
     recipe = read_recipe(CONF / f"{name}.toml")
-    steps = tuple(
-        {**step, "spacing_mm": [2 * mm for mm in step["spacing_mm"]]}
-        if step["step"] == "resample" and recipe.preparation.generate["how"] == "windows"
-        else step
-        for step in recipe.preparation.steps
-    )
+    prepared = recipe.preparation
+    if prepared.generate["how"] == "windows":
+        steps = tuple(
+            {**step, "spacing_mm": [2 * mm for mm in step["spacing_mm"]]}
+            if step["step"] == "resample"
+            else step
+            for step in prepared.steps
+        )
+        windows = {**prepared.generate, "size": [48, 48, 48]}
+        prepared = replace(prepared, steps=steps, generate=windows)
     return replace(
         recipe,
         learning=replace(recipe.learning, sizes=SMALL[recipe.learning.network]),
-        preparation=replace(recipe.preparation, steps=steps),
+        preparation=prepared,
     )
 
 
