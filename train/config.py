@@ -4,15 +4,16 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from engine.errors import EngineError, SpecError
 from engine.preprocess import Chain
 from engine.task import PLANES, Generation, Output
 from engine.task.labels import UNITS
 from train.errors import RecipeInvalid
+from train.sections import section
 
 __all__ = [
     "Accepts",
@@ -24,8 +25,6 @@ __all__ = [
     "Recipe",
     "read_recipe",
 ]
-
-T = TypeVar("T")
 
 _DRAWS = {"slices": "slices", "tiles": "slices", "patches": "windows", "volumes": "whole"}
 """What is learned from, and how the result is then put together."""
@@ -86,6 +85,8 @@ class Preparation:
     relative : float
         For MR, which has no unit: the share of the body's voxels below the window's high end. The
         truth is scaled so; 0 leaves it.
+    headroom : float
+        How many times that brightness the window holds.
     generate : mapping
         How slices or windows become a volume: ``{"how": "slices"}``, ``{"how": "whole"}`` or
         ``{"how": "windows", "size": [z, y, x], "overlap": 0.5}``.
@@ -97,6 +98,7 @@ class Preparation:
     unit: str
     onto: tuple[float, float] = (-1.0, 1.0)
     relative: float = 0.0
+    headroom: float = 1.0
     generate: Mapping[str, Any] = field(default_factory=lambda: {"how": "slices"})
 
 
@@ -224,6 +226,8 @@ class Recipe:
     def digest(self) -> str:
         """SHA-256 over all that decides what is learned; words about the model do not."""
         parts = {key: asdict(getattr(self, key)) for key in ("phantoms", "preparation", "learning")}
+        if self.preparation.headroom == 1:  # came later: recipes without it are what they were
+            del parts["preparation"]["headroom"]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -276,51 +280,11 @@ def read_recipe(path: Path) -> Recipe:
     if missing := [name for name in _SECTIONS if name not in raw]:
         raise RecipeInvalid(f"{path.name}: section [{missing[0]}] is missing; add it")
     kinds = {**_SECTIONS, **{name: kind for name, kind in _OPTIONAL.items() if name in raw}}
-    parts: dict[str, Any] = {name: _section(kind, raw[name], f"{path.name}: [{name}]")
+    parts: dict[str, Any] = {name: section(kind, raw[name], f"{path.name}: [{name}]")
              for name, kind in kinds.items()}  # fmt: skip
     recipe = Recipe(name=path.stem, **parts)
     _consistent(recipe, path.name)
     return recipe
-
-
-def _section(kind: type[T], table: Any, where: str) -> T:
-    """Build a frozen value from a table, every key known, present and of its type."""
-    if not isinstance(table, dict):
-        raise RecipeInvalid(f"{where} is a {type(table).__name__}; a section is wanted")
-    hints = get_type_hints(kind)
-    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(table) - set(known)):
-        text = f"{where} unknown key '{unknown[0]}'; keys are {', '.join(known)}"
-        raise RecipeInvalid(f"{text}: correct its name or remove it")
-    for name, one in known.items():
-        needed = one.default is MISSING and one.default_factory is MISSING
-        if needed and name not in table:
-            raise RecipeInvalid(f"{where} key '{name}' is missing; add it")
-    values = {key: _typed(value, hints[key], f"{where} {key}") for key, value in table.items()}
-    return kind(**values)
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """Return ``value`` as its annotation wants it."""
-    origin = get_origin(hint)
-    if origin is tuple:
-        return _tuple(value, get_args(hint), where)
-    plain = dict if origin is not None else hint
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        wanted = "table" if plain is dict else plain.__name__
-        raise RecipeInvalid(f"{where} = {value!r}; a {wanted} is wanted")
-    return value
-
-
-def _tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise RecipeInvalid(f"{where} = {value!r}; a list is wanted")
-    if kinds[-1] is not Ellipsis and len(value) != len(kinds):
-        raise RecipeInvalid(f"{where} = {value!r}; {len(kinds)} values are wanted")
-    each = [kinds[0]] * len(value) if kinds[-1] is Ellipsis else list(kinds)
-    return tuple(_typed(one, kind, where) for one, kind in zip(value, each, strict=True))
 
 
 def _consistent(recipe: Recipe, name: str) -> None:
@@ -387,7 +351,7 @@ def _windows(recipe: Recipe, name: str) -> None:
 def _prepares(prepared: Preparation, draw: str) -> None:
     """Let the engine look at what it will be given."""
     Chain.of(prepared.steps)
-    output = ("window", "onto", "outside", "unit", "relative")
+    output = ("window", "onto", "outside", "unit", "relative", "headroom")
     Output.of({key: _plain(getattr(prepared, key)) for key in output}, "result")
     how = Generation.of(prepared.generate).how
     if (_DRAWS[draw] == "slices") != (how == "slices"):

@@ -182,6 +182,8 @@ def _inference(recipe: Recipe, found: Served) -> dict[str, Any]:
         output["onto"] = list(prepared.onto)
     if prepared.relative:
         output["relative"] = prepared.relative
+    if prepared.headroom != usual.headroom:
+        output["headroom"] = prepared.headroom
     generation = Generation.of(prepared.generate)
     return {
         "network": dict(found.network),

@@ -94,8 +94,9 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
 def output_of(prepared: Preparation) -> Output:
     """Return what the network's answer means, as a bundle says it."""
     return Output(
-        prepared.window, prepared.outside, prepared.unit, prepared.onto, prepared.relative
-    )
+        prepared.window, prepared.outside, prepared.unit, prepared.onto, prepared.relative,
+        prepared.headroom,
+    )  # fmt: skip
 
 
 def _sha256(path: Path) -> str:

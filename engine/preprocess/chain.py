@@ -120,7 +120,8 @@ class Chain:
         ``{"step": "crop_pad", "multiple": 4, "minimum": [rows, columns], "margin_mm": 8}``,
         and one that brings values onto the network's range:
         ``{"step": "normalise", "high": 0.995}``, ``{"step": "window", "low": -1000, "high": 2000}``
-        (both may say ``"onto": [low, high]``), or ``{"step": "min_max"}``.
+        (both may say ``"onto": [low, high]``, the first ``"headroom": 2``), or
+        ``{"step": "min_max"}``.
     atlas : Atlas or None
         What ``template`` and ``grey_matter`` want.
 
@@ -178,7 +179,7 @@ _KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     "crop_pad": ({"multiple", "minimum", "margin_mm"}, set()),
     "grey_matter": (set(), set()),
     "min_max": (set(), set()),
-    "normalise": ({"high"}, {"onto"}),
+    "normalise": ({"high"}, {"headroom", "onto"}),
     "orient": (set(), set()),
     "register": ({"how"}, set()),
     "resample": ({"spacing_mm"}, {"nested"}),
@@ -278,7 +279,9 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], Plain]] = {
     "crop_pad": _crop_pad,
     "grey_matter": lambda _: GreyMatter(),
     "min_max": lambda _: MinMax(),
-    "normalise": lambda item: Normalise(float(item["high"]), onto=_onto(item)),
+    "normalise": lambda item: Normalise(
+        float(item["high"]), onto=_onto(item), headroom=float(item.get("headroom", 1.0))
+    ),
     "resample": _resample,
     "smooth": lambda item: Smooth(float(item["fwhm_mm"])),
     "template": _template,

@@ -67,26 +67,33 @@ class Clip:
 class Normalise:
     """Map the body's usual brightness onto a network's range: MR has no unit of its own.
 
-    The low end is 0, the high end the ``high`` quantile of the voxels inside the body: taken over
-    the body, it does not move with the amount of air in the field of view.
+    The low end is 0, the high end ``headroom`` times the ``high`` quantile of the voxels inside the
+    body: taken over the body, it does not move with the amount of air in the field of view.
 
     Parameters
     ----------
     high : float
-        Share of the body's voxels below the high end, 0.5 to 1.
+        Share of the body's voxels below the brightness that scales, 0.5 to 1. In a head the
+        brightest hundredth is fat near the coil, and fat beside brain is another matter in every
+        protocol: a smaller share with some headroom holds the brain steadier.
     window : Window or None
         What was fitted; None before.
     onto : (low, high)
         The network's range.
+    headroom : float
+        How many times that brightness the range holds, 1 or more; what is brighter is cut.
     """
 
     high: float
     window: Window | None = None
     onto: tuple[float, float] = (-1.0, 1.0)
+    headroom: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.5 < self.high <= 1:
             raise SpecError(f"normalise: a share between 0.5 and 1 is wanted, got {self.high}")
+        if not 1 <= self.headroom < inf:
+            raise SpecError(f"normalise: a headroom of 1 or more is wanted, got {self.headroom}")
         Window(0.0, 1.0, self.onto)  # refuses an impossible range
 
     def fit(self, volume: Volume) -> Self:
@@ -106,7 +113,7 @@ class Normalise:
         if top <= 0:
             text = "the source is empty: no voxel above 0"
             raise InputRefused([Reason(Code.PIXELS_UNREADABLE, text)])
-        return replace(self, window=Window(0.0, top, self.onto))
+        return replace(self, window=Window(0.0, top * self.headroom, self.onto))
 
     def apply(self, volume: Volume) -> Volume:
         """Return the volume in the network's range."""
@@ -124,7 +131,8 @@ class Normalise:
         """Return the numbers, for provenance."""
         window = self._fitted()
         ends = {"window": [window.low, window.high], "onto": list(self.onto)}
-        return {"step": "normalise", "high": self.high, **ends}
+        more = {} if self.headroom == 1 else {"headroom": self.headroom}
+        return {"step": "normalise", "high": self.high, **more, **ends}
 
     def _fitted(self) -> Window:
         if self.window is None:

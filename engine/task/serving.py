@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal, Self, cast
 
 from engine.task.parts import Part, is_number
@@ -84,6 +85,8 @@ class Output:
     relative : float
         Where intensity is arbitrary: the quantile of the body that was brought to the window's
         high end before learning. 0: values are absolute.
+    headroom : float
+        How many times that quantile the window holds; 1 unless said.
     """
 
     window: tuple[float, float]
@@ -91,12 +94,13 @@ class Output:
     unit: str
     onto: tuple[float, float] = (-1.0, 1.0)
     relative: float = 0.0
+    headroom: float = 1.0
 
     @classmethod
     def of(cls, values: Mapping[str, Any], where: str = "output") -> Self:
         """Check ``{"window": [low, high], "outside": value, "unit": text}``.
 
-        ``"onto"`` and ``"relative"`` are said where they differ from the usual.
+        ``"onto"``, ``"relative"`` and ``"headroom"`` are said where they differ from the usual.
 
         Raises
         ------
@@ -104,16 +108,22 @@ class Output:
             Naming ``where`` the mapping stands, the key and what is wanted.
         """
         part = Part(where, values)
-        part.only(("window", "onto", "outside", "unit", "relative"))
+        part.only(("window", "onto", "outside", "unit", "relative", "headroom"))
         relative = values.get("relative", 0.0)
         if not is_number(relative) or not (relative == 0 or 0.5 <= relative <= 1):
             raise part.refused("relative", "a share from 0.5 to 1, or 0,")
+        headroom = values.get("headroom", 1.0)
+        if not is_number(headroom) or not 1 <= headroom < inf:
+            raise part.refused("headroom", "a number of 1 or more")
+        if headroom != 1 and relative == 0:
+            raise part.refused("headroom", "relative beside it, or no headroom,")
         return cls(
             window=part.range("window"),
             outside=part.number("outside"),
             unit=part.text("unit"),
             onto=part.range("onto") if "onto" in values else (-1.0, 1.0),
             relative=float(relative),
+            headroom=float(headroom),
         )
 
 

@@ -1,8 +1,10 @@
 """A part that is missing skips a test with a reason; in CI it fails it."""
 
 import os
+import secrets
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,14 @@ def data_folder() -> Path:
     return Path(named)
 
 
+_PORTS = range(20_000, 32_768)
+"""Below those that Linux gives to outgoing connections, which could take one before it is used."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return one of many: tests that run side by side hardly ever draw the same."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -139,7 +139,8 @@ def volumetric(recipe):
     steps = ({"step": "orient"}, {"step": "normalise", "high": 0.995, "onto": [0.0, 1.0]})
     preparation = replace(
         recipe.preparation, steps=steps, window=(0.0, 1.0), onto=(0.0, 1.0), outside=0.0, unit="1",
-        relative=0.995, generate={"how": "windows", "size": [8, 16, 16], "overlap": 0.5},
+        relative=0.995, headroom=1.5,
+        generate={"how": "windows", "size": [8, 16, 16], "overlap": 0.5},
     )  # fmt: skip
     learning = replace(
         recipe.learning, system="regression", network="mdaunet3d", draw="patches",
@@ -161,7 +162,8 @@ def test_norms_are_divided_out_and_windows_are_named(recipe, tmp_path):
     fit(recipe, data, tmp_path / "run")
     bundle = export(recipe, tmp_path / "run", tmp_path / "tiny-model")
     assert bundle.generation == Generation("windows", (8, 16, 16), 0.5)
-    assert (bundle.output.onto, bundle.output.relative) == ((0.0, 1.0), 0.995)
+    output = bundle.output
+    assert (output.onto, output.relative, output.headroom) == ((0.0, 1.0), 0.995, 1.5)
     assert bundle.network["sizes"]["spectral"] is False
     assert bundle.contract.labels == ("T2",)
     sources, cpu = read_pair(read_index(data)[0].path).sources, choose("cpu", threads=1)

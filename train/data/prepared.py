@@ -76,8 +76,9 @@ class Prepared:
 def truth_of(pair: Pair, preparation: Preparation) -> Volume:
     """Return the target in the unit of the result.
 
-    MR has no unit: it is scaled so that the share ``preparation.relative`` of the body's voxels
-    lies below the high end of the window. Hounsfield units and uptake stay as they are.
+    MR has no unit: it is scaled so that the window holds ``preparation.headroom`` times what the
+    share ``preparation.relative`` of the body's voxels lie below. Hounsfield units and uptake stay
+    as they are.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def truth_of(pair: Pair, preparation: Preparation) -> Volume:
     if top <= 0:
         text = f"the target's body is dark: its {preparation.relative} quantile is {top:g}"
         raise DataInvalid(f"{text}, above 0 is wanted")
-    scaled = voxels * np.float32(preparation.window[1] / top)
+    scaled = voxels * np.float32(preparation.window[1] / (top * preparation.headroom))
     return pair.target.with_voxels(scaled, unit=preparation.unit)
 
 

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 _STEPS = 4096
 """Values of the truth that are told apart within the window, where it has no unit of its own."""
-_LEVELS = {1: 128, 2: 48}
+_LEVELS = {1: 128, 2: 64}
 _FEW = 16
 """Levels of each source where there are three or more: a table of all together stays small."""
 
@@ -36,14 +36,14 @@ class Brightness:
     Parameters
     ----------
     high : float
-        The share of the body's voxels that normalises MR.
+        The share of the body's voxels that normalises MR, and the headroom over it.
     fixed : (low, high)
         The window of Hounsfield units.
     levels : int
         How many are told apart.
     """
 
-    high: float
+    high: tuple[float, float]
     fixed: tuple[float, float]
     levels: int
 
@@ -51,9 +51,10 @@ class Brightness:
     def of(cls, steps: Sequence[Mapping[str, Any]], sources: int) -> Self:
         """Return what ``steps`` use, or the usual where they have no such step."""
         by_name = {str(step["step"]): step for step in steps}
+        scaled = by_name.get("normalise", {"high": 0.995})
         window = by_name.get("window", {"low": -1000.0, "high": 2000.0})
         return cls(
-            high=float(by_name.get("normalise", {"high": 0.995})["high"]),
+            high=(float(scaled["high"]), float(scaled.get("headroom", 1.0))),
             fixed=(float(window["low"]), float(window["high"])),
             levels=_LEVELS.get(sources, _FEW),
         )
@@ -63,7 +64,8 @@ class Brightness:
         if source.unit == "HU":
             bright = Window(*self.fixed).apply(source.voxels)
         else:
-            bright = Normalise(self.high).fit(source).apply(source).voxels
+            high, headroom = self.high
+            bright = Normalise(high, headroom=headroom).fit(source).apply(source).voxels
         level = np.minimum((bright + 1) / 2 * self.levels, self.levels - 1)
         return np.asarray(level, dtype=np.int64)
 

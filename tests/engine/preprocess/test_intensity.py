@@ -75,6 +75,25 @@ def test_the_body_is_brought_onto_the_range(xp):
 
 
 @pytest.mark.parametrize("xp", BACKENDS)
+def test_with_headroom_what_is_brighter_is_told_apart(xp):
+    source = head(xp)
+    plain, roomy = (Normalise(0.9, headroom=room).fit(source) for room in (1.0, 2.0))
+    assert roomy.window.high == 2 * plain.window.high
+    assert roomy.record() == {**plain.record(), **roomy.record(), "headroom": 2.0}
+    low, high = (to_numpy(step.apply(source).voxels) for step in (roomy, plain))
+    below = high < 1
+    np.testing.assert_allclose((low[below] + 1) * 2, high[below] + 1, atol=1e-5)
+    assert np.unique(low[~below]).size > 1
+    assert np.unique(high[~below]).size == 1
+
+
+@pytest.mark.parametrize("headroom", [0.9, 0, -1, np.nan, np.inf])
+def test_a_headroom_below_what_it_is_over_is_refused(headroom):
+    with pytest.raises(SpecError, match="a headroom of 1 or more"):
+        Normalise(0.9, headroom=headroom)
+
+
+@pytest.mark.parametrize("xp", BACKENDS)
 def test_every_library_fits_the_same_window(xp):
     expected = Normalise(0.9).fit(noise(GRID))
     found = Normalise(0.9).fit(noise(GRID, xp))

@@ -39,6 +39,7 @@ def test_an_output_is_read():
     assert Output.of(HU) == Output((-1000.0, 2000.0), -1000.0, "HU", (-1.0, 1.0), 0.0)
     mr = {"window": [0, 1.2], "onto": [0, 1], "outside": 0, "unit": "1", "relative": 0.995}
     assert Output.of(mr) == Output((0.0, 1.2), 0.0, "1", (0.0, 1.0), 0.995)
+    assert Output.of({**mr, "headroom": 2}).headroom == 2
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,10 @@ def test_an_output_is_read():
         ("unit", " ", "unit is ' '; a text is wanted"),
         ("relative", 0.4, "relative is 0.4; a share from 0.5 to 1, or 0, is wanted"),
         ("relative", "x", "relative is 'x'; a share"),
-        ("scale", 1, "output: unknown key 'scale'; keys are onto, outside, relative, unit, window"),
+        ("headroom", 0.5, "headroom is 0.5; a number of 1 or more is wanted"),
+        ("headroom", "x", "headroom is 'x'; a number of 1 or more"),
+        ("headroom", 2, "headroom is 2; relative beside it, or no headroom, is wanted"),
+        ("scale", 1, "output: unknown key 'scale'; keys are headroom, onto, outside, rel"),
     ],
 )
 def test_an_output_that_is_none_is_refused(key, value, said):

@@ -64,6 +64,13 @@ def test_truth_that_has_a_unit_stays_as_it_is():
     assert truth_of(pair, CT) is pair.target
 
 
+def test_headroom_leaves_room_above_what_scales():
+    pair = toy_pair(1, makes="STIR")
+    mr = Preparation(STEPS, (0.0, 2.0), 0.0, "1", relative=0.9)
+    plain, roomy = (truth_of(pair, one).voxels for one in (mr, dataclasses.replace(mr, headroom=4)))
+    np.testing.assert_allclose(4 * roomy, plain, rtol=1e-6)
+
+
 @pytest.mark.parametrize("brighter", [1.0, 3.0])
 def test_truth_of_mr_is_scaled_by_its_body(brighter):
     pair = toy_pair(1, makes="STIR")
