@@ -1,6 +1,8 @@
 """Peers: list, echo, resend."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -57,7 +59,6 @@ def echo(context: Context, name: str) -> None:
     Example:
       dicom-node peers echo pacs
     """
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what it would say, our error says
     settings = load_settings(context.conf, context.environ)
     if name in {other.name for other in settings.destinations}:
         raise NotPossible(f"{name} is a folder; only peers with a port answer C-ECHO")
@@ -65,8 +66,21 @@ def echo(context: Context, name: str) -> None:
     if peer is None:
         known = ", ".join(peer.name for peer in settings.peers if peer.port) or "none"
         raise NotKnown(f"no peer '{name}' with a port; peers with one: {known}")
-    send_echo(settings.file.node.ae_title, peer, settings.file.outbox)
+    with _quiet():
+        send_echo(settings.file.node.ae_title, peer, settings.file.outbox)
     click.echo(f"{name} answered")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep pynetdicom from saying on standard error what our own error says."""
+    log = logging.getLogger("pynetdicom")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @peers.command()

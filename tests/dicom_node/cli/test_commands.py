@@ -1,6 +1,7 @@
 """Every command: help with an example that is a command, one-line errors, exit statuses, JSON."""
 
 import json
+import logging
 import shlex
 
 import click
@@ -147,9 +148,10 @@ def test_what_is_valid_and_hardly_meant_is_warned_of(call, conf):
 
 
 def test_a_peer_that_is_there_answers_and_one_that_is_not_is_an_error(call, conf):
-    scp = Scp(conf.port).start()
+    scp, loud = Scp(conf.port).start(), logging.getLogger("pynetdicom").level
     conf.peers.append({"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": conf.port})
     assert call("peers", "echo", "pacs").output == "pacs answered\n"
+    assert logging.getLogger("pynetdicom").level == loud
     scp.stop()
     done = call("peers", "echo", "pacs")
     assert done.exit_code == 1

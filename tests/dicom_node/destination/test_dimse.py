@@ -7,7 +7,7 @@ from dicom_node.errors import PeerAway
 from dicom_node.settings import Outbox, Peer
 from tests.support.need import free_port
 
-TIMES = Outbox(connect_s=2.0, answer_s=2.0)
+TIMES = Outbox(connect_s=20.0, answer_s=20.0)
 
 
 def test_orthanc_answers(orthanc):

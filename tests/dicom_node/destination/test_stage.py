@@ -21,7 +21,7 @@ from tests.support.need import free_port
 from tests.support.scp import Scp
 
 SYNTAX = "1.2.840.10008.1.2.1"
-TIMES = OutboxSettings(connect_s=2.0, answer_s=2.0)
+TIMES = OutboxSettings(connect_s=20.0, answer_s=20.0)
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 
 
