@@ -83,10 +83,10 @@ class Preparation:
     onto : (low, high)
         The network's range.
     relative : float
-        For MR, which has no unit: the share of the body's voxels below the window's high end. The
-        truth is scaled so; 0 leaves it.
+        For MR, which has no unit: the truth is scaled by what this share of the body's voxels lie
+        below; 0 leaves it.
     headroom : float
-        How many times that brightness the window holds.
+        The window's high end is this many times that brightness.
     generate : mapping
         How slices or windows become a volume: ``{"how": "slices"}``, ``{"how": "whole"}`` or
         ``{"how": "windows", "size": [z, y, x], "overlap": 0.5}``.

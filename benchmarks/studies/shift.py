@@ -20,6 +20,8 @@ BASE = Path("conf/train/agi-head-flair.toml")
 SHIFTS_PX = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 WAYS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
 SEEDS = (1, 2, 3)
+PAPER = {"voxel": 100.0}
+"""Of the losses, whatever the recipe that ships has made of them (Section 4.2, by pix2pix)."""
 LABELS = {"agi": "AGI-Net, paper", "resunet": "ResUnet, paper", "robust": "AGI-Net, robust"}
 
 
@@ -35,7 +37,7 @@ def variants(base: Recipe, steps: int) -> Iterator[tuple[str, Variant]]:
         for kind, (network, preset, augment) in networks.items():
             changed = Variant.of(
                 f"shift-{kind}-{seed}", base, network=network, preset=preset, augment=augment,
-                seed=seed, steps=steps,
+                seed=seed, steps=steps, settings={**base.learning.settings, **PAPER},
             )  # fmt: skip
             yield kind, changed
 

@@ -256,8 +256,15 @@ def _resample(item: Mapping[str, Any]) -> Resample:
     z, y, x = (float(value) for value in item["spacing_mm"])
     nested = item.get("nested", False)
     if not isinstance(nested, bool):
-        raise TypeError("nested is true or false")
+        raise SpecError(f"step resample: nested = {nested!r}; true or false is wanted")
     return Resample((z, y, x), nested)
+
+
+def _normalise(item: Mapping[str, Any]) -> Normalise:
+    headroom = item.get("headroom", 1.0)
+    if type(headroom) not in {int, float}:
+        raise SpecError(f"step normalise: headroom = {headroom!r}; a number is wanted")
+    return Normalise(float(item["high"]), onto=_onto(item), headroom=float(headroom))
 
 
 def _crop_pad(item: Mapping[str, Any]) -> CropPad:
@@ -279,9 +286,7 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], Plain]] = {
     "crop_pad": _crop_pad,
     "grey_matter": lambda _: GreyMatter(),
     "min_max": lambda _: MinMax(),
-    "normalise": lambda item: Normalise(
-        float(item["high"]), onto=_onto(item), headroom=float(item.get("headroom", 1.0))
-    ),
+    "normalise": _normalise,
     "resample": _resample,
     "smooth": lambda item: Smooth(float(item["fwhm_mm"])),
     "template": _template,

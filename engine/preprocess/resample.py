@@ -3,6 +3,7 @@
 Both interpolate linearly between voxel centres. Along its own axes a volume is resampled by one
 small matrix per axis, so the same code is a matrix product on every array library; downwards the
 interpolation kernel is widened to the new step, which keeps what is averaged away from aliasing.
+The one exception is the way back from a nested grid, which takes what lies at each centre.
 """
 
 from dataclasses import dataclass
@@ -25,17 +26,18 @@ class Resample:
     """Bring a volume to ``spacing_mm`` along its own axes.
 
     The new voxels cover the field of view of the old ones, centred on it; voxels outside the outer
-    centres take the value of the nearest.
+    centres take the value of the nearest. Nested, they lie between the outer centres, which the
+    first and the last of them are.
 
     Parameters
     ----------
     spacing_mm : (Z, Y, X)
-        Wanted distance between voxel centres; 0 leaves an axis as it was acquired.
+        Wanted distance between voxel centres; 0 leaves an axis as it is.
     nested : bool
-        Take the nearest spacing that the source's own is a whole multiple of, and put the new
-        voxels so that the old centres are among them: the way back then takes what the network
-        made there, and blurs nothing. Where the source is so fine that every second voxel or fewer
-        are nearest, its spacing times a whole number is taken, centred, and the way back
+        Divide the source's own spacing by the whole number that comes nearest to what is wanted,
+        and put the new voxels so that the old centres are among them: the way back then takes what
+        the network made there, and blurs nothing. Where the source is so fine that its spacing
+        times 2 or more comes nearest, that is taken as if it were not nested, and the way back
         interpolates.
     """
 
@@ -52,7 +54,9 @@ class Resample:
         voxels, shape, scale, shift = volume.voxels, [], np.eye(4), np.eye(4)
         for axis in range(3):
             count, ratio, start = self._placed(volume.grid, axis)
-            voxels = along_axis(voxels, axis, axis_weights(volume.shape[axis], count, ratio, start))
+            exact = self.nested and ratio <= 1
+            weights = axis_weights(volume.shape[axis], count, ratio, start, averaged=not exact)
+            voxels = along_axis(voxels, axis, weights)
             shape.append(count)
             scale[axis, axis], shift[axis, 3] = ratio, start
         grid = Grid((shape[0], shape[1], shape[2]), volume.affine @ shift @ scale)
@@ -113,9 +117,13 @@ def axis_weights(
     """Return the matrix (count_out, count_in) that resamples one axis.
 
     Output i lies at input coordinate ``start + ratio * i``. Each row sums to 1; its triangle is one
-    input voxel wide, or, where ``averaged``, one output voxel where that is more.
+    input voxel wide, or, where ``averaged``, one output voxel where that is more. Where not, a
+    coordinate that is whole but for rounding is whole: it takes one voxel and nothing of the next.
     """
     centres = np.clip(start + ratio * np.arange(count_out), 0, count_in - 1)
+    if not averaged:
+        whole = np.round(centres)
+        centres = np.where(np.abs(centres - whole) < 1e-6, whole, centres)
     away = np.abs(centres[:, None] - np.arange(count_in)[None, :])
     weights = np.clip(1 - away / (max(1.0, ratio) if averaged else 1.0), 0, None)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -83,10 +83,10 @@ class Output:
     unit : str
         Of the result: ``HU``, ``1`` for arbitrary MR intensity, ``SUVR``.
     relative : float
-        Where intensity is arbitrary: the quantile of the body that was brought to the window's
-        high end before learning. 0: values are absolute.
+        Where intensity is arbitrary: the quantile of the body that true images were scaled by
+        before learning. 0: values are absolute.
     headroom : float
-        How many times that quantile the window holds; 1 unless said.
+        The window's high end is this many times that quantile; 1 unless said.
     """
 
     window: tuple[float, float]

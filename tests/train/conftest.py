@@ -74,7 +74,7 @@ def recipe_text() -> str:
         "spacing_mm = 1.5 ": "spacing_mm = 4.0 ",
         "validation = 2 ": "validation = 1 ",
         "test = 20 ": "test = 1 ",
-        "spacing_mm = [0, 1.2, 1.2], nested = true": "spacing_mm = [12.0, 6.0, 6.0]",
+        "spacing_mm = [0, 1.2, 1.2]": "spacing_mm = [12.0, 6.0, 6.0]",
         "minimum = [160, 128]": "minimum = [44, 36]",
         "width = 16, blocks = 9": "width = 4, blocks = 1",
         "adversary_width = 16": "adversary_width = 4",

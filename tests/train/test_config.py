@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -152,6 +153,15 @@ def test_what_decides_learning_decides_the_digest_and_words_do_not(recipe):
     assert dataclasses.replace(recipe, model=words).digest == recipe.digest
     other = dataclasses.replace(recipe.learning, seed=99)
     assert dataclasses.replace(recipe, learning=other).digest != recipe.digest
+    scaled = dataclasses.replace(recipe.preparation, headroom=2.0)
+    assert dataclasses.replace(recipe, preparation=scaled).digest != recipe.digest
+
+
+def test_a_key_that_came_later_changes_no_digest_of_recipes_without_it():
+    """Else what was learned and measured before would count as another recipe's."""
+    shipped = SHIPPED.with_name("calf-spine-stir.toml")
+    measured = SHIPPED.parents[1] / "models" / "calf-spine-stir" / "evaluation.json"
+    assert read_recipe(shipped).digest == json.loads(measured.read_text("utf-8"))["recipe"]
 
 
 def test_a_target_that_nobody_makes_is_named(recipe_file):

@@ -62,7 +62,8 @@ class Prepared:
         """Return the pair, axes shorter than ``least`` continued on both sides by their ends.
 
         The node does the same with a volume smaller than a window
-        (:func:`engine.generate.generate_windows`); what is added is no foreground.
+        (:func:`engine.generate.generate_windows`); slices it serves whole, so what a small one is
+        continued by is for learning alone. What is added is no foreground.
         """
         missing = [max(0, n - have) for n, have in zip(least, self.target.shape, strict=True)]
         if not any(missing):

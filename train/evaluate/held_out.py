@@ -74,6 +74,8 @@ def measure(
     split, entries = read_split(run / SPLIT), read_index(data)
     place = choose(device, threads=recipe.learning.threads)
     learned = _learned(recipe, data, run, baseline_run, split)
+    if not split.test:
+        raise DataInvalid(f"{run / SPLIT} holds nobody out; delete the run and fit again")
     held = entries_of(entries, split.test, data)
     table, copied = _counted(recipe, entries_of(entries, split.train, data))
     methods = _Methods(recipe.preparation, place, learned, table, copied)

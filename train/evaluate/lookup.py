@@ -35,15 +35,16 @@ class Brightness:
 
     Parameters
     ----------
-    high : float
-        The share of the body's voxels that normalises MR, and the headroom over it.
+    high, headroom : float
+        What normalises MR: a share of the body's voxels, and the room above what they lie below.
     fixed : (low, high)
         The window of Hounsfield units.
     levels : int
         How many are told apart.
     """
 
-    high: tuple[float, float]
+    high: float
+    headroom: float
     fixed: tuple[float, float]
     levels: int
 
@@ -54,7 +55,8 @@ class Brightness:
         scaled = by_name.get("normalise", {"high": 0.995})
         window = by_name.get("window", {"low": -1000.0, "high": 2000.0})
         return cls(
-            high=(float(scaled["high"]), float(scaled.get("headroom", 1.0))),
+            high=float(scaled["high"]),
+            headroom=float(scaled.get("headroom", 1.0)),
             fixed=(float(window["low"]), float(window["high"])),
             levels=_LEVELS.get(sources, _FEW),
         )
@@ -64,8 +66,8 @@ class Brightness:
         if source.unit == "HU":
             bright = Window(*self.fixed).apply(source.voxels)
         else:
-            high, headroom = self.high
-            bright = Normalise(high, headroom=headroom).fit(source).apply(source).voxels
+            step = Normalise(self.high, headroom=self.headroom).fit(source)
+            bright = step.apply(source).voxels
         level = np.minimum((bright + 1) / 2 * self.levels, self.levels - 1)
         return np.asarray(level, dtype=np.int64)
 
@@ -200,8 +202,8 @@ def there_and_back(pair: Pair, preparation: Preparation, chain: Chain) -> NDArra
 
     Raises
     ------
-    InputRefused
-        As the chain itself.
+    DataInvalid, InputRefused
+        When the truth is dark, or as the chain itself.
     """
     steps = tuple(step for step in chain.spec if step["step"] != "register")
     _, trace = replace(chain, spec=steps).apply(pair.sources)

@@ -57,7 +57,7 @@ def below(scans: Sequence[Scored]) -> dict[str, dict[str, float]]:
     """Return by how much the model's error is below that of each other method.
 
     Subject beside subject: above 0 the model is better, and surely so where the whole interval is.
-    The passage is left out: it is the least error that there can be, and no method.
+    The passage is left out: it is what the steps lose, and no method.
     """
     ours = per_subject(scans, "model", "mae")
     found = {}

@@ -90,7 +90,7 @@ def _baselines(scans: Sequence[Scored], copied: str | None) -> dict[str, str]:
         "copy": f"the {copied} itself, scaled as the truth is, registered likewise",
         "constant": "the median truth of those learned from, everywhere inside",
         "passage": "the truth through the model's own steps and back to the source's grid, with "
-        "no network between: what no model of these steps can be better than",
+        "no network between: the error of a network that makes its learning target exactly",
     }
     return {name: text for name, text in said.items() if name in scans[0].figures}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputRefused, SpecError
-from engine.preprocess import Chain
+from engine.preprocess import Chain, Resample
 from engine.reason import Code
 from engine.volume import Grid, Volume
 from engine.xp import to_numpy
@@ -67,6 +67,16 @@ def test_steps_run_in_order_each_on_what_the_one_before_left():
     assert trace.before[0] is source
     for step, before, after in zip(trace.steps, trace.before, trace.before[1:], strict=False):
         np.testing.assert_array_equal(step.apply(before).voxels, after.voxels)
+
+
+def test_what_a_step_may_say_reaches_it():
+    steps = (
+        {"step": "resample", "spacing_mm": [0, 1, 1], "nested": True},
+        {"step": "normalise", "high": 0.9, "headroom": 2, "onto": [0, 1]},
+    )
+    _, trace = Chain.of(steps).apply([ball(GRID)])
+    assert trace.steps[0] == Resample((0.0, 1.0, 1.0), nested=True)
+    assert (trace.steps[1].headroom, trace.steps[1].onto) == (2.0, (0.0, 1.0))
 
 
 def test_the_record_holds_every_number_and_is_json():
@@ -150,7 +160,13 @@ def test_a_target_is_padded_with_its_own_outside_and_keeps_its_values():
         ({"step": "resample", "spacing_mm": [1, 2]}, r"spacing_mm = \[1, 2\] "),
         ({"step": "resample", "spacing_mm": ["a", 1, 1]}, r"spacing_mm = \['a', 1, 1\] "),
         ({"step": "resample", "spacing_mm": [-1, 1, 1]}, "three spacings of 0 mm or more"),
-        ({"step": "resample", "spacing_mm": [1, 1, 1], "nested": 1}, "nested is true or false"),
+        (
+            {"step": "resample", "spacing_mm": [1, 1, 1], "nested": 1},
+            "nested = 1; true or false is",
+        ),
+        ({"step": "normalise", "high": 0.9, "headroom": True}, "headroom = True; a number is"),
+        ({"step": "normalise", "high": 0.9, "headroom": "2"}, "headroom = '2'; a number is"),
+        ({"step": "normalise", "high": 0.9, "headroom": 0.5}, "a headroom of 1 or more is wanted"),
         ({"step": "normalise", "high": "x"}, "step normalise: high = 'x' "),
         ({"step": "normalise", "high": None}, "step normalise: high = None "),
         ({"step": "normalise", "high": 2}, "a share between 0.5 and 1"),

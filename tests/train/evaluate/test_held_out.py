@@ -13,7 +13,7 @@ from train.evaluate import DOWNSTREAM, EVALUATION, FIGURE, REPORT, held_out, mea
 from train.pair import read_pair, write_pair
 from train.run import fit
 from train.served import served
-from train.systems import NAMES, usual_settings
+from train.systems import NAMES, presets_of, usual_settings
 
 METHODS = ["model", "regression", "look_up_table", "constant", "passage"]
 
@@ -122,6 +122,14 @@ def test_figures_of_fewer_subjects_than_the_split_names_are_refused(ct, part):
         measure(ct.recipe, ct.data, ct.run)
 
 
+def test_a_split_that_holds_nobody_out_is_refused(ct):
+    split = read_split(ct.run / SPLIT)
+    for run in (ct.run, ct.run / "regression"):
+        write_split(run / SPLIT, Split(split.train + split.test, split.validation, ()))
+    with pytest.raises(DataInvalid, match="holds nobody out"):
+        measure(ct.recipe, ct.data, ct.run)
+
+
 def test_a_checkpoint_of_another_recipe_is_not_measured(ct):
     other = replace(ct.recipe, learning=replace(ct.recipe.learning, seed=9))
     with pytest.raises(CheckpointInvalid, match="another recipe"):
@@ -155,8 +163,12 @@ def test_what_each_was_given_is_told_beside_the_figures(measured):
 
 
 def test_every_system_has_its_learning_rate_told():
-    told = {name: usual_settings(name, "paper").learning_rate for name in NAMES}
-    assert set(told) == set(NAMES)
+    told = {
+        (name, preset): usual_settings(name, preset).learning_rate
+        for name in NAMES
+        for preset in presets_of(name)
+    }
+    assert len(told) >= 2 * len(NAMES)
     assert all(rate > 0 for rate in told.values())
 
 
