@@ -82,3 +82,13 @@ def away_mm(matrix: np.ndarray, truth: np.ndarray) -> float:
     at = places(atlas().t1.grid)[np.asarray(atlas().brain > 0.5)][::97]
     moved = (at @ (matrix - truth)[:3, :3].T) + (matrix - truth)[:3, 3]
     return float(np.linalg.norm(moved, axis=1).max())
+
+
+def phantom(turn=(0, 0, 0), *, shape=(19, 32, 30), spacing=(5.0, 3.0, 3.2), markers=()) -> Volume:
+    """A dim ball of 42 mm radius with bright soft markers of 5 mm."""
+    grid = oblique(turn, shape=shape, spacing=spacing)
+    at = places(grid)
+    values = 300 * np.clip((42 - np.linalg.norm(at, axis=-1)) / 4, 0, 1)
+    for marker in markers:
+        values += 700 * np.exp(-(((at - marker) / 5) ** 2).sum(axis=-1) / 2)
+    return Volume(values.astype(np.float32), grid, "1", "1.2.3")

@@ -10,27 +10,18 @@ import torch
 from engine.device import choose
 from engine.errors import (
     InputRefused,
-    ModelMissing,
-    ModelTampered,
-    NoMemory,
     PixelsUnreadable,
-    ResultRefused,
-    ShapeError,
-    SpecError,
 )
-from engine.models import build
-from engine.pipeline import Generator, load_network, read, synthesise
-from engine.pipeline import _run as run
+from engine.pipeline import Generator, read, synthesise
 from engine.preprocess import Chain, Window
 from engine.provenance import PIPELINE_VERSION
 from engine.reason import Code
-from engine.task import GRIDS, Generation, Task, read_bundle
+from engine.task import GRIDS, Task
 from engine.volume import Grid, Volume
-from tests.engine.grids import corners, oblique, places
+from tests.engine.grids import corners, places
+from tests.engine.heads import phantom
 from tests.engine.io.series import planes, repeated, spoilt, write
 from tests.engine.itk import well_inside
-from tests.engine.networks import bundle_of, lively
-from tests.support.bundle import SIZES
 
 LIES = {  # where the slices of a head may lie: a turn about L, P and S in radians
     "axial": (0, 0, 0),
@@ -40,16 +31,6 @@ LIES = {  # where the slices of a head may lie: a turn about L, P and S in radia
     "feet first": (0, np.pi, 0),
 }
 MARKERS_MM = [(18.0, -12.0, 9.0), (-17.5, 8.5, -15.0), (3.0, 21.0, 14.5)]  # L, P, S
-
-
-def phantom(turn=(0, 0, 0), *, shape=(19, 32, 30), spacing=(5.0, 3.0, 3.2), markers=()) -> Volume:
-    """A dim ball of 42 mm radius with bright soft markers of 5 mm."""
-    grid = oblique(turn, shape=shape, spacing=spacing)
-    at = places(grid)
-    values = 300 * np.clip((42 - np.linalg.norm(at, axis=-1)) / 4, 0, 1)
-    for marker in markers:
-        values += 700 * np.exp(-(((at - marker) / 5) ** 2).sum(axis=-1) / 2)
-    return Volume(values.astype(np.float32), grid, "1", "1.2.3")
 
 
 def places_of_markers(volume: Volume, markers) -> np.ndarray:
@@ -310,109 +291,6 @@ def test_another_number_of_volumes_than_the_task_needs_is_refused(repeat, cpu, c
     with pytest.raises(InputRefused, match=said) as refused:
         synthesise([phantom()] * count, repeat, cpu)
     assert [reason.code for reason in refused.value.reasons] == [Code.SEQUENCE_WRONG]
-
-
-@pytest.fixture
-def task(tmp_path) -> Task:
-    """A task of its own, to spoil."""
-    return Task("sct", ("T1",), "CT", read_bundle(bundle_of(lively(), tmp_path / "lively")))
-
-
-def test_without_weights_nothing_is_made(task, cpu):
-    task.bundle.weights_path.unlink()
-    with pytest.raises(ModelMissing, match="put the bundle lively back"):
-        synthesise([phantom()], task, cpu)
-
-
-def test_with_one_changed_byte_of_the_weights_nothing_is_made(task, cpu):
-    content = bytearray(task.bundle.weights_path.read_bytes())
-    content[-1] ^= 1
-    task.bundle.weights_path.write_bytes(content)
-    with pytest.raises(ModelTampered, match="the SHA-256 of weights"):
-        synthesise([phantom()], task, cpu)
-
-
-def test_weights_of_another_network_make_nothing(tmp_path, cpu):
-    wide = build("hlsnc_gan", sizes={"width": 8, "blocks": 1})
-    bundle = read_bundle(bundle_of(wide, tmp_path / "wide"))
-    assert bundle.network["sizes"] == SIZES
-    with pytest.raises(ModelTampered, match="another network"):
-        synthesise([phantom()], Task("sct", ("T1",), "CT", bundle), cpu)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_network_that_answers_no_numbers_is_refused(tmp_path, cpu, value):
-    broken = lively()
-    with torch.no_grad():
-        broken.decode[6].bias[0] = value
-        broken.decode[6].weight[0, 0, 0, 0] = -value
-    bundle = read_bundle(bundle_of(broken, tmp_path / "broken"))
-    with pytest.raises(ResultRefused, match="values that are no numbers") as refused:
-        synthesise([phantom()], Task("sct", ("T1",), "CT", bundle), cpu)
-    assert [reason.code for reason in refused.value.reasons] == [Code.QC_FAILED]
-
-
-def test_a_network_that_answers_the_same_everywhere_is_refused(tmp_path, cpu):
-    flat = lively()
-    with torch.no_grad():
-        flat.decode[6].weight.zero_()
-    bundle = read_bundle(bundle_of(flat, tmp_path / "flat"))
-    steps = [{**step, "margin_mm": 500} if step["step"] == "crop_pad" else step
-             for step in bundle.steps]  # fmt: skip
-    task = Task("sct", ("T1",), "CT", replace(bundle, steps=steps))
-    with pytest.raises(ResultRefused, match="flat"):
-        synthesise([phantom()], task, cpu)
-
-
-@pytest.mark.parametrize(
-    ("network", "said"),
-    [
-        ({"name": "unet"}, "no network 'unet'"),
-        ({"name": "hlsnc_gan", "preset": "best"}, "no preset 'best'"),
-        ({"name": "hlsnc_gan", "sizes": {"depth": 1}}, "no size 'depth'"),
-        ({"name": "hlsnc_gan", "sizes": {"width": "4"}}, "width is a whole number.*got '4'"),
-        ({"name": "hlsnc_gan", "sizes": {"width": 4.0}}, "width is a whole number.*got 4.0"),
-        ({"name": "hlsnc_gan", "sizes": {"blocks": 0}}, "blocks is a whole number.*got 0"),
-    ],
-)
-def test_a_network_that_is_not_known_is_named(task, network, said):
-    with pytest.raises(SpecError, match=said):
-        load_network(replace(task.bundle, network=network))
-
-
-def test_a_step_that_is_not_known_is_named(task, cpu):
-    bundle = replace(task.bundle, steps=({"step": "rotate"},))
-    with pytest.raises(SpecError, match="no step 'rotate'"):
-        synthesise([phantom()], replace(task, bundle=bundle), cpu)
-
-
-def test_a_size_that_the_network_cannot_take_says_what_to_do(task, cpu):
-    bundle = replace(task.bundle, steps=({"step": "normalise", "high": 0.99},))
-    with pytest.raises(ShapeError, match="pad first"):
-        synthesise([phantom(shape=(4, 30, 30))], replace(task, bundle=bundle), cpu)
-
-
-class Greedy(torch.nn.Module):
-    """Asks the real allocator for more than there is."""
-
-    def forward(self, x):
-        return x.new_empty(10**15)
-
-
-class Broken(torch.nn.Module):
-    def forward(self, x):
-        return x @ x.new_zeros(7, 7)
-
-
-@pytest.mark.parametrize(
-    ("network", "error", "said"),
-    [(Greedy(), NoMemory, "no memory on cpu for 8 slices at once"),
-     (Broken(), RuntimeError, "cannot be multiplied|size mismatch|must match")],
-)  # fmt: skip
-def test_only_a_lack_of_memory_is_called_one(network, error, said, cpu):
-    with pytest.raises(error, match=said) as raised:
-        run(network, [phantom(shape=(3, 32, 32))], Generation(), cpu)
-    assert isinstance(raised.value, NoMemory) is (error is NoMemory)
 
 
 def test_the_source_is_untouched(repeat, cpu):

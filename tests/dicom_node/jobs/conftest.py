@@ -4,6 +4,7 @@ import pytest
 
 from tests.dicom_node.archive.objects import Store
 from tests.dicom_node.db.clean import database, migrated
+from tests.dicom_node.jobs.plans import Queue
 
 __all__ = ["database", "migrated", "store"]
 
@@ -11,3 +12,8 @@ __all__ = ["database", "migrated", "store"]
 @pytest.fixture
 def store(database, tmp_path, now) -> Store:
     return Store.on(database, tmp_path / "archive", now)
+
+
+@pytest.fixture
+def queue(database, now) -> Queue:
+    return Queue(database, now).study()

@@ -4,10 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dicom_node.db import Database, StudyRow
-from dicom_node.jobs import JobPlan, JobQueue, job_key
-from dicom_node.lease import Lease
-from dicom_node.values import Job, Model, Priority, Source
+from dicom_node.errors import LeaseLost
+from dicom_node.jobs import Ended, JobPlan, JobQueue, job_key
+from dicom_node.lease import Lease, process_owner
+from dicom_node.values import Job, JobState, Model, Priority, Source
 
+US = Lease(process_owner(), 30.0)
+DONE = Ended(JobState.DONE, (), ("1.7",))
+REASON = {"code": "NO_MEMORY", "text": "too large"}
 PLAN = JobPlan(
     study_uid="1.9",
     rule="sct-head",
@@ -53,3 +57,12 @@ class Queue:
     def job(self, job_id: int) -> Job:
         (found,) = [job for job in self.do(JobQueue.list) if job.id == job_id]
         return found
+
+
+def finishes(queue, job) -> bool:
+    """Return whether a worker that finishes a job still held it."""
+    try:
+        queue.do(JobQueue.finish, job, DONE)
+    except LeaseLost:
+        return False
+    return True
