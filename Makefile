@@ -42,7 +42,8 @@ contracts: install ## Who may import whom
 	$(BIN)/lint-imports
 
 test: install peers ## Every test that ends in minutes, against real peers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 \
+		--dist loadfile --no-loadscope-reorder tests/flow tests  # the longest files first
 
 check: lint types contracts test docs ## Everything that has to hold before a change lands
 
