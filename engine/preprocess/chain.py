@@ -14,6 +14,7 @@ from engine.preprocess.resample import Resample
 from engine.preprocess.smooth import Smooth
 from engine.preprocess.tissue import GreyMatter
 from engine.reason import Code, Reason
+from engine.task.parts import is_number
 from engine.volume import Volume
 
 __all__ = ["Chain", "Step", "Trace"]
@@ -262,7 +263,7 @@ def _resample(item: Mapping[str, Any]) -> Resample:
 
 def _normalise(item: Mapping[str, Any]) -> Normalise:
     headroom = item.get("headroom", 1.0)
-    if type(headroom) not in {int, float}:
+    if not is_number(headroom):
         raise SpecError(f"step normalise: headroom = {headroom!r}; a number is wanted")
     return Normalise(float(item["high"]), onto=_onto(item), headroom=float(headroom))
 
