@@ -18,6 +18,7 @@ from train.pair import path_of
 
 if TYPE_CHECKING:
     from engine.device import Choice
+    from train.data import Shelf
     from train.phantom import Order
 
 __all__ = ["main"]
@@ -242,6 +243,7 @@ def make(
     Example: dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
     """
     from train import processes  # here: torch takes seconds to load, and --help needs none
+    from train.data import Shelf
     from train.evaluate import told
 
     if processes.launched():
@@ -250,9 +252,11 @@ def make(
     run = out or _run_of(read)
     pairs = data or run / "data"
     _phantoms(read, pairs, workers)
-    _fit(read, pairs, run, None, device)
+    shelf = Shelf(pairs)
+    _fit(read, shelf, run, None, device)
     if read.baseline is not None:
-        _fit(read.regression(), pairs, run / _REGRESSION, None, device)
+        _fit(read.regression(), shelf, run / _REGRESSION, None, device)
+    del shelf  # gigabytes, which measuring may want
     click.echo(told(_evaluate(read, pairs, run, device)))
     _export(read, pairs, run, bundle)
 
@@ -313,7 +317,9 @@ def _stamp(out: Path, order: "Order") -> None:
     beside.replace(path)
 
 
-def _fit(recipe: Recipe, data: Path, run: Path, until: int | None, device: "Choice") -> None:
+def _fit(
+    recipe: Recipe, data: "Path | Shelf", run: Path, until: int | None, device: "Choice"
+) -> None:
     from engine.device import choose
     from train import processes
     from train.run import fit as learn

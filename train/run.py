@@ -22,6 +22,7 @@ from train.data import (
     SPLIT,
     Look,
     Pool,
+    Shelf,
     Split,
     entries_of,
     make_split,
@@ -48,7 +49,7 @@ Report = Callable[[int, Mapping[str, float]], None]
 
 def fit(
     recipe: Recipe,
-    data: Path,
+    data: Path | Shelf,
     out: Path,
     *,
     until: int | None = None,
@@ -61,8 +62,8 @@ def fit(
 
     Parameters
     ----------
-    data : Path
-        Folder of prepared pairs.
+    data : Path or Shelf
+        Folder of prepared pairs; on a shelf they stay for the next run of this process.
     out : Path
         Gets ``checkpoint.safetensors``, ``split.json``, ``log.csv`` and ``samples/``.
     until : int, optional
@@ -75,6 +76,7 @@ def fit(
     Returns
     -------
     checkpoint : Path
+        As it lies there, where all of it was learned before: nothing is read or prepared then.
 
     Raises
     ------
@@ -93,22 +95,21 @@ def fit(
         When the system refuses a setting, or processes cannot share a batch evenly.
     """
     steps = min(recipe.learning.steps, until or recipe.learning.steps)
+    shelf = data if isinstance(data, Shelf) else Shelf(data)
     with processes.joined(choose(device)) as place, _steady(recipe.learning.threads):
         if recipe.learning.batch % processes.world():
             text = f"a batch of {recipe.learning.batch} for {processes.world()} processes"
             raise RecipeInvalid(f"{text}: each takes as many; set [learning] batch to a multiple")
         with _explained(recipe, place):
-            loop = _begun(recipe, data, out, place)
-            while loop.done < steps and not loop.spent:
-                losses = loop.update()
-                if report is not None:
-                    report(loop.done, losses)
-            loop.save()
+            system, stand = _begun(recipe, out, place)
+            if stand.done < steps and not stand.spent(recipe):
+                loop = _Loop(recipe, system, _pools(recipe, shelf, out), out, stand)
+                loop.run(steps, report)
     return out / checkpoint.FILE
 
 
-def _begun(recipe: Recipe, data: Path, out: Path, place: torch.device) -> "_Loop":
-    """Return the run in ``out`` as it was left, or a new one."""
+def _begun(recipe: Recipe, out: Path, place: torch.device) -> tuple[System, "_Stand"]:
+    """Return the networks in ``out`` as they were left, or new ones, and how far they are."""
     system = build_system(_chosen(recipe))
     _ranges(recipe)
     _precision(recipe, system, place)
@@ -116,7 +117,7 @@ def _begun(recipe: Recipe, data: Path, out: Path, place: torch.device) -> "_Loop
     for network in system.networks.values():
         network.to(place)
     done, best = _resumed(recipe, system, out / checkpoint.FILE)
-    return _Loop(recipe, system, _pools(recipe, data, out), out, _Stand(done, done, best))
+    return system, _Stand(done, done, best)
 
 
 def _precision(recipe: Recipe, system: System, place: torch.device) -> None:
@@ -141,6 +142,11 @@ class _Stand:
     saved: int
     best: Best
 
+    def spent(self, recipe: Recipe) -> bool:
+        """Whether the patience of the recipe is at its end."""
+        patience = recipe.learning.patience
+        return patience > 0 and bool(self.best.weights) and self.done - self.best.step >= patience
+
 
 class _Loop:
     """One run in memory."""
@@ -160,11 +166,13 @@ class _Loop:
         """Updates done."""
         return self.stand.done
 
-    @property
-    def spent(self) -> bool:
-        """Whether the patience of the recipe is at its end."""
-        patience, best = self.recipe.learning.patience, self.stand.best
-        return patience > 0 and bool(best.weights) and self.done - best.step >= patience
+    def run(self, steps: int, report: Report | None) -> None:
+        """Learn until ``steps`` updates are done or patience ends; leave a checkpoint."""
+        while self.done < steps and not self.stand.spent(self.recipe):
+            losses = self.update()
+            if report is not None:
+                report(self.done, losses)
+        self.save()
 
     def update(self) -> dict[str, float]:
         """Learn from the next batch; log, look and save where they are due."""
@@ -272,15 +280,15 @@ def _resumed(recipe: Recipe, system: System, path: Path) -> tuple[int, Best]:
     return found.step, found.best
 
 
-def _pools(recipe: Recipe, data: Path, out: Path) -> tuple[Pool, Pool]:
+def _pools(recipe: Recipe, shelf: Shelf, out: Path) -> tuple[Pool, Pool]:
     """Return who is learned from, and who is only looked at."""
     split = _split_of(recipe, out)
-    entries = entries_of(read_index(data), split.everyone, data)
-    atlas = _atlas(recipe, data / ATLAS)
+    entries = entries_of(read_index(shelf.folder), split.everyone, shelf.folder)
+    atlas = _atlas(recipe, shelf.folder / ATLAS)
 
     def pool(subjects: tuple[int, ...], learning: Learning) -> Pool:
         chosen = [entry for entry in entries if entry.subject in subjects]
-        pairs = prepare(chosen, recipe.phantoms, recipe.preparation, atlas)
+        pairs = prepare(chosen, recipe.phantoms, recipe.preparation, atlas, shelf)
         return Pool(pairs, learning, span_of(recipe.preparation.steps))
 
     others = replace(recipe.learning, paired=True)  # an error wants the truth

@@ -17,6 +17,7 @@ from benchmarks.studies.variant import (
     split_of,
 )
 from train.config import Recipe, read_recipe
+from train.data import Shelf
 from train.metrics import bootstrap
 
 CONF = Path("conf/train")
@@ -121,9 +122,9 @@ def study(name: str, base: Recipe, data: Path, work: Path, steps: int) -> Mappin
     ablation = ABLATIONS[name]
     scores: dict[str, list[Mapping[str, float]]] = {}
     split = split_of(base, data)
-    pairs = held_out(base, data, split)
+    pairs, shelf = held_out(base, data, split), Shelf(data)
     for label, variant in variants(ablation, base, steps):
-        generator = learned(variant, data, work, split)
+        generator = learned(variant, shelf, work, split)
         onto = base.preparation.onto
         scores[label] = [figures(made_of(generator, pair), pair, onto) for pair in pairs]
     values = {

@@ -21,6 +21,7 @@ from train.data import (
     ATLAS,
     SPLIT,
     Prepared,
+    Shelf,
     Split,
     entries_of,
     make_split,
@@ -48,7 +49,7 @@ class Variant:
         return cls(name, replace(base, learning=replace(base.learning, **changes)))
 
 
-def learned(variant: Variant, data: Path, work: Path, split: Split) -> Generator:
+def learned(variant: Variant, shelf: Shelf, work: Path, split: Split) -> Generator:
     """Learn, or go on where it stopped; return what would be served.
 
     All variants of a study learn from the same subjects, whatever their seed: the split of a run is
@@ -63,10 +64,10 @@ def learned(variant: Variant, data: Path, work: Path, split: Split) -> Generator
     done = checkpoint.load(where).step if where.is_file() else 0
     if done < variant.recipe.learning.steps:
         began = time.monotonic()
-        fit(variant.recipe, data, run)
+        fit(variant.recipe, shelf, run)
         seconds = time.monotonic() - began
         print(f"  {variant.name}: {seconds:.0f} s from update {done}", flush=True)
-    return served(variant.recipe, run, data).generator
+    return served(variant.recipe, run, shelf.folder).generator
 
 
 def split_of(recipe: Recipe, data: Path) -> Split:

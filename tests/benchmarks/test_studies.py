@@ -11,7 +11,7 @@ from benchmarks.studies.plot import draw_shift
 from benchmarks.studies.variant import by_subject, split_of
 from tests.train.toys import toy_data
 from train.config import read_recipe
-from train.data import SPLIT, read_split
+from train.data import SPLIT, Prepared, read_split
 from train.errors import DataInvalid
 
 CONF = Path(__file__).parents[2] / "conf" / "train"
@@ -86,6 +86,33 @@ def test_every_variant_differs_from_every_other_and_can_be_built(name):
         build_system(
             Choice(one.system, one.preset, 2, 1, small, one.settings, one.network, one.precision)
         )
+
+
+def stripes():
+    """Two channels of upright stripes, 40 slices, the outer ones without body."""
+    source = np.broadcast_to(np.arange(32) % 8, (2, 40, 24, 32)).astype(np.float16)
+    inside = np.zeros(source.shape[1:], bool)
+    inside[5:35] = True
+    return Prepared(1, source, np.arange(40, dtype=np.float16)[:, None, None] * inside, inside)
+
+
+def test_only_the_second_source_is_moved_and_by_what_is_said():
+    pair = stripes()
+    moved = shift.apart(pair, (0.0, 2.0))
+    assert np.array_equal(moved[0], pair.source[0])
+    assert np.array_equal(moved[1, ..., 2:], pair.source[1, ..., :-2])
+    half = shift.apart(pair, (0.0, 0.5))[1, ..., 1:]
+    assert np.allclose(half, (pair.source[1, ..., 1:] + pair.source[1, ..., :-1]) / 2)
+    assert np.array_equal(shift.apart(pair, (3.0, 0.0)), pair.source)  # along the stripes
+
+
+def test_some_slices_are_those_of_the_body_evenly():
+    some = shift.some_slices(stripes())
+    chosen = some.target[:, 0, 0]
+    assert len(chosen) == shift.SLICES == some.source.shape[1] == len(some.inside)
+    assert some.inside.all()
+    assert set(np.diff(chosen)) <= {2, 3}
+    assert (chosen.min() - 5, 34 - chosen.max()) == (2, 2)
 
 
 def test_scans_of_one_subject_count_once():

@@ -68,6 +68,12 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes_and_the_same_log(
     assert [row["validation"] for row in logs[0]] == [row["validation"] for row in logs[1]]
 
 
+def test_what_is_learned_asks_for_no_pair_again(regression, data, tmp_path):
+    path = fit(regression, data, tmp_path / "run")
+    before = path.read_bytes()
+    assert fit(regression, tmp_path / "gone", tmp_path / "run").read_bytes() == before
+
+
 def test_another_seed_learns_something_else(regression, data, tmp_path):
     other = learning(regression, seed=2)
     one = fit(regression, data, tmp_path / "a", until=1)

@@ -7,7 +7,7 @@ from train.data.augment import Augment, Change, ChannelChange
 from train.data.batch import Batch
 from train.data.index import Entry, entries_of, read_index
 from train.data.pool import Look, Pool
-from train.data.prepared import ATLAS, Prepared, prepare, span_of, truth_of
+from train.data.prepared import ATLAS, Prepared, Shelf, prepare, span_of, truth_of
 from train.data.split import SPLIT, Split, make_split, read_split, write_split
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Look",
     "Pool",
     "Prepared",
+    "Shelf",
     "Split",
     "entries_of",
     "make_split",

@@ -1,9 +1,10 @@
 """Pairs brought through the very steps that a bundle declares, held in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from train.pair import Pair, read_pair
 if TYPE_CHECKING:
     from engine.preprocess import Atlas
 
-__all__ = ["ATLAS", "Prepared", "prepare", "span_of", "truth_of"]
+__all__ = ["ATLAS", "Prepared", "Shelf", "prepare", "span_of", "truth_of"]
 
 ATLAS = "atlas.safetensors"
 """Its name in a folder of pairs, where a step wants one."""
@@ -74,6 +75,26 @@ class Prepared:
         return Prepared(self.subject, source, target, np.pad(self.inside, sides))
 
 
+class Shelf:
+    """A folder of pairs for several runs of one process: each pair is prepared once.
+
+    Registering dozens of heads takes longer than the first hundred updates. A pair is known by its
+    file as it lies there and by all that it is prepared with.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._pairs: dict[tuple[object, ...], Prepared] = {}
+
+    def take(self, path: Path, how: tuple[object, ...], make: Callable[[], Prepared]) -> Prepared:
+        """Return what lies here for ``path`` prepared by ``how``; else make it and keep it."""
+        seen = path.stat()
+        key = (path, seen.st_mtime_ns, seen.st_size, how)
+        if key not in self._pairs:
+            self._pairs[key] = make()
+        return self._pairs[key]
+
+
 def truth_of(pair: Pair, preparation: Preparation) -> Volume:
     """Return the target in the unit of the result.
 
@@ -109,12 +130,17 @@ def span_of(steps: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def prepare(
-    entries: Sequence[Entry], made: Phantoms, preparation: Preparation, atlas: "Atlas | None"
+    entries: Sequence[Entry],
+    made: Phantoms,
+    preparation: Preparation,
+    atlas: "Atlas | None",
+    shelf: Shelf | None = None,
 ) -> list[Prepared]:
     """Read pairs and apply the steps that the bundle will hold.
 
     The target follows its first source through the same orientation, resampling and box
-    (:meth:`engine.preprocess.Trace.follow`), so what is learned is what is served.
+    (:meth:`engine.preprocess.Trace.follow`), so what is learned is what is served. What lies on
+    ``shelf`` already is taken from there.
 
     Raises
     ------
@@ -125,9 +151,20 @@ def prepare(
     if not entries:
         raise DataInvalid("no pair to learn from in this part of the split")
     chain = Chain.of(preparation.steps, atlas)
-    ready = partial(_named, made=made, preparation=preparation, chain=chain)
+    how = (repr((made, preparation)), *_marks(atlas))
+
+    def ready(entry: Entry) -> Prepared:
+        named = partial(_named, entry, made, preparation, chain)
+        return shelf.take(entry.path, how, named) if shelf else named()
+
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return list(pool.map(ready, entries))
+
+
+def _marks(atlas: "Atlas | None") -> tuple[int, ...]:
+    """Return what tells one atlas from another."""
+    maps = () if atlas is None else (atlas.t1, atlas.grey, atlas.white, atlas.fluid)
+    return tuple(hash(np.asarray(one.voxels).tobytes()) for one in maps)
 
 
 def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain) -> Prepared:

@@ -7,7 +7,7 @@ from engine.preprocess import Chain
 from engine.volume import Volume
 from tests.train.toys import toy_data, toy_pair
 from train.config import Phantoms, Preparation
-from train.data import Entry, Prepared, prepare, read_index, span_of, truth_of
+from train.data import Entry, Prepared, Shelf, prepare, read_index, span_of, truth_of
 from train.errors import DataInvalid
 from train.pair import Pair, read_pair, write_pair
 
@@ -155,3 +155,26 @@ def test_a_small_volume_is_continued_as_the_node_continues_it(tmp_path):
     np.testing.assert_array_equal(grown.target[-1, :, :x], got.target[-1])
     assert grown.inside.sum() == got.inside.sum()
     assert got.grown((z, y, x)) is got
+
+
+def test_a_pair_on_the_shelf_is_prepared_once(tmp_path):
+    def taken(preparation=CT):
+        return prepare(read_index(tmp_path), MADE, preparation, None, shelf)[0]
+
+    write_pair(tmp_path, toy_pair(1))
+    shelf = Shelf(tmp_path)
+    first = taken()
+    assert taken() is first
+    darker = taken(dataclasses.replace(CT, window=(-1000, 1000)))
+    assert darker.target.max() > first.target.max()
+    assert taken() is first
+
+
+def test_a_pair_that_was_written_again_is_prepared_again(tmp_path):
+    write_pair(tmp_path, toy_pair(1))
+    shelf = Shelf(tmp_path)
+    first = prepare(read_index(tmp_path), MADE, CT, None, shelf)[0]
+    other = dataclasses.replace(toy_pair(2), about=toy_pair(1).about)
+    write_pair(tmp_path, other)
+    second = prepare(read_index(tmp_path), MADE, CT, None, shelf)[0]
+    assert not np.array_equal(first.source, second.source)
