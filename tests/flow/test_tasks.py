@@ -17,17 +17,15 @@ from pydicom import dcmread
 
 from engine.device import choose
 from tests.support.dciodvfy import dciodvfy
-from tests.support.dcmtk import storescu
-from tests.support.node import NodeConf, RunningNode, is_sent
+from tests.support.node import NodeConf, RunningNode
 from tests.support.orthanc import Orthanc
+from tests.support.phantoms import STEP, answered, scanned, volume_of
 from train import checkpoint
 from train.atlas import write_atlas
 from train.config import Recipe, read_recipe
 from train.data import ATLAS, truth_of
 from train.evaluate.figures import figures_of
 from train.export import export
-from train.phantom import Order, draw_spine, draw_subject, read_template, scan_pair
-from train.phantom.series import Patient, write_session
 from train.served import served
 from train.systems import Choice, build_system
 
@@ -42,8 +40,6 @@ SMALL = {
     "calf_gan": {"width": 8, "blocks": 1},
     "agi_net": {"channels_in": 2, "width": 8},
 }
-STEP = {"HU": 1.0, "SUVR": 1e-3, "1": 1.0}
-"""What is stored at the finest, in the unit of the result; a PET's slope is finer still."""
 
 
 def small(name: str) -> Recipe:
@@ -84,21 +80,6 @@ def begun(recipe: Recipe, run: Path) -> None:
         write_atlas(run / "data" / ATLAS)
 
 
-def scanned(recipe: Recipe):
-    """Return one subject's scan by the recipe's own order, but coarse."""
-    made = recipe.phantoms
-    order = Order(
-        sources=made.sources,
-        target=made.target,
-        anatomy=made.anatomy,
-        spacing_mm=SPACING_MM,
-        shift_mm=made.shift_mm,
-    )
-    if made.anatomy == "spine":
-        return scan_pair(draw_spine(SUBJECT, SPACING_MM), 0, order)
-    return scan_pair(draw_subject(SUBJECT, read_template(SPACING_MM)), 0, order)
-
-
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     """Return a node with a task and a rule for each recipe, its PACS, and the recipes' runs."""
@@ -136,21 +117,8 @@ def delivered(request, node):
     """Send one recipe's study; return the recipe, the scan, its run and what Orthanc then has."""
     running, orthanc, folder = node
     name, recipe = request.param, small(request.param)
-    pair = scanned(recipe)
-    who = Patient(seed=f"tasks-{name}", name="PHANTOM^TASKS", patient_id="PHANTOM-TASKS")
-    series = write_session(pair, who, folder / "series" / name)
-    files = [path for label in pair.about["labels"] for path in series[label]]
-    for path in files:
-        ds = dcmread(path)
-        ds.StudyDescription = name
-        ds.save_as(path)
-    said = storescu(running.port, *files)
-    assert said.returncode == 0, said.stderr
-    study_uid = str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)
-    answer = running.until(study_uid, is_sent, 120)
-    (series_uid,) = answer["jobs"][0]["series_uids"]
-    objects = [orthanc.file(instance) for instance in orthanc.series()[series_uid]]
-    objects.sort(key=lambda one: dcmread(BytesIO(one), stop_before_pixels=True).InstanceNumber)
+    pair = scanned(recipe, SUBJECT, SPACING_MM)
+    objects = answered(pair, name, running, orthanc, folder / "series" / name)
     return recipe, pair, folder / name, objects
 
 
@@ -181,13 +149,3 @@ def test_the_node_serves_what_is_measured(delivered):
         figures_of(voxels, truth, pair, recipe.preparation)["mae"] for voxels in (arrived, made)
     )
     assert there == pytest.approx(here, rel=0.005)
-
-
-def volume_of(objects: list[bytes]) -> np.ndarray:
-    """Return the voxels of a series in the order of its instance numbers, rescaled."""
-    slices = []
-    for one in objects:
-        ds = dcmread(BytesIO(one))
-        slope, intercept = float(ds.get("RescaleSlope", 1)), float(ds.get("RescaleIntercept", 0))
-        slices.append(ds.pixel_array * slope + intercept)
-    return np.stack(slices).astype(np.float32)
