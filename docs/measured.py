@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.card import label_of
+from train.card import METHODS, label_of
 from train.config import Recipe, read_recipe
-from train.evaluate.charts import NAMES
 from train.evaluate.summary import number
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +82,7 @@ def _overview(recipes: Sequence[Recipe]) -> Iterator[str]:
         else:
             row += [NONE.lower().rstrip("."), *"––––"]
         rows.append(row)
-    head = ["model", "makes", "unit of the error", *(NAMES[name] for name in methods), "subjects"]
+    head = ["model", "makes", "unit of the error", *(METHODS[name] for name in methods), "subjects"]
     yield from _table(head, rows)
 
 
@@ -118,10 +117,10 @@ def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
     for name in (one for one in _FIGURES if one in found["measures"]):
         cells = (_cell(figures[method].get(name)) for method in figures)
         rows.append([label_of(found["measures"][name]), *cells])
-    yield from _table(["", *(NAMES[method] for method in figures)], rows)
+    yield from _table(["", *(METHODS[method] for method in figures)], rows)
     yield from _beside(found)
     efforts = (
-        f"{NAMES[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
+        f"{METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
         f"{one['learning_rate']:g}"
         for name, one in found["effort"].items()
     )
@@ -141,10 +140,10 @@ def _beside(found: Mapping[str, Any]) -> Iterator[str]:
     rows = []
     for other, gain in found["mae_below"].items():
         clear = "yes, below" if gain["low"] > 0 else "yes, above" if gain["high"] < 0 else "no"
-        rows.append([NAMES[other], f"{_cell(gain)} {found['unit']}", clear])
+        rows.append([METHODS[other], f"{_cell(gain)} {found['unit']}", clear])
     yield from _table(["error of the model below that of", "by", "clear of 0"], rows)
     shares = found.get("share_of_look_up_table", {})
-    text = ", ".join(f"{NAMES[name]} {_cell(share)}" for name, share in shares.items())
+    text = ", ".join(f"{METHODS[name]} {_cell(share)}" for name, share in shares.items())
     if text:
         yield f"Error as a share of the look-up table's: {text}.\n"
 
@@ -180,7 +179,7 @@ def _real(found: Mapping[str, Any]) -> Iterator[str]:
             rows.append([one["name"], f"not run: {one['why_not']}", "–", "–"])
         for method, figures in one.get("figures", {}).items():
             error = f"{number(figures['mae'])} {found['unit']}"
-            rows.append([one["name"], NAMES[method], error, f"{figures['correlation']:.2f}"])
+            rows.append([one["name"], METHODS[method], error, f"{figures['correlation']:.2f}"])
         if one["run"] and not one.get("figures"):
             rows.append([one["name"], "run; no truth to compare with", "–", "–"])
     yield from _table(["volume", "method", "error", "rank correlation"], rows)

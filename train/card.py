@@ -5,16 +5,17 @@ from typing import Any
 
 from train.config import Recipe
 
-__all__ = ["card", "label_of"]
+__all__ = ["METHODS", "card", "label_of"]
 
-_METHODS = {
+METHODS = {
     "model": "this model",
     "regression": "regression, same network",
     "look_up_table": "best look-up table",
     "copy": "copy of the source",
-    "constant": "constant",
+    "constant": "one constant",
     "passage": "the truth, there and back",
 }
+"""What a result may have been made by, as people read it, in the order in which it is shown."""
 _SHOWN = (
     "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "rmse", "psnr",
     "psnr_2025", "ssim", "ssim_3d", "ms_ssim",
@@ -108,12 +109,12 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     if not evaluation:
         return ["Not measured yet."]
     figures, subjects = evaluation["figures"], evaluation["subjects"]
-    methods = [name for name in _METHODS if name in figures]
+    methods = [name for name in METHODS if name in figures]
     lines = [
         f"On {subjects['measured']} held-out phantoms ({evaluation['scans']} scans), "
         f"{evaluation['where']}; mean and 95 % interval over subjects.",
         "",
-        f"| | {' | '.join(_METHODS[name] for name in methods)} |",
+        f"| | {' | '.join(METHODS[name] for name in methods)} |",
         "|---|" + "---|" * len(methods),
     ]
     for name in _SHOWN:
@@ -149,14 +150,14 @@ def _against(evaluation: Mapping[str, Any]) -> list[str]:
         better = gain["low"] > 0
         clear = "clear of 0" if better or gain["high"] < 0 else "not clear of 0"
         by = f"{_cell(gain)} {evaluation['unit']}"
-        lines.append(f"- Error below that of {_METHODS[other]} by {by}: {clear}.")
+        lines.append(f"- Error below that of {METHODS[other]} by {by}: {clear}.")
     return lines
 
 
 def _efforts(efforts: Mapping[str, Any]) -> str:
     """Return what each learned method was given: a comparison of unlike efforts must show it."""
     said = (
-        f"{_METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
+        f"{METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
         f"{one['learning_rate']:g}"
         for name, one in efforts.items()
     )

@@ -12,20 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from train.card import METHODS
 from train.evaluate.pictures import Case
 from train.evaluate.whole import beside
 
-__all__ = ["COLOURS", "NAMES", "agreement", "forest", "methods", "scatter", "sheet"]
+__all__ = ["COLOURS", "agreement", "forest", "methods", "scatter", "sheet"]
 
-NAMES = {
-    "model": "this model",
-    "regression": "regression, same network",
-    "look_up_table": "best look-up table",
-    "copy": "copy of the source",
-    "constant": "one constant",
-    "passage": "the truth, there and back",
-}
-"""Methods as people read them, in the order in which they are shown."""
 COLOURS = {
     "model": "#0b6e4f",
     "regression": "#3d5a98",
@@ -49,7 +41,7 @@ def methods(
     errors: Mapping[str, Mapping[int, float]], found: Mapping[str, Interval], unit: str
 ) -> str:
     """Draw the error of every method: a dot for every subject, the mean and its interval."""
-    order = [name for name in NAMES if name in errors]
+    order = [name for name in METHODS if name in errors]
     with mpl.rc_context(dict(_STYLE)):
         figure = Figure(figsize=(8.6, 0.62 * len(order) + 0.9), layout="constrained")
         axes = figure.subplots()
@@ -58,7 +50,7 @@ def methods(
             spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
             axes.scatter(values, row + spread, s=9, color=COLOURS[method], alpha=0.35, lw=0)
             _bar(axes, found[method], row, COLOURS[method])
-        axes.set_yticks(range(len(order)), [NAMES[name] for name in reversed(order)])
+        axes.set_yticks(range(len(order)), [METHODS[name] for name in reversed(order)])
         axes.set_xlim(left=0)
         axes.set_xlabel(f"mean absolute error, {unit}")
         return _svg(figure)
@@ -77,7 +69,7 @@ def forest(
     zero : bool
         Whether below and above 0 both mean something.
     """
-    order = [name for name in NAMES if any(name in row for _, row in rows)]
+    order = [name for name in METHODS if any(name in row for _, row in rows)]
     step = 0.7 / max(len(order), 1)
     with mpl.rc_context(dict(_STYLE)):
         high = (0.2 * len(order) + 0.16) * len(rows) + 0.9
@@ -97,7 +89,7 @@ def forest(
         axes.set_xlabel(axis)
         if len(order) > 1:
             lines = [axes.plot([], [], color=COLOURS[name], lw=3)[0] for name in order]
-            named = [NAMES[name] for name in order]
+            named = [METHODS[name] for name in order]
             figure.legend(lines, named, ncols=len(order), loc="outside upper left", frameon=False)
         return _svg(figure)
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from engine.device import Choice, Device, choose
 from engine.xp import to_numpy
 from train import checkpoint
+from train.card import METHODS
 from train.config import Preparation, Recipe
 from train.data import SPLIT, Entry, Split, entries_of, read_index, read_split, truth_of
 from train.errors import DataInvalid
-from train.evaluate.charts import NAMES
 from train.evaluate.figures import figures_of, foreground_of, regions_of
 from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_and_back
 from train.evaluate.pictures import Look, case_of
@@ -185,7 +185,7 @@ def _scan(pair: Pair, methods: _Methods, evidence: Evidence) -> Scored:
     strata = {str(k): str(v) for k, v in pair.about.get("strata", {}).items()}
     real = np.asarray(truth.voxels)
     pictured = ("model", "regression", "look_up_table")
-    shown = {NAMES[name]: made[name] for name in pictured if name in made}
+    shown = {METHODS[name]: made[name] for name in pictured if name in made}
     evidence.cases[subject, scan] = case_of(
         f"Subject {subject}, scan {scan}", pair, shown, real, evidence.look
     )

@@ -22,10 +22,10 @@ from engine.errors import EngineError
 from engine.preprocess import air_of, foreground, resample_onto
 from engine.volume import Grid, Volume
 from engine.xp import to_numpy
+from train.card import METHODS
 from train.config import Preparation, Recipe
 from train.data import truth_of
 from train.errors import DataInvalid
-from train.evaluate.charts import NAMES
 from train.evaluate.figures import figures_of, read_as
 from train.evaluate.lookup import Histogram, LookUp, copies, registered
 from train.evaluate.page import banner, light_box, page, section, table
@@ -182,15 +182,15 @@ def _run(
     look = Look.of(target, prepared.window)
     if target not in one.files:
         pair = _pair(sources, sources[0].with_voxels(made, unit=prepared.unit), recipe)
-        case = case_of(f"{one.name}: no truth to compare with", pair, {NAMES["model"]: made}, None,
-                       look)  # fmt: skip
+        title = f"{one.name}: no truth to compare with"
+        case = case_of(title, pair, {METHODS["model"]: made}, None, look)
         return {"caveats": notes, "figures": {}}, light_box(case)
     pair = _pair(sources, _scaled(_on(volumes[target], first), made, target), recipe)
     truth = truth_of(pair, prepared)
     results = {"model": made, **_brightness(pair, truth, prepared)}
     figures = {name: figures_of(voxels, truth, pair, prepared) for name, voxels in results.items()}
     real = np.asarray(truth.voxels)
-    shown = {NAMES[name]: voxels for name, voxels in results.items()}
+    shown = {METHODS[name]: voxels for name, voxels in results.items()}
     case = case_of(f"{one.name}: {one.what}", pair, shown, real, look)
     known = {name: {f: float(f"{values[f]:.5g}") for f in _SHOWN if f in values}
              for name, values in figures.items()}  # fmt: skip
@@ -296,7 +296,7 @@ def _page(result: Mapping[str, Any], made: str, boxes: Sequence[str]) -> str:
         notes += [f"{one['name']}, {label}: {text}" for label, text in one["caveats"].items()]
         for method, figures in one["figures"].items():
             cells = [number(figures[name]) if name in figures else "–" for name in names]
-            rows.append([one["name"], NAMES[method], *cells])
+            rows.append([one["name"], METHODS[method], *cells])
     labels = read_as(result["makes"])
     head = ["volume", "method", *(f"{name}, {labels[name].unit}" if name in labels and
             labels[name].unit else name for name in names)]  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from train.card import METHODS
 from train.evaluate import charts
-from train.evaluate.charts import NAMES
 from train.evaluate.page import banner, light_box, page, picture, section, table
 from train.evaluate.pictures import Case, Look
 from train.evaluate.scores import Scored, per_subject
@@ -135,7 +135,7 @@ def _cards(found: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     for other, gain in found["mae_below"].items():
         if other in ("regression", "look_up_table", "copy"):
-            cards.append(_against(NAMES[other], gain, unit))
+            cards.append(_against(METHODS[other], gain, unit))
     if share := found["share_of_look_up_table"].get("regression"):
         third = "good" if share["mean"] <= 1 / 3 else "even"
         text = "of the look-up table's error is what the regression reaches; a third is aimed at"
@@ -163,9 +163,9 @@ def _card(kind: str, large: str, small: str) -> str:
 def _errors(found: Mapping[str, Any], scans: Sequence[Scored]) -> str:
     errors = {method: per_subject(scans, method, "mae") for method in found["figures"]}
     means = {method: figures["mae"] for method, figures in found["figures"].items()}
-    gains = [(f"against {NAMES[other]}", {"model": gain}) for other, gain in
+    gains = [(f"against {METHODS[other]}", {"model": gain}) for other, gain in
              found["mae_below"].items()]  # fmt: skip
-    said = "; ".join(f"{NAMES[name]}: {text}" for name, text in found["baselines"].items())
+    said = "; ".join(f"{METHODS[name]}: {text}" for name, text in found["baselines"].items())
     return section(
         "How large the error is",
         "<p>A pale dot is one phantom, the large dot the mean, the bar its 95 % interval.</p>",
@@ -181,7 +181,7 @@ def _errors(found: Mapping[str, Any], scans: Sequence[Scored]) -> str:
 def _efforts(found: Mapping[str, Any]) -> str:
     """Return what each learned method was given."""
     return "; ".join(
-        f"{NAMES[name]}: {one['updates']} updates of {one['batch']}, learning rate "
+        f"{METHODS[name]}: {one['updates']} updates of {one['batch']}, learning rate "
         f"{one['learning_rate']:g}"
         for name, one in found["effort"].items()
     )
@@ -280,7 +280,7 @@ def _downstream(beside: Mapping[str, Any], weights: str) -> str:
 
 
 def _figures(found: Mapping[str, Any]) -> str:
-    order = [name for name in NAMES if name in found["figures"]]
+    order = [name for name in METHODS if name in found["figures"]]
     rows = []
     for name, measure in found["measures"].items():
         label = f"{measure['label']}{', ' + measure['unit'] if measure['unit'] else ''}"
@@ -288,15 +288,15 @@ def _figures(found: Mapping[str, Any]) -> str:
         cells = [_span(found["figures"][method][name]) if name in found["figures"][method] else "–"
                  for method in order]  # fmt: skip
         rows.append([label, f"{measure.get('profile', '')} {over}".strip(), *cells])
-    head = ["mean and 95 % interval", "profile and range", *(NAMES[name] for name in order)]
+    head = ["mean and 95 % interval", "profile and range", *(METHODS[name] for name in order)]
     return section("All figures", table(head, rows))
 
 
 def _by_subject(found: Mapping[str, Any]) -> str:
-    methods = [name for name in NAMES if name in found["figures"]]
+    methods = [name for name in METHODS if name in found["figures"]]
     rows = [[subject, str(scan["scan"]), *(number(scan["mae_by_method"][m]) for m in methods)]
             for subject, scans in found["per_subject"].items() for scan in scans]  # fmt: skip
-    shown = table(["phantom", "scan", *(NAMES[name] for name in methods)], rows)
+    shown = table(["phantom", "scan", *(METHODS[name] for name in methods)], rows)
     text = f"Error of every scan, {found['unit']}"
     return f"<details><summary>{escape(text)}</summary>{shown}</details>"
 
@@ -305,7 +305,7 @@ def _origin(found: Mapping[str, Any]) -> str:
     rows = [
         ["recipe, SHA-256", found["recipe"]],
         ["recipe of the phantoms, SHA-256", ", ".join(found["phantom_recipe"])],
-        *([f"weights, {NAMES[name]}, SHA-256", sha] for name, sha in found["weights"].items()),
+        *([f"weights, {METHODS[name]}, SHA-256", sha] for name, sha in found["weights"].items()),
         ["effort", _efforts(found)],
         ["intervals", found["interval"]],
     ]

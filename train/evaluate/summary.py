@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train.card import METHODS
 from train.config import Recipe
-from train.evaluate.charts import NAMES
 from train.evaluate.figures import BIAS, TISSUE, Figure, read_as, shown_unit
 from train.evaluate.scores import (
     Scored,
@@ -123,7 +123,7 @@ def told(found: Mapping[str, Any]) -> str:
     lines = [f"MAE, {found['where']}, {subjects} held-out phantoms (95 %):"]
     for method, figures in found["figures"].items():
         mae = figures["mae"]
-        name = f"{NAMES[method]:26}"
+        name = f"{METHODS[method]:26}"
         lines.append(
             f"  {name} {number(mae['mean'])} {unit} ({number(mae['low'])} to {number(mae['high'])})"
         )
@@ -137,7 +137,7 @@ def _told_set(one: Mapping[str, Any]) -> str:
     if not errors:
         return f"{one['name']}: run; there is no truth to hold it against"
     return f"{one['name']}: MAE " + ", ".join(
-        f"{NAMES[method]} {number(mae)}" for method, mae in errors.items()
+        f"{METHODS[method]} {number(mae)}" for method, mae in errors.items()
     )
 
 
