@@ -10,7 +10,7 @@ from engine.reason import Code, Reason
 from engine.volume import Array, Volume
 from engine.xp import namespace
 
-__all__ = ["Clip", "MinMax", "Normalise", "Window"]
+__all__ = ["Clip", "InPlace", "MinMax", "Normalise", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,26 @@ class Window:
         return (y - first) / (last - first) * (self.high - self.low) + self.low
 
 
+class InPlace:
+    """A step that changes values and leaves every voxel where it lies.
+
+    A result has the unit, the brightness and the place that the network gave it; a second volume
+    keeps its own values.
+    """
+
+    __slots__ = ()
+
+    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
+        """Return ``volume``: a result is already where the input of :meth:`apply` was."""
+        return volume
+
+    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
+        """Return ``volume``: it is already where the source is now."""
+        return volume
+
+
 @dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(InPlace):
     """Map one window that is the same for every volume: for values that have a unit, HU."""
 
     window: Window
@@ -47,14 +65,6 @@ class Clip:
     def apply(self, volume: Volume) -> Volume:
         """Return the volume in the network's range."""
         return volume.with_voxels(self.window.apply(volume.voxels))
-
-    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: a result has the unit of what was made, not of the source."""
-        return volume
-
-    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: it keeps its own values."""
-        return volume
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
@@ -64,7 +74,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Normalise:
+class Normalise(InPlace):
     """Map the body's usual brightness onto a network's range: MR has no unit of its own.
 
     The low end is 0, the high end ``headroom`` times the ``high`` quantile of the voxels inside the
@@ -119,14 +129,6 @@ class Normalise:
         """Return the volume in the network's range."""
         return volume.with_voxels(self._fitted().apply(volume.voxels))
 
-    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: a result has the unit of what was made, not of the source."""
-        return volume
-
-    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: it keeps its own values."""
-        return volume
-
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
         window = self._fitted()
@@ -141,7 +143,7 @@ class Normalise:
 
 
 @dataclass(frozen=True, slots=True)
-class MinMax:
+class MinMax(InPlace):
     """Map the least and the greatest value of a volume onto 0 and 1.
 
     Parameters
@@ -170,14 +172,6 @@ class MinMax:
     def apply(self, volume: Volume) -> Volume:
         """Return the volume in [0, 1]."""
         return volume.with_voxels(self._fitted().apply(volume.voxels))
-
-    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: a result has the unit of what was made, not of the source."""
-        return volume
-
-    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: it keeps its own values."""
-        return volume
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import SpecError
+from engine.preprocess.intensity import InPlace
 from engine.preprocess.resample import along_axis
 from engine.volume import Volume
 
@@ -17,7 +18,7 @@ _FWHM_PER_SIGMA = 2 * sqrt(2 * log(2))
 
 
 @dataclass(frozen=True, slots=True)
-class Smooth:
+class Smooth(InPlace):
     """Average each voxel with its neighbours, weighted by a Gaussian of distance.
 
     Beyond the volume's ends there is nothing to average: weights within sum to 1.
@@ -42,14 +43,6 @@ class Smooth:
         ):
             voxels = along_axis(voxels, axis, _weights(count, self.fwhm_mm / step))
         return volume.with_voxels(voxels)
-
-    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: a result has the resolution that the network gave it."""
-        return volume
-
-    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: it keeps its own resolution."""
-        return volume
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputRefused, SpecError
 from engine.preprocess.atlas import Atlas
+from engine.preprocess.intensity import InPlace
 from engine.preprocess.resample import resample_onto
 from engine.preprocess.smooth import Smooth
 from engine.reason import Code, Reason
@@ -39,7 +40,7 @@ _Moments = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class GreyMatter:
+class GreyMatter(InPlace):
     """Turn a T1-weighted head on the atlas's grid into the probability of grey matter.
 
     The brain is where the atlas has it. Within, the logarithm of brightness is a mixture of three
@@ -113,14 +114,6 @@ class GreyMatter:
         inside = xp.sum(priors, axis=0) > _BRAIN
         made = xp.where(inside, grey, xp.zeros_like(grey))
         return volume.with_voxels(xp.astype(made, volume.voxels.dtype), unit="1")
-
-    def undo(self, volume: Volume, source: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: a result shows what was made, not the source."""
-        return volume
-
-    def follow(self, volume: Volume, *, outside: float) -> Volume:  # noqa: ARG002
-        """Return ``volume``: it keeps its own values."""
-        return volume
 
     def record(self) -> dict[str, Any]:
         """Return the numbers, for provenance."""
