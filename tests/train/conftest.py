@@ -1,5 +1,6 @@
 """Small phantoms and a small recipe: the same code as the shipped ones, in seconds."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def recipe_text() -> str:
     for old, new in changes.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    lines = [("steps = 6" if line.startswith("steps = 1") else line) for line in text.splitlines()]
+    lines = [("steps = 6" if re.match(r"steps = \d", line) else line) for line in text.splitlines()]
     return "\n".join(lines) + "\n"
 
 

@@ -155,6 +155,8 @@ def test_patches_and_volumes_of_several_channels_are_learned_from(
         toys = toy_data(tmp_path / "even", labels=("T1", "T2"), shape=(16, 16, 16))
     path = fit(recipe, toys, tmp_path / "run", until=2)
     assert checkpoint.load(path).step == 2
+    fit(recipe, toys, tmp_path / "parts", until=1)
+    assert fit(recipe, toys, tmp_path / "parts", until=2).read_bytes() == path.read_bytes()
     half = learning(recipe, precision="bf16")
     with pytest.raises(RecipeInvalid, match="3D convolutions on a CPU may give no numbers"):
         fit(half, toys, tmp_path / "half", until=1)
