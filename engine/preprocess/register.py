@@ -46,6 +46,9 @@ _BRAIN_RIM_MM = 4.0
 """How far around the atlas's brain its darkness counts, as fluid and skull are dark in T1. Further
 out the atlas is dark and the scalp is not: the brain would be drawn out to the scalp."""
 _ROUNDS = 60
+_STARTS = 3
+"""Places that the search for the brain begins at: from the best alone it may end with the brain's
+rim on the scalp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,8 @@ def rigid(fixed: Volume, moving: Volume) -> tuple[Matrix, float]:
 def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
     """Return where ``moving``, a T1-weighted head, lies in the space of ``atlas``.
 
-    The head is upright, as its header says; the best of several places of the brain in it is where
-    the search begins, first rigid, then affine.
+    The head is upright, as its header says; the search begins at the best
+    of several places of the brain in it, first rigid; from where that ends best it goes on, affine.
 
     Returns
     -------
@@ -126,8 +129,8 @@ def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
     brain = atlas.t1.with_voxels(atlas.brain)
     still, moved = atlas.t1, _evened(moving)
     search = _Search(still, moved, brain, _AFFINE[0])
-    start = min(_places(atlas, moving), key=search.value)
-    rigidly, _ = search.refined(start)
+    starts = sorted(_places(atlas, moving), key=search.value)[:_STARTS]
+    rigidly, _ = max((search.refined(start) for start in starts), key=lambda found: found[1])
     transform = sitk.AffineTransform(3)
     transform.SetCenter(rigidly.GetCenter())
     transform.SetMatrix(rigidly.GetMatrix())
