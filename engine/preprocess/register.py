@@ -111,8 +111,8 @@ def rigid(fixed: Volume, moving: Volume) -> tuple[Matrix, float]:
 def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
     """Return where ``moving``, a T1-weighted head, lies in the space of ``atlas``.
 
-    The head is upright, as its header says; the search begins at the best
-    of several places of the brain in it, first rigid; from where that ends best it goes on, affine.
+    The head is upright, as its header says. The search begins at the best of several places of the
+    brain in it, first rigid; from where that ends best it goes on, affine.
 
     Returns
     -------

@@ -5,7 +5,11 @@ import pytest
 
 from engine.errors import ModelTampered
 from engine.pipeline import read_atlas
+from engine.preprocess import register
+from engine.preprocess.align import Template
+from engine.preprocess.resample import resample_onto
 from train.atlas import write_atlas
+from train.phantom import Order, Tissue, draw_subject, read_template, scan_pair
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,24 @@ def test_a_full_disk_leaves_no_half_of_an_atlas(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         write_atlas(tmp_path / "atlas.safetensors")
     assert not (tmp_path / "atlas.safetensors").exists()
+
+
+@pytest.mark.parametrize("starts", [1, register._STARTS])
+def test_a_head_that_one_start_puts_wrong_is_found_from_several(written, starts, monkeypatch):
+    """The atlas's rim goes to this one's scalp when the search begins at the best place alone."""
+    monkeypatch.setattr(register, "_STARTS", starts)
+    order = Order(sources=("T1",), target="PT", spacing_mm=2.0)
+    pair = scan_pair(draw_subject(4023, read_template(2.0)), 0, order)
+    atlas, (head,) = read_atlas(*written), pair.sources
+    step = Template(3.0, (64, 64, 64)).fit(head, atlas)
+    brain = np.isin(pair.tissue, [Tissue.CSF, Tissue.GREY, Tissue.WHITE])
+    placed = step.follow(head.with_voxels(brain.astype(np.float32)), outside=0.0)
+    here = np.asarray(placed.voxels) > 0.5
+    there = (
+        resample_onto(
+            atlas.t1.with_voxels(atlas.brain), placed.grid, seen=atlas.t1.grid, outside=0.0
+        )[0].voxels
+        > 0.5
+    )
+    dice = 2 * (here & there).sum() / (here.sum() + there.sum())
+    assert (dice > 0.9) == (starts > 1), dice
