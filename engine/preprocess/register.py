@@ -8,9 +8,11 @@ to set it back would change the sums of a search that another thread has begun.
 """
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -42,13 +44,21 @@ _SKULL_MM = 14.0
 """Skull and scalp above the brain."""
 _HEAD_MM = 150.0
 """How far below the vertex the middle of the head is looked for."""
-_BRAIN_RIM_MM = 4.0
-"""How far around the atlas's brain its darkness counts, as fluid and skull are dark in T1. Further
-out the atlas is dark and the scalp is not: the brain would be drawn out to the scalp."""
+_DARK_MM, _SCALP_MM, _SEEN_MM = 9.0, 16.0, 22.0
+"""Around the brain: to where fluid and skull are dark in T1, to where the scalp is bright, and how
+far the search looks. The atlas is a brain alone; matched with a whole head as it is, its rim fits
+the edge between scalp and air better than that between brain and skull."""
+_VAULT_MM = 0.0
+"""Above this height in the atlas's space a head is layered so; below are face, ears and neck."""
+_BELOW_MM = 4.0
+"""How far around the brain the search looks there."""
+_SCALP = 1.3
+"""Brightness of the scalp over that of the brain's brightest."""
 _ROUNDS = 60
-_STARTS = 3
-"""Places that the search for the brain begins at: from the best alone it may end with the brain's
-rim on the scalp."""
+_SIZES = (0.92, 1.0)
+"""Of a brain over that of the atlas, whose brain is larger than most."""
+_STARTS = 4
+"""Places and sizes that the search for the brain begins at; the best alone may lead astray."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +121,8 @@ def rigid(fixed: Volume, moving: Volume) -> tuple[Matrix, float]:
 def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
     """Return where ``moving``, a T1-weighted head, lies in the space of ``atlas``.
 
-    The head is upright, as its header says. The search begins at the best of several places of the
-    brain in it, first rigid; from where that ends best it goes on, affine.
+    The head is upright, as its header says. The search begins at the best of several places and
+    sizes of the brain in it, first rigid; from where that ends best it goes on, affine.
 
     Returns
     -------
@@ -126,18 +136,17 @@ def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
     InputRefused
         When the brain is not found.
     """
-    brain = atlas.t1.with_voxels(atlas.brain)
-    still, moved = atlas.t1, _evened(moving)
-    search = _Search(still, moved, brain, _AFFINE[0])
+    (still, seen), moved = _clothed(atlas), _evened(moving)
+    search = _Search(still, moved, seen, _AFFINE[0])
     starts = sorted(_places(atlas, moving), key=search.value)[:_STARTS]
-    rigidly, _ = max((search.refined(start) for start in starts), key=lambda found: found[1])
+    rigidly = search.best_of(starts)
     transform = sitk.AffineTransform(3)
     transform.SetCenter(rigidly.GetCenter())
     transform.SetMatrix(rigidly.GetMatrix())
     transform.SetTranslation(rigidly.GetTranslation())
     information = 0.0
     for level in _AFFINE:
-        transform, information = _Search(still, moved, brain, level).refined(transform)
+        transform, information = _Search(still, moved, seen, level).refined(transform)
     matrix = _matrix(transform)
     at = atlas.t1.grid.centres(np.argwhere(atlas.brain > 0.5).astype(np.float64))
     _refuse_apart(at, moving.grid, matrix)
@@ -146,7 +155,7 @@ def affine(atlas: Atlas, moving: Volume) -> tuple[Matrix, float]:
 
 
 def _places(atlas: Atlas, moving: Volume) -> Iterator[Any]:
-    """Yield where the brain may be: below the vertex, in the middle of the head, and around."""
+    """Yield where the brain may be, in two sizes: below the vertex, in the middle, and around."""
     head = _body(moving)
     vertex = float(np.quantile(head[:, 2], 0.999))
     upper = head[head[:, 2] > vertex - _HEAD_MM]
@@ -155,9 +164,10 @@ def _places(atlas: Atlas, moving: Volume) -> Iterator[Any]:
     centre = atlas.centre_mm
     left, back, _ = middle - centre
     up = vertex - _SKULL_MM - brain[:, 2].max()
-    for higher, further in product((-36, -24, -12, 0, 12, 24), (-16, 0, 16)):
-        transform = sitk.Euler3DTransform()
+    for higher, further, size in product((-36, -24, -12, 0, 12, 24), (-16, 0, 16), _SIZES):
+        transform = sitk.Similarity3DTransform()
         transform.SetCenter(centre.tolist())
+        transform.SetScale(size)
         transform.SetTranslation([float(left), float(back + further), float(up + higher)])
         yield transform
 
@@ -169,11 +179,11 @@ class _Search:
     ----------
     fixed, moving : Volume
         NumPy voxels.
-    brain : Volume or None
-        Where the fixed one counts, with a rim; None for everywhere.
+    seen : Volume or None
+        1 where the fixed one counts, else 0; None for everywhere.
     """
 
-    def __init__(self, fixed: Volume, moving: Volume, brain: Volume | None, level: _Level) -> None:
+    def __init__(self, fixed: Volume, moving: Volume, seen: Volume | None, level: _Level) -> None:
         still = _coarse(fixed, level)
         self._fixed, self._moving = _image(still), _image(_coarse(moving, level))
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # of the process, see the module
@@ -182,11 +192,11 @@ class _Search:
         method.SetMetricSamplingStrategy(method.REGULAR)
         method.SetMetricSamplingPercentage(min(1.0, level.samples / still.voxels.size), _SEED)
         method.SetInterpolator(sitk.sitkLinear)
-        if brain is None:
+        if seen is None:
             _walk(method, level)
         else:
             _look_along(method, level)
-            method.SetMetricFixedMask(_rim(brain, level))
+            method.SetMetricFixedMask(_mask(seen, level))
         method.SetOptimizerScalesFromPhysicalShift()
         self._method = method
 
@@ -202,11 +212,32 @@ class _Search:
         """Return the best transform near ``transform``, of its kind, and the information there."""
         found = type(transform)(transform)
         self._method.SetInitialTransform(found, inPlace=True)
+        if isinstance(found, sitk.Similarity3DTransform):
+            self._method.SetOptimizerWeights([1, 1, 1, 1, 1, 1, 0])  # its size stays as it is
+        else:
+            self._method.SetOptimizerWeights([])
         try:
             self._method.Execute(self._fixed, self._moving)
         except RuntimeError as exc:  # every sample lies outside the moving image
             raise _apart("nothing of one lies in the other") from exc
         return found, -float(self._method.GetMetricValue())
+
+    def best_of(self, starts: Sequence[Any]) -> Any:
+        """Return where the search ends best of those that begin at ``starts``.
+
+        Raises
+        ------
+        InputRefused
+            When each of them runs out of the moving image.
+        """
+        ends: list[tuple[float, Any]] = []
+        for start in starts:
+            with suppress(InputRefused):
+                transform, information = self.refined(start)
+                ends.append((information, transform))
+        if not ends:
+            raise _apart("nothing of one lies in the other")
+        return max(ends, key=lambda end: end[0])[1]
 
 
 def _walk(method: Any, level: _Level) -> None:
@@ -260,12 +291,35 @@ def _body(volume: Volume) -> Matrix:
     return coarse.grid.centres(at.astype(np.float64))
 
 
-def _rim(brain: Volume, level: _Level) -> Any:
-    """Return the mask of the brain and its rim as an image."""
-    coarse = Resample((level.spacing_mm,) * 3).apply(brain)
+def _clothed(atlas: Atlas) -> tuple[Volume, Volume]:
+    """Return the atlas's brain under a skull and a scalp, and where of it the search looks."""
+    grid = atlas.t1.grid
+    more = [ceil(_SEEN_MM / step) for step in grid.spacing_mm]
+    affine = grid.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ more
+    shape = tuple(side + 2 * by for side, by in zip(grid.shape, more, strict=True))
+    wide = Grid((shape[0], shape[1], shape[2]), affine)
+    sides = [(by, by) for by in more]
+    t1, brain = (np.pad(np.asarray(one), sides) for one in (atlas.t1.voxels, atlas.brain))
+    inside = _image(Volume((brain > 0.5).astype(np.float32), wide))
+    away = sitk.SignedMaurerDistanceMap(
+        sitk.Cast(inside, sitk.sitkUInt8), squaredDistance=False, useImageSpacing=True
+    )
+    outward = sitk.GetArrayFromImage(away)
+    height = wide.centres(np.indices(shape).reshape(3, -1).T.astype(np.float64))[:, 2]
+    vault = height.reshape(shape) > _VAULT_MM
+    scalp = vault & (outward > _DARK_MM) & (outward <= _SCALP_MM)
+    bright = np.float32(_SCALP * quantile(t1[brain > 0.5], _BRIGHT))
+    head = np.where(scalp, bright, np.where(outward > 0, 0, t1)).astype(np.float32)
+    seen = outward <= np.where(vault, _SEEN_MM, _BELOW_MM)
+    return Volume(head, wide), Volume(seen.astype(np.float32), wide)
+
+
+def _mask(seen: Volume, level: _Level) -> Any:
+    """Return where the search looks as an image."""
+    coarse = Resample((level.spacing_mm,) * 3).apply(seen)
     inside = _image(coarse.with_voxels((coarse.voxels > 0.5).astype(np.float32)))
-    mask = sitk.Cast(inside, sitk.sitkUInt8)
-    return sitk.BinaryDilate(mask, [round(_BRAIN_RIM_MM / level.spacing_mm)] * 3)
+    return sitk.Cast(inside, sitk.sitkUInt8)
 
 
 def _image(volume: Volume) -> Any:

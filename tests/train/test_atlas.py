@@ -8,6 +8,7 @@ from engine.pipeline import read_atlas
 from engine.preprocess import register
 from engine.preprocess.align import Template
 from engine.preprocess.resample import resample_onto
+from engine.preprocess.smooth import Smooth
 from train.atlas import write_atlas
 from train.phantom import Order, Tissue, draw_subject, read_template, scan_pair
 
@@ -57,22 +58,24 @@ def test_a_full_disk_leaves_no_half_of_an_atlas(tmp_path, monkeypatch):
     assert not (tmp_path / "atlas.safetensors").exists()
 
 
-@pytest.mark.parametrize("starts", [1, register._STARTS])
-def test_a_head_that_one_start_puts_wrong_is_found_from_several(written, starts, monkeypatch):
-    """The atlas's rim goes to this one's scalp when the search begins at the best place alone."""
-    monkeypatch.setattr(register, "_STARTS", starts)
+@pytest.mark.parametrize("clothed", [False, True])
+def test_the_brain_is_found_under_the_scalp_and_not_spread_over_it(written, clothed, monkeypatch):
+    """The atlas is a brain alone: bare, its rim fits the edge between scalp and air better."""
+
+    def bare(atlas):
+        rim = Smooth(8.0).apply(atlas.t1.with_voxels(atlas.brain))
+        return atlas.t1, rim.with_voxels((rim.voxels > 0.1).astype(np.float32))
+
+    if not clothed:
+        monkeypatch.setattr(register, "_clothed", bare)
     order = Order(sources=("T1",), target="PT", spacing_mm=2.0)
-    pair = scan_pair(draw_subject(4023, read_template(2.0)), 0, order)
+    pair = scan_pair(draw_subject(4054, read_template(2.0)), 0, order)
     atlas, (head,) = read_atlas(*written), pair.sources
     step = Template(3.0, (64, 64, 64)).fit(head, atlas)
     brain = np.isin(pair.tissue, [Tissue.CSF, Tissue.GREY, Tissue.WHITE])
     placed = step.follow(head.with_voxels(brain.astype(np.float32)), outside=0.0)
-    here = np.asarray(placed.voxels) > 0.5
-    there = (
-        resample_onto(
-            atlas.t1.with_voxels(atlas.brain), placed.grid, seen=atlas.t1.grid, outside=0.0
-        )[0].voxels
-        > 0.5
-    )
+    mean = atlas.t1.with_voxels(atlas.brain)
+    seen = resample_onto(mean, placed.grid, seen=mean.grid, outside=0.0)[0]
+    here, there = placed.voxels > 0.5, seen.voxels > 0.5
     dice = 2 * (here & there).sum() / (here.sum() + there.sum())
-    assert (dice > 0.9) == (starts > 1), dice
+    assert (dice > 0.85) == clothed, dice
