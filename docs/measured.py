@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.card import METHODS, label_of
+from train.card import METHODS, label_of, refusals
 from train.config import Recipe, read_recipe
 from train.evaluate.summary import number
 
@@ -113,6 +113,8 @@ def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
         f"{found['where']}. Mean and interval ({found['interval']}). Recipe "
         f"`{found['recipe'][:12]}`, phantoms {phantoms}.\n"
     )
+    if refused := refusals(found):
+        yield f"{refused}\n"
     rows = []
     for name in (one for one in _FIGURES if one in found["measures"]):
         cells = (_cell(figures[method].get(name)) for method in figures)

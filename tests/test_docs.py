@@ -50,6 +50,7 @@ def evaluation(recipe):
             "regression": {"updates": 900, "batch": 4, "learning_rate": 0.0002},
         },
         "copied": None,
+        "refused": [],
     }
     return summary(recipe, scans, about)
 

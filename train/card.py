@@ -5,7 +5,7 @@ from typing import Any
 
 from train.config import Recipe
 
-__all__ = ["METHODS", "card", "label_of"]
+__all__ = ["METHODS", "card", "label_of", "refusals"]
 
 METHODS = {
     "model": "this model",
@@ -105,6 +105,15 @@ def _terms(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def refusals(evaluation: Mapping[str, Any]) -> str:
+    """Return which held-out scans the model's own steps refused; nothing where it took them all."""
+    refused = evaluation.get("refused", ())
+    if not refused:
+        return ""
+    each = "; ".join(f"subject {one['subject']}: {one['why']}" for one in refused)
+    return f"Refused by the model's own steps, as the node would, and not measured: {each}."
+
+
 def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     if not evaluation:
         return ["Not measured yet."]
@@ -125,6 +134,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         "",
+        *(one for one in (refusals(evaluation), "") if refusals(evaluation)),
         *_against(evaluation),
         "",
         _efforts(evaluation["effort"]),

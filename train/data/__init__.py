@@ -7,7 +7,7 @@ from train.data.augment import Augment, Change, ChannelChange
 from train.data.batch import Batch
 from train.data.index import Entry, entries_of, read_index
 from train.data.pool import Look, Pool
-from train.data.prepared import ATLAS, Prepared, Shelf, prepare, span_of, truth_of
+from train.data.prepared import ATLAS, Prepared, Shelf, not_for, prepare, span_of, truth_of
 from train.data.split import SPLIT, Split, make_split, read_split, write_split
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Split",
     "entries_of",
     "make_split",
+    "not_for",
     "prepare",
     "read_index",
     "read_split",

@@ -1,5 +1,6 @@
 """Pairs brought through the very steps that a bundle declares, held in memory."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from engine.errors import InputRefused
 from engine.preprocess import Chain, Window
 from engine.preprocess.mask import quantile
+from engine.reason import Code
 from engine.volume import Volume
 from train.config import Phantoms, Preparation
 from train.data.index import Entry
@@ -23,10 +25,12 @@ from train.pair import Pair, read_pair
 if TYPE_CHECKING:
     from engine.preprocess import Atlas
 
-__all__ = ["ATLAS", "Prepared", "Shelf", "prepare", "span_of", "truth_of"]
+__all__ = ["ATLAS", "Prepared", "Shelf", "not_for", "prepare", "span_of", "truth_of"]
 
+log = logging.getLogger(__name__)
 ATLAS = "atlas.safetensors"
 """Its name in a folder of pairs, where a step wants one."""
+_REFUSED_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -146,19 +150,44 @@ def prepare(
     ------
     DataInvalid
         When there is no pair, one holds other labels than the recipe learns from, or values that
-        nothing can be learned from: not finite, or all the same.
+        nothing can be learned from: not finite, or all the same; when the steps refuse more than a
+        tenth of the scans for what they show. Fewer are left out, with a warning.
     """
     if not entries:
         raise DataInvalid("no pair to learn from in this part of the split")
     chain = Chain.of(preparation.steps, atlas)
     how = (repr((made, preparation)), *_marks(atlas))
 
-    def ready(entry: Entry) -> Prepared:
+    def ready(entry: Entry) -> Prepared | str:
         named = partial(_named, entry, made, preparation, chain)
-        return shelf.take(entry.path, how, named) if shelf else named()
+        try:
+            return shelf.take(entry.path, how, named) if shelf else named()
+        except InputRefused as exc:
+            return f"{entry.path.name}: {exc}"
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return list(pool.map(ready, entries))
+        found = list(pool.map(ready, entries))
+    _few([one for one in found if isinstance(one, str)], len(found))
+    return [one for one in found if isinstance(one, Prepared)]
+
+
+def not_for(exc: InputRefused) -> bool:
+    """Return whether a scan was refused for what it shows and not for a fault in it.
+
+    The node would refuse it too, so nothing is learned from it, and nothing is measured on it.
+    """
+    return all(reason.code is Code.OUT_OF_DISTRIBUTION for reason in exc.reasons)
+
+
+def _few(refused: Sequence[str], entries: int) -> None:
+    """Say what is left out; refuse to learn where that is more than the odd scan."""
+    if not refused:
+        return
+    text = f"{len(refused)} of {entries} scans are refused by the model's own steps"
+    if len(refused) > _REFUSED_SHARE * entries:
+        most = f"at most {_REFUSED_SHARE:.0%} may be"
+        raise DataInvalid(f"{text}, {most}; the first is {refused[0]}: other scans are wanted")
+    log.warning("%s and left out: %s", text, "; ".join(refused))
 
 
 def _marks(atlas: "Atlas | None") -> tuple[int, ...]:
@@ -173,6 +202,8 @@ def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain)
     try:
         return _prepared(read_pair(entry.path), preparation, chain)
     except (DataInvalid, InputRefused) as exc:
+        if isinstance(exc, InputRefused) and not_for(exc):
+            raise
         raise DataInvalid(f"{entry.path.name}: {exc}; prepare it again or remove it") from exc
 
 

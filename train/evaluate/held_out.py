@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.device import Choice, Device, choose
+from engine.errors import InputRefused
 from engine.xp import to_numpy
 from train import checkpoint
 from train.card import METHODS
 from train.config import Preparation, Recipe
-from train.data import SPLIT, Entry, Split, entries_of, read_index, read_split, truth_of
+from train.data import SPLIT, Entry, Split, entries_of, not_for, read_index, read_split, truth_of
 from train.errors import DataInvalid
 from train.evaluate.figures import figures_of, foreground_of, regions_of
 from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_and_back
@@ -69,7 +70,7 @@ def measure(
     ------
     CheckpointInvalid, DataInvalid
         When checkpoint, split or the pairs of a subject are not there, or the regression learned
-        from others.
+        from others; when the model's own steps refuse all that is held out.
     """
     split, entries = read_split(run / SPLIT), read_index(data)
     place = choose(device, threads=recipe.learning.threads)
@@ -81,8 +82,9 @@ def measure(
     methods = _Methods(recipe.preparation, place, learned, table, copied)
     window = recipe.preparation.window
     evidence = Evidence(Look.of(recipe.phantoms.target, window), window)
-    scans = [_scan(read_pair(entry.path), methods, evidence) for entry in held]
+    scans, refused = _scans(held, methods, evidence)
     about = {
+        "refused": refused,
         "subjects": {"learned_from": len(split.train), "measured": len({s.subject for s in scans})},
         "phantoms": sorted({str(entry.about.get("recipe", "unknown")) for entry in held}),
         "weights": {name: one.sha256 for name, one in learned.items()},
@@ -172,6 +174,26 @@ def _counted(recipe: Recipe, entries: Sequence[Entry]) -> tuple[LookUp, int | No
         errors.append([float(np.abs(one[inside]).mean()) for one in away])
     means = np.array(errors).mean(axis=0)
     return LookUp.fit(counted), int(means.argmin()) if means.size else None
+
+
+def _scans(
+    held: Sequence[Entry], methods: _Methods, evidence: Evidence
+) -> tuple[list[Scored], list[dict[str, Any]]]:
+    """Measure every scan; return those, and which the model's own steps refused, and why."""
+    scans: list[Scored] = []
+    refused: list[dict[str, Any]] = []
+    for entry in held:
+        try:
+            scans.append(_scan(read_pair(entry.path), methods, evidence))
+        except InputRefused as exc:
+            if not not_for(exc):
+                raise
+            scan = int(entry.about["scan"])
+            refused.append({"subject": entry.subject, "scan": scan, "why": str(exc)})
+    if not scans:
+        why = refused[0]["why"]
+        raise DataInvalid(f"the model's own steps refuse every scan held out; the first: {why}")
+    return scans, refused
 
 
 def _scan(pair: Pair, methods: _Methods, evidence: Evidence) -> Scored:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.card import METHODS
+from train.card import METHODS, refusals
 from train.evaluate import charts
 from train.evaluate.page import banner, light_box, page, picture, section, table
 from train.evaluate.pictures import Case, Look
@@ -117,8 +117,8 @@ def _counts(found: Mapping[str, Any]) -> str:
     subjects = found["subjects"]
     return (
         f"{subjects['measured']} held-out phantoms, {found['scans']} scans; learned from "
-        f"{subjects['learned_from']} others"
-    )
+        f"{subjects['learned_from']} others. {escape(refusals(found))}"
+    ).strip()
 
 
 def _span(one: Mapping[str, float]) -> str:

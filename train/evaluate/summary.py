@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.card import METHODS
+from train.card import METHODS, refusals
 from train.config import Recipe
 from train.evaluate.figures import BIAS, TISSUE, Figure, read_as, shown_unit
 from train.evaluate.scores import (
@@ -30,8 +30,8 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
     scans : sequence of Scored
         All that was measured; at least one.
     about : mapping
-        ``subjects``, ``phantoms``, ``copied``; by learned method ``weights`` (SHA-256) and
-        ``effort`` (``updates``, ``batch``, ``learning_rate``).
+        ``subjects``, ``refused``, ``phantoms``, ``copied``; by learned method ``weights``
+        (SHA-256) and ``effort`` (``updates``, ``batch``, ``learning_rate``).
     """
     made = recipe.phantoms
     measures = _measures(scans, made.target)
@@ -45,6 +45,7 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
         "measured_on": f"held-out {made.anatomy} phantoms of known truth; says nothing of patients",
         "subjects": about["subjects"],
         "scans": len(scans),
+        "refused": about["refused"],
         "where": _where(made.target),
         "unit": shown_unit(made.target),
         "window": list(recipe.preparation.window),
@@ -127,6 +128,8 @@ def told(found: Mapping[str, Any]) -> str:
         lines.append(
             f"  {name} {number(mae['mean'])} {unit} ({number(mae['low'])} to {number(mae['high'])})"
         )
+    if refused := refusals(found):
+        lines.append(f"  {refused}")
     return "\n".join(lines)
 
 

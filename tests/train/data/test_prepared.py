@@ -3,7 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from engine.errors import InputRefused
 from engine.preprocess import Chain
+from engine.reason import Code, Reason
 from engine.volume import Volume
 from tests.train.toys import toy_data, toy_pair
 from train.config import Phantoms, Preparation
@@ -178,3 +180,37 @@ def test_a_pair_that_was_written_again_is_prepared_again(tmp_path):
     write_pair(tmp_path, other)
     second = prepare(read_index(tmp_path), MADE, CT, None, shelf)[0]
     assert not np.array_equal(first.source, second.source)
+
+
+def refusing(*subjects):
+    """Return an apply that refuses some subjects for what they show."""
+    plain = Chain.apply
+
+    def apply(chain, volumes):
+        if int(np.asarray(volumes[0].voxels).max()) in subjects:
+            raise InputRefused([Reason(Code.OUT_OF_DISTRIBUTION, "no grey matter found")])
+        return plain(chain, volumes)
+
+    return apply
+
+
+def brightest(subject):
+    return int(np.asarray(toy_pair(subject).sources[0].voxels).max())
+
+
+def test_the_odd_scan_that_the_steps_refuse_is_left_out_and_named(tmp_path, monkeypatch, caplog):
+    for subject in range(11):
+        write_pair(tmp_path, toy_pair(subject))
+    monkeypatch.setattr(Chain, "apply", refusing(brightest(3)))
+    found = prepare(read_index(tmp_path), MADE, CT, None)
+    assert [one.subject for one in found] == [n for n in range(11) if n != 3]
+    assert "1 of 11 scans are refused" in caplog.text
+    assert "s00003-0.npz: OUT_OF_DISTRIBUTION: no grey matter found" in caplog.text
+
+
+def test_many_scans_that_the_steps_refuse_are_an_error(tmp_path, monkeypatch):
+    for subject in range(11):
+        write_pair(tmp_path, toy_pair(subject))
+    monkeypatch.setattr(Chain, "apply", refusing(brightest(3), brightest(4)))
+    with pytest.raises(DataInvalid, match=r"2 of 11 scans are refused .* at most 10% may be; the"):
+        prepare(read_index(tmp_path), MADE, CT, None)

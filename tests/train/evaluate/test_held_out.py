@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from engine.device import choose
+from engine.errors import InputRefused
+from engine.reason import Code, Reason
 from tests.train.evaluate.conftest import learned, task
 from tests.train.toys import SPACING_MM, toy_pair
+from train.card import card
 from train.data import SPLIT, Split, read_index, read_split, write_split
 from train.errors import CheckpointInvalid, DataInvalid
-from train.evaluate import DOWNSTREAM, EVALUATION, FIGURE, REPORT, held_out, measure
+from train.evaluate import DOWNSTREAM, EVALUATION, FIGURE, REPORT, held_out, measure, told
 from train.pair import read_pair, write_pair
 from train.run import fit
 from train.served import served
@@ -213,3 +216,38 @@ def test_the_look_up_table_and_the_copy_see_sources_as_registered_as_the_model(
     for method in ("look_up_table", "copy"):
         lower, higher = (one["figures"][method]["mae"]["mean"] for one in (still, moved))
         assert lower < 0.2 * higher
+
+
+def refused_once(monkeypatch, data, *subjects):
+    """Let the model's steps refuse these subjects for what they show."""
+    plain = held_out._scan
+    pairs = {entry.subject: entry for entry in read_index(data)}
+    assert set(subjects) <= set(pairs)
+
+    def scan(pair, methods, evidence):
+        if pair.about["subject"] in subjects:
+            raise InputRefused([Reason(Code.OUT_OF_DISTRIBUTION, "no grey matter found")])
+        return plain(pair, methods, evidence)
+
+    monkeypatch.setattr(held_out, "_scan", scan)
+
+
+def test_a_held_out_scan_that_the_steps_refuse_is_named_and_not_measured(ct, monkeypatch):
+    first, second = read_split(ct.run / SPLIT).test
+    refused_once(monkeypatch, ct.data, first)
+    found = measure(ct.recipe, ct.data, ct.run)
+    why = "OUT_OF_DISTRIBUTION: no grey matter found"
+    assert found["refused"] == [{"subject": first, "scan": 0, "why": why}]
+    assert list(found["per_subject"]) == [str(second)]
+    assert found["subjects"]["measured"] == 1
+    said = f"Refused by the model's own steps, as the node would, and not measured: subject {first}"
+    assert said in told(found)
+    assert f"subject {first}: {why}" in (ct.run / REPORT).read_text(encoding="utf-8")
+    facts = {"updates": 1, "parameters_bytes": 4, "sha256": "0", "network": {"sizes": {}}}
+    assert said in card(ct.recipe, found, facts)
+
+
+def test_nobody_left_to_measure_is_an_error(ct, monkeypatch):
+    refused_once(monkeypatch, ct.data, *read_split(ct.run / SPLIT).test)
+    with pytest.raises(DataInvalid, match="refuse every scan held out; the first: OUT_OF_DIST"):
+        measure(ct.recipe, ct.data, ct.run)
