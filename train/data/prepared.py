@@ -25,7 +25,7 @@ from train.pair import Pair, read_pair
 if TYPE_CHECKING:
     from engine.preprocess import Atlas
 
-__all__ = ["ATLAS", "Prepared", "Shelf", "not_for", "prepare", "span_of", "truth_of"]
+__all__ = ["ATLAS", "Prepared", "Shelf", "is_strange", "prepare", "span_of", "truth_of"]
 
 log = logging.getLogger(__name__)
 ATLAS = "atlas.safetensors"
@@ -151,7 +151,8 @@ def prepare(
     DataInvalid
         When there is no pair, one holds other labels than the recipe learns from, or values that
         nothing can be learned from: not finite, or all the same; when the steps refuse more than a
-        tenth of the scans for what they show. Fewer are left out, with a warning.
+        tenth of the scans, and more than one, for what they show. Fewer are left out, with a
+        warning.
     """
     if not entries:
         raise DataInvalid("no pair to learn from in this part of the split")
@@ -171,12 +172,14 @@ def prepare(
     return [one for one in found if isinstance(one, Prepared)]
 
 
-def not_for(exc: InputRefused) -> bool:
-    """Return whether a scan was refused for what it shows and not for a fault in it.
+def is_strange(exc: Exception) -> bool:
+    """Return whether the steps refused a scan for what it shows and not for a fault in it.
 
     The node would refuse it too, so nothing is learned from it, and nothing is measured on it.
     """
-    return all(reason.code is Code.OUT_OF_DISTRIBUTION for reason in exc.reasons)
+    return isinstance(exc, InputRefused) and all(
+        reason.code is Code.OUT_OF_DISTRIBUTION for reason in exc.reasons
+    )
 
 
 def _few(refused: Sequence[str], entries: int) -> None:
@@ -184,8 +187,8 @@ def _few(refused: Sequence[str], entries: int) -> None:
     if not refused:
         return
     text = f"{len(refused)} of {entries} scans are refused by the model's own steps"
-    if len(refused) > _REFUSED_SHARE * entries:
-        most = f"at most {_REFUSED_SHARE:.0%} may be"
+    if len(refused) == entries or len(refused) > max(1, _REFUSED_SHARE * entries):
+        most = f"at most {_REFUSED_SHARE:.0%} may be, or one of a few"
         raise DataInvalid(f"{text}, {most}; the first is {refused[0]}: other scans are wanted")
     log.warning("%s and left out: %s", text, "; ".join(refused))
 
@@ -202,7 +205,7 @@ def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain)
     try:
         return _prepared(read_pair(entry.path), preparation, chain)
     except (DataInvalid, InputRefused) as exc:
-        if isinstance(exc, InputRefused) and not_for(exc):
+        if is_strange(exc):
             raise
         raise DataInvalid(f"{entry.path.name}: {exc}; prepare it again or remove it") from exc
 

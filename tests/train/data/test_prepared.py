@@ -212,5 +212,17 @@ def test_many_scans_that_the_steps_refuse_are_an_error(tmp_path, monkeypatch):
     for subject in range(11):
         write_pair(tmp_path, toy_pair(subject))
     monkeypatch.setattr(Chain, "apply", refusing(brightest(3), brightest(4)))
-    with pytest.raises(DataInvalid, match=r"2 of 11 scans are refused .* at most 10% may be; the"):
+    with pytest.raises(
+        DataInvalid, match=r"2 of 11 scans are refused .* at most 10% may be, or one"
+    ):
+        prepare(read_index(tmp_path), MADE, CT, None)
+
+
+def test_one_of_two_may_be_left_out_and_two_of_two_may_not(tmp_path, monkeypatch):
+    for subject in range(2):
+        write_pair(tmp_path, toy_pair(subject))
+    monkeypatch.setattr(Chain, "apply", refusing(brightest(0)))
+    assert [one.subject for one in prepare(read_index(tmp_path), MADE, CT, None)] == [1]
+    monkeypatch.setattr(Chain, "apply", refusing(brightest(0), brightest(1)))
+    with pytest.raises(DataInvalid, match="2 of 2 scans are refused"):
         prepare(read_index(tmp_path), MADE, CT, None)
