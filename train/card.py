@@ -134,7 +134,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        *(one for one in (refusals(evaluation), "") if refusals(evaluation)),
+        *([refused, ""] if (refused := refusals(evaluation)) else []),
         *_against(evaluation),
         "",
         _efforts(evaluation["effort"]),

@@ -271,17 +271,8 @@ def _phantoms(recipe: Recipe, out: Path, workers: int, only: tuple[int, ...] = (
     from train.phantom import Order
 
     made = recipe.phantoms
-    order = Order(
-        sources=made.sources,
-        target=made.target,
-        anatomy=made.anatomy,
-        scans=made.scans,
-        spacing_mm=made.spacing_mm,
-        shift_mm=made.shift_mm,
-    )
-    _make(
-        out, list(only or range(made.first_seed, made.first_seed + made.subjects)), order, workers
-    )
+    seeds = list(only or range(made.first_seed, made.first_seed + made.subjects))
+    _make(out, seeds, Order.of(made), workers)
     if Chain.of(recipe.preparation.steps).wants_atlas and not (out / ATLAS).is_file():
         from train.atlas import write_atlas  # here: it reads maps of nilearn
 

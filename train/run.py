@@ -103,7 +103,7 @@ def fit(
             raise RecipeInvalid(f"{text}: each takes as many; set [learning] batch to a multiple")
         with _explained(recipe, place):
             system, stand = _begun(recipe, out, place)
-            if stand.done < steps and not stand.spent(recipe):
+            if not stand.over(recipe, steps):
                 loop = _Loop(recipe, system, _pools(recipe, shelf, out), out, stand)
                 loop.run(steps, report)
     return out / checkpoint.FILE
@@ -156,10 +156,11 @@ class _Stand:
     saved: int
     best: Best
 
-    def spent(self, recipe: Recipe) -> bool:
-        """Whether the patience of the recipe is at its end."""
+    def over(self, recipe: Recipe, steps: int) -> bool:
+        """Whether ``steps`` updates are done, or the patience of the recipe is at its end."""
         patience = recipe.learning.patience
-        return patience > 0 and bool(self.best.weights) and self.done - self.best.step >= patience
+        spent = bool(self.best.weights) and self.done - self.best.step >= patience > 0
+        return self.done >= steps or spent
 
 
 class _Loop:
@@ -182,7 +183,7 @@ class _Loop:
 
     def run(self, steps: int, report: Report | None) -> None:
         """Learn until ``steps`` updates are done or patience ends; leave a checkpoint."""
-        while self.done < steps and not self.stand.spent(self.recipe):
+        while not self.stand.over(self.recipe, steps):
             losses = self.update()
             if report is not None:
                 report(self.done, losses)

@@ -15,7 +15,6 @@ from engine.generate import generate
 from engine.pipeline import Generator
 from engine.preprocess import Atlas
 from engine.volume import Grid, Volume
-from train import checkpoint
 from train.config import Recipe
 from train.data import (
     ATLAS,
@@ -60,13 +59,9 @@ def learned(variant: Variant, shelf: Shelf, work: Path, split: Split) -> Generat
         raise DataInvalid(f"{run} learned from other subjects than this study; delete it")
     run.mkdir(parents=True, exist_ok=True)
     write_split(run / SPLIT, split)
-    where = run / checkpoint.FILE
-    done = checkpoint.load(where).step if where.is_file() else 0
-    if done < variant.recipe.learning.steps:
-        began = time.monotonic()
-        fit(variant.recipe, shelf, run)
-        seconds = time.monotonic() - began
-        print(f"  {variant.name}: {seconds:.0f} s from update {done}", flush=True)
+    began = time.monotonic()
+    fit(variant.recipe, shelf, run)
+    print(f"  {variant.name}: {time.monotonic() - began:.0f} s", flush=True)
     return served(variant.recipe, run, shelf.folder).generator
 
 

@@ -214,8 +214,6 @@ class _Search:
         self._method.SetInitialTransform(found, inPlace=True)
         if isinstance(found, sitk.Similarity3DTransform):
             self._method.SetOptimizerWeights([1, 1, 1, 1, 1, 1, 0])  # its size stays as it is
-        else:
-            self._method.SetOptimizerWeights([])
         try:
             self._method.Execute(self._fixed, self._moving)
         except RuntimeError as exc:  # every sample lies outside the moving image

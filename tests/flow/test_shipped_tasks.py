@@ -63,8 +63,8 @@ def test_what_arrives_is_as_good_as_the_evaluation_says(name, node, tmp_path):
     measured = json.loads((CONF / "models" / name / "evaluation.json").read_text())
     assert measured["recipe"] == recipe.digest, "the recipe was changed after its model was made"
     subject, (first, *_) = next(iter(measured["per_subject"].items()))
-    pair = scanned(recipe, int(subject), recipe.phantoms.spacing_mm)
     running, orthanc, folder = node
+    pair = scanned(recipe, int(subject), folder / "pairs" / name)
     objects = answered(pair, name, running, orthanc, folder / "series" / name, wait_s=300)
     (tmp_path / "one.dcm").write_bytes(objects[len(objects) // 2])
     assert dciodvfy(tmp_path / "one.dcm")[0] == []

@@ -57,6 +57,7 @@ def small(name: str) -> Recipe:
         prepared = replace(prepared, steps=steps, generate=windows)
     return replace(
         recipe,
+        phantoms=replace(recipe.phantoms, spacing_mm=SPACING_MM),
         learning=replace(recipe.learning, sizes=SMALL[recipe.learning.network]),
         preparation=prepared,
     )
@@ -117,7 +118,7 @@ def delivered(request, node):
     """Send one recipe's study; return the recipe, the scan, its run and what Orthanc then has."""
     running, orthanc, folder = node
     name, recipe = request.param, small(request.param)
-    pair = scanned(recipe, SUBJECT, SPACING_MM)
+    pair = scanned(recipe, SUBJECT, folder / "pairs" / name)
     objects = answered(pair, name, running, orthanc, folder / "series" / name)
     return recipe, pair, folder / name, objects
 

@@ -10,28 +10,17 @@ from tests.support.dcmtk import storescu
 from tests.support.node import RunningNode, is_sent
 from tests.support.orthanc import Orthanc
 from train.config import Recipe
-from train.pair import Pair
-from train.phantom import Order, draw_spine, draw_subject, read_template, scan_pair
+from train.pair import Pair, read_pair
+from train.phantom import Order, make_phantoms
 from train.phantom.series import Patient, write_session
 
 STEP = {"HU": 1.0, "SUVR": 1e-3, "1": 1.0}
 """What is stored at the finest, in the unit of the result; a PET's slope is finer still."""
 
 
-def scanned(recipe: Recipe, subject: int, spacing_mm: float) -> Pair:
-    """Return the first scan of a subject by the recipe's own order."""
-    made = recipe.phantoms
-    order = Order(
-        sources=made.sources,
-        target=made.target,
-        anatomy=made.anatomy,
-        scans=made.scans,
-        spacing_mm=spacing_mm,
-        shift_mm=made.shift_mm,
-    )
-    if made.anatomy == "spine":
-        return scan_pair(draw_spine(subject, spacing_mm), 0, order)
-    return scan_pair(draw_subject(subject, read_template(spacing_mm)), 0, order)
+def scanned(recipe: Recipe, subject: int, folder: Path) -> Pair:
+    """Return the first scan of a subject by the recipe's own order; its file goes to ``folder``."""
+    return read_pair(next(make_phantoms(folder, [subject], Order.of(recipe.phantoms))))
 
 
 def answered(

@@ -7,7 +7,7 @@ from train.data.augment import Augment, Change, ChannelChange
 from train.data.batch import Batch
 from train.data.index import Entry, entries_of, read_index
 from train.data.pool import Look, Pool
-from train.data.prepared import ATLAS, Prepared, Shelf, not_for, prepare, span_of, truth_of
+from train.data.prepared import ATLAS, Prepared, Shelf, is_strange, prepare, span_of, truth_of
 from train.data.split import SPLIT, Split, make_split, read_split, write_split
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "Shelf",
     "Split",
     "entries_of",
+    "is_strange",
     "make_split",
-    "not_for",
     "prepare",
     "read_index",
     "read_split",

@@ -17,7 +17,7 @@ from engine.xp import to_numpy
 from train import checkpoint
 from train.card import METHODS
 from train.config import Preparation, Recipe
-from train.data import SPLIT, Entry, Split, entries_of, not_for, read_index, read_split, truth_of
+from train.data import SPLIT, Entry, Split, entries_of, is_strange, read_index, read_split, truth_of
 from train.errors import DataInvalid
 from train.evaluate.figures import figures_of, foreground_of, regions_of
 from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_and_back
@@ -186,7 +186,7 @@ def _scans(
         try:
             scans.append(_scan(read_pair(entry.path), methods, evidence))
         except InputRefused as exc:
-            if not not_for(exc):
+            if not is_strange(exc):
                 raise
             scan = int(entry.about["scan"])
             refused.append({"subject": entry.subject, "scan": scan, "why": str(exc)})

@@ -85,6 +85,7 @@ def write_report(
                 f"Phantoms only. Learned from: {found['learned_from']}. Measured on: "
                 f"{found['measured_on']}. Nothing here is for diagnosis or treatment."
             ),
+            f"<p>{escape(refused)}</p>" if (refused := refusals(found)) else "",
             _cards(found),
             _errors(found, scans),
             section("Look at it", _how_to_look(found, evidence.look),
@@ -117,8 +118,8 @@ def _counts(found: Mapping[str, Any]) -> str:
     subjects = found["subjects"]
     return (
         f"{subjects['measured']} held-out phantoms, {found['scans']} scans; learned from "
-        f"{subjects['learned_from']} others. {escape(refusals(found))}"
-    ).strip()
+        f"{subjects['learned_from']} others"
+    )
 
 
 def _span(one: Mapping[str, float]) -> str:

@@ -1,7 +1,9 @@
 """What is ordered: whose scans, which contrasts go in and which one is to be made."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from train.config import Phantoms
 from train.errors import RecipeInvalid
 
 __all__ = ["ANATOMIES", "LABELS", "Order"]
@@ -42,6 +44,18 @@ class Order:
     scans: int = 1
     spacing_mm: float = 1.5
     shift_mm: float = 0.0
+
+    @classmethod
+    def of(cls, made: Phantoms) -> Self:
+        """Return what the section [phantoms] of a recipe orders."""
+        return cls(
+            sources=made.sources,
+            target=made.target,
+            anatomy=made.anatomy,
+            scans=made.scans,
+            spacing_mm=made.spacing_mm,
+            shift_mm=made.shift_mm,
+        )
 
     def __post_init__(self) -> None:
         if unknown := [label for label in (*self.sources, self.target) if label not in LABELS]:
