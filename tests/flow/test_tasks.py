@@ -48,7 +48,7 @@ def small(name: str) -> Recipe:
     prepared = recipe.preparation
     if prepared.generate["how"] == "windows":
         steps = tuple(
-            {**step, "spacing_mm": [2 * mm for mm in step["spacing_mm"]]}
+            {**step, "spacing_mm": [mm if mm > SPACING_MM else 2 * mm for mm in step["spacing_mm"]]}
             if step["step"] == "resample"
             else step
             for step in prepared.steps
