@@ -125,8 +125,9 @@ def study(name: str, base: Recipe, data: Path, work: Path, steps: int) -> Mappin
     pairs, shelf = held_out(base, data, split), Shelf(data)
     for label, variant in variants(ablation, base, steps):
         generator = learned(variant, shelf, work, split)
-        onto = base.preparation.onto
-        scores[label] = [figures(made_of(generator, pair), pair, onto) for pair in pairs]
+        onto, threads = base.preparation.onto, base.learning.threads
+        made = (made_of(generator, pair, threads=threads) for pair in pairs)
+        scores[label] = [figures(one, pair, onto) for one, pair in zip(made, pairs, strict=True)]
     values = {
         label: {key: by_subject(pairs, found, key) for key in ("mae", "psnr", "ssim")}
         for label, found in scores.items()

@@ -24,7 +24,7 @@ BASE = Path("conf/train/agi-head-flair.toml")
 SHIFTS_PX = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 WAYS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
 """Down, right, up, left: one for each subject, in turn."""
-SLICES = 12
+SLICES = 4
 """Of each subject, evenly over the body: all of them would take hours and say the same."""
 SEEDS = (1, 2, 3)
 PAPER = {"voxel": 100.0}
@@ -57,11 +57,13 @@ def study(base: Recipe, data: Path, work: Path, steps: int) -> Mapping[str, Any]
     curves: dict[str, dict[str, list[list[float]]]] = {}
     for kind, variant in variants(base, steps):
         generator = learned(variant, shelf, work, split)
+        threads = variant.recipe.learning.threads
         by_shift = []
         for px in SHIFTS_PX:
             scores = []
             for pair, way in zip(pairs, cycle(WAYS), strict=False):
-                made = made_of(generator, pair, apart(pair, (way[0] * px, way[1] * px)))
+                given = apart(pair, (way[0] * px, way[1] * px))
+                made = made_of(generator, pair, given, threads=threads)
                 scores.append(figures(made, pair, base.preparation.onto)["psnr"])
             by_shift.append(scores)
         curves.setdefault(kind, {})[str(variant.recipe.learning.seed)] = by_shift

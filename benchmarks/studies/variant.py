@@ -80,13 +80,17 @@ def held_out(recipe: Recipe, data: Path, split: Split) -> list[Prepared]:
 
 
 def made_of(
-    generator: Generator, pair: Prepared, sources: NDArray[np.float32] | None = None
+    generator: Generator,
+    pair: Prepared,
+    sources: NDArray[np.float32] | None = None,
+    *,
+    threads: int,
 ) -> NDArray[np.float32]:
     """Return what the network makes of a prepared pair, or of ``sources`` (K, Z, H, W) instead."""
     given = pair.source.astype(np.float32) if sources is None else sources
     grid = Grid(pair.target.shape, np.eye(4))
     volumes = [Volume(np.ascontiguousarray(one), grid) for one in given]
-    device = choose("cpu", threads=2)
+    device = choose("cpu", threads=threads)
     made = generate(generator.network, volumes, generator.generation, device)
     return np.clip(np.asarray(made), *generator.output.onto)
 

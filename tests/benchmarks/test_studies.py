@@ -111,8 +111,8 @@ def test_some_slices_are_those_of_the_body_evenly():
     chosen = some.target[:, 0, 0]
     assert len(chosen) == shift.SLICES == some.source.shape[1] == len(some.inside)
     assert some.inside.all()
-    assert set(np.diff(chosen)) <= {2, 3}
-    assert (chosen.min() - 5, 34 - chosen.max()) == (2, 2)
+    apart = np.diff([5, *chosen, 34])  # of the body's first slice, of those chosen, of its last
+    assert apart.max() - apart.min() <= 1
 
 
 def test_scans_of_one_subject_count_once():
