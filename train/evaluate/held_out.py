@@ -24,6 +24,7 @@ from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_a
 from train.evaluate.pictures import Look, case_of
 from train.evaluate.report import Evidence, write_report
 from train.evaluate.scores import Scored
+from train.evaluate.sent import as_sent
 from train.evaluate.summary import summary
 from train.evaluate.whole import write_json
 from train.metrics import uptake_by_region
@@ -118,8 +119,9 @@ class _Methods:
 
     def __call__(self, pair: Pair, inside: NDArray[np.bool_]) -> dict[str, Voxels]:
         """Return results by method, the model's first: (Z, Y, X) in the truth's unit."""
+        sent = as_sent(pair)
         made = {
-            name: np.asarray(to_numpy(one.generator(pair.sources, self.device).volume.voxels))
+            name: np.asarray(to_numpy(one.generator(sent, self.device).volume.voxels))
             for name, one in self.learned.items()
         }
         still = registered(pair, self.preparation)
