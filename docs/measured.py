@@ -193,14 +193,16 @@ def _ablation(system: str) -> Iterator[str]:
     if not found:
         yield f"{NONE}\n\n```sh\npython -m benchmarks.studies ablation {system}\n```\n"
         return
-    yield f"In the paper: {found['paper']}. Here: {_stamp(found)}, phantoms.\n"
+    yield f"In the paper: {found['paper']}. Here: {_stamp(found)}, phantoms, one seed.\n"
     rows = []
     for name in found["our_order"]:
         figures = found["figures"][name]
         psnr = {key: round(value, 2) for key, value in figures["psnr"].items()}
         mae = {key: 100 * value for key, value in figures["mae"].items()}
-        rows.append([name, f"{psnr['mean']} ({psnr['low']} to {psnr['high']})", _cell(mae)])
-    yield from _table(["variant, best first", "PSNR, dB", "MAE, % of the range"], rows)
+        told = f"{psnr['mean']} ({psnr['low']} to {psnr['high']})"
+        rows.append([name, told, _cell(figures["ssim"]), _cell(mae)])
+    first = f"variant, best {found['ordered_by'].upper()} first"
+    yield from _table([first, "PSNR, dB", "SSIM", "MAE, % of the range"], rows)
     if found["paper_order"]:
         said = "is reproduced" if found["order_is_the_papers"] else "is not reproduced"
         yield f"The paper's order, {' > '.join(found['paper_order'])}, {said}.\n"
