@@ -93,13 +93,17 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     write(tmp_path / "shift.json", {**stamp, "shifts_px": shift.SHIFTS_PX, **figures})
     interval = {"mean": 0.0215, "low": 0.02, "high": 0.023}
     psnr = {"mean": 27.456, "low": 27.0, "high": 28.0}
-    scores = {name: {"mae": interval, "psnr": psnr} for name in ("literal", "paper")}
+    one = {"mae": interval, "psnr": psnr, "ssim": {"mean": 0.6, "low": 0.59, "high": 0.612}}
+    scores = dict.fromkeys(("literal", "paper"), one)
     order = {"paper_order": ["paper", "literal"], "our_order": ["literal", "paper"]}
-    told = {"updates": 600, "subjects": 8, "paper": "no figure", "order_is_the_papers": False}
+    told = {"updates": 600, "subjects": 8, "paper": "no figure", "order_is_the_papers": False,
+            "ordered_by": "ssim"}  # fmt: skip
     write(tmp_path / "ablation-hlsnc_gan.json", {**stamp, **told, **order, "figures": scores})
     found = pages.fragments()
     assert "| AGI-Net, `paper` | 31.00 | 30.50 |" in found["agi_net.inc"]
-    assert "| literal | 27.46 (27.0 to 28.0) | 2.15 (2.00 to 2.30) |" in found["hlsnc_gan.inc"]
+    assert "| variant, best SSIM first |" in found["hlsnc_gan.inc"]
+    row = "| literal | 27.46 (27.0 to 28.0) | 0.600 (0.590 to 0.612) | 2.15 (2.00 to 2.30) |"
+    assert row in found["hlsnc_gan.inc"]
     assert "paper > literal, is not reproduced" in found["hlsnc_gan.inc"]
 
 

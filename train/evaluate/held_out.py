@@ -24,11 +24,11 @@ from train.evaluate.lookup import Histogram, LookUp, copies, registered, there_a
 from train.evaluate.pictures import Look, case_of
 from train.evaluate.report import Evidence, write_report
 from train.evaluate.scores import Scored
-from train.evaluate.sent import as_sent
 from train.evaluate.summary import summary
 from train.evaluate.whole import write_json
 from train.metrics import uptake_by_region
 from train.pair import Pair, read_pair
+from train.phantom.series import as_sent
 from train.served import Served, served
 from train.systems import usual_settings
 

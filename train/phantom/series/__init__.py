@@ -12,7 +12,8 @@ PS3.5 B.2 (UIDs from UUIDs).
 """
 
 from train.phantom.series.common import Patient
+from train.phantom.series.sent import as_sent
 from train.phantom.series.session import write_session
 from train.phantom.series.write import write_series
 
-__all__ = ["Patient", "write_series", "write_session"]
+__all__ = ["Patient", "as_sent", "write_series", "write_session"]

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from engine.io import read_frames, read_voxels, split, stack
 from engine.volume import Volume
 from train.pair import Pair
-from train.phantom.series import Patient, write_session
+from train.phantom.series.common import Patient
+from train.phantom.series.session import write_session
 
 __all__ = ["as_sent"]
 

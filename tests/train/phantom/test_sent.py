@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from train.evaluate.sent import as_sent
 from train.pair import read_pair
 from train.phantom import Order, make_phantoms
+from train.phantom.series import as_sent
 
 
 @pytest.fixture(scope="module", params=["T1", "CBCT"])
