@@ -205,6 +205,8 @@ def _ablation(system: str) -> Iterator[str]:
     yield from _table([first, "PSNR, dB", "SSIM", "MAE, % of the range"], rows)
     if found["paper_order"]:
         said = "is reproduced" if found["order_is_the_papers"] else "is not reproduced"
+        if found["best_is_the_papers"] and not found["order_is_the_papers"]:
+            said += "; its best is the best here too"
         yield f"The paper's order, {' > '.join(found['paper_order'])}, {said}.\n"
 
 

@@ -97,7 +97,7 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     scores = dict.fromkeys(("literal", "paper"), one)
     order = {"paper_order": ["paper", "literal"], "our_order": ["literal", "paper"]}
     told = {"updates": 600, "subjects": 8, "paper": "no figure", "order_is_the_papers": False,
-            "ordered_by": "ssim"}  # fmt: skip
+            "best_is_the_papers": False, "ordered_by": "ssim"}  # fmt: skip
     write(tmp_path / "ablation-hlsnc_gan.json", {**stamp, **told, **order, "figures": scores})
     found = pages.fragments()
     assert "| AGI-Net, `paper` | 31.00 | 30.50 |" in found["agi_net.inc"]
