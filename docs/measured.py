@@ -194,17 +194,20 @@ def _ablation(system: str) -> Iterator[str]:
         yield f"{NONE}\n\n```sh\npython -m benchmarks.studies ablation {system}\n```\n"
         return
     yield f"In the paper: {found['paper']}. Here: {_stamp(found)}, phantoms, one seed.\n"
-    rows = []
+    rows, lost = [], found.get("lost", [])
     for name in found["our_order"]:
         figures = found["figures"][name]
         psnr = {key: round(value, 2) for key, value in figures["psnr"].items()}
         mae = {key: 100 * value for key, value in figures["mae"].items()}
         told = f"{psnr['mean']} ({psnr['low']} to {psnr['high']})"
-        rows.append([name, told, _cell(figures["ssim"]), _cell(mae)])
+        shown = f"{name} (lost: the same everywhere)" if name in lost else name
+        rows.append([shown, told, _cell(figures["ssim"]), _cell(mae)])
     first = f"variant, best {found['ordered_by'].upper()} first"
     yield from _table([first, "PSNR, dB", "SSIM", "MAE, % of the range"], rows)
     if found["paper_order"]:
         said = "is reproduced" if found["order_is_the_papers"] else "is not reproduced"
+        if set(lost) & set(found["paper_order"]):
+            said = "cannot be judged: a network that is lost says nothing of its parts"
         if found["best_is_the_papers"] and not found["order_is_the_papers"]:
             said += "; its best is the best here too"
         yield f"The paper's order, {' > '.join(found['paper_order'])}, {said}.\n"
@@ -223,7 +226,17 @@ def _shift() -> Iterator[str]:
         for kind, curve in found["psnr"].items()
     ]
     yield from _table(head, rows)
+    yield f"The paper's claim, that AGI-Net loses less than its backbone, {_claim(found['falls'])}.\n"
     yield "![PSNR over shifts](../../benchmarks/results/shift.png)\n"
+
+
+def _claim(falls: Mapping[str, Mapping[str, float]]) -> str:
+    own, backbone = falls["agi"], falls["resunet"]
+    if own["high"] < backbone["low"]:
+        return "holds here"
+    if own["low"] > backbone["high"]:
+        return "does not hold here: it loses more"
+    return "is not shown here: the intervals of the two overlap"
 
 
 def _stamp(found: Mapping[str, Any]) -> str:

@@ -101,10 +101,29 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     write(tmp_path / "ablation-hlsnc_gan.json", {**stamp, **told, **order, "figures": scores})
     found = pages.fragments()
     assert "| AGI-Net, `paper` | 31.00 | 30.50 |" in found["agi_net.inc"]
+    assert "its backbone, is not shown here" in found["agi_net.inc"]
     assert "| variant, best SSIM first |" in found["hlsnc_gan.inc"]
     row = "| literal | 27.46 (27.0 to 28.0) | 0.600 (0.590 to 0.612) | 2.15 (2.00 to 2.30) |"
     assert row in found["hlsnc_gan.inc"]
     assert "paper > literal, is not reproduced" in found["hlsnc_gan.inc"]
+    lost = {**stamp, **told, **order, "figures": scores, "lost": ["literal"]}
+    write(tmp_path / "ablation-hlsnc_gan.json", lost)
+    page = pages.fragments()["hlsnc_gan.inc"]
+    assert "| literal (lost: the same everywhere) | 27.46" in page
+    assert "paper > literal, cannot be judged" in page
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [((0.5, 0.9), "holds here"), ((0.5, 1.1), "is not shown"), ((2.1, 2.4), "loses more")],
+)
+def test_a_claim_about_shifts_is_judged_by_the_intervals(pages, tmp_path, own, said):
+    curves = {kind: {"mean": [30.0], "seeds": {}} for kind in shift.LABELS}
+    falls = {kind: {"mean": 1.5, "low": 1.0, "high": 2.0} for kind in shift.LABELS}
+    falls["agi"] = {"mean": sum(own) / 2, "low": own[0], "high": own[1]}
+    found = {"date": "2026-11-22", "commit": "abc1234", "shifts_px": [0.0], "psnr": curves}
+    write(tmp_path / "shift.json", found | {"falls": falls})
+    assert said in pages.fragments()["agi_net.inc"]
 
 
 def test_what_a_second_program_and_real_volumes_gave_stands_on_the_page(pages, tmp_path):

@@ -74,6 +74,27 @@ def test_an_ablation_says_its_order_beside_the_papers(tmp_path):
     assert found["order_is_the_papers"] == (found["our_order"] == found["paper_order"])
 
 
+def test_a_network_that_makes_nothing_is_named_and_its_order_means_nothing(tmp_path, monkeypatch):
+    data = toy_data(tmp_path / "data", makes="STIR", shape=(4, 64, 64))
+    base = toy_recipe("calf-spine-stir", width=8, blocks=1)
+    told = ablation.ABLATIONS["calf_gan"]
+    monkeypatch.setattr(
+        ablation, "made_of", lambda _network, pair, **_more: np.zeros(pair.target.shape, np.float32)
+    )
+    found = ablation.study("calf_gan", base, data, tmp_path / "runs", 2)
+    assert sorted(found["lost"]) == sorted(told.variants)
+    assert not found["best_is_the_papers"]
+    assert not found["order_is_the_papers"]
+
+
+def test_an_image_is_even_or_it_is_not():
+    made = np.zeros((4, 8, 8), np.float32)
+    assert ablation.is_even(made, (0, 1))
+    made[0, 0, 0] = 0.02
+    assert not ablation.is_even(made, (0, 1))
+    assert ablation.is_even(made, (-1, 3))
+
+
 @pytest.mark.parametrize("name", ablation.ABLATIONS)
 def test_every_variant_differs_from_every_other_and_can_be_built(name):
     from train.systems import Choice, build_system
