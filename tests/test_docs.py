@@ -94,8 +94,15 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     interval = {"mean": 0.0215, "low": 0.02, "high": 0.023}
     psnr = {"mean": 27.456, "low": 27.0, "high": 28.0}
     one = {"mae": interval, "psnr": psnr, "ssim": {"mean": 0.6, "low": 0.59, "high": 0.612}}
-    scores = dict.fromkeys(("literal", "paper"), one)
-    order = {"paper_order": ["paper", "literal"], "our_order": ["literal", "paper"]}
+    scores = dict.fromkeys(("literal", "paper", "one constant"), one)
+    step = {"better": "paper", "worse": "literal", "by": {"mean": 0.01, "low": -0.02, "high": 0.04}}
+    order = {
+        "paper_order": ["paper", "literal"],
+        "our_order": ["literal", "paper"],
+        "not_learned": [],
+        "steps": [step],
+        "ended_with": {"paper": {"adversarial": 68.0}},
+    }
     told = {"updates": 600, "subjects": 8, "paper": "no figure", "order_is_the_papers": False,
             "best_is_the_papers": False, "ordered_by": "ssim"}  # fmt: skip
     write(tmp_path / "ablation-hlsnc_gan.json", {**stamp, **told, **order, "figures": scores})
@@ -103,26 +110,38 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     assert "| AGI-Net, `paper` | 31.00 | 30.50 |" in found["agi_net.inc"]
     assert "its backbone, is not shown here" in found["agi_net.inc"]
     assert "| variant, best SSIM first |" in found["hlsnc_gan.inc"]
-    row = "| literal | 27.46 (27.0 to 28.0) | 0.600 (0.590 to 0.612) | 2.15 (2.00 to 2.30) |"
+    row = "| literal | 27.46 (27.0 to 28.0) | 0.600 (0.590 to 0.612) | 2.15 (2.00 to 2.30) | – |"
     assert row in found["hlsnc_gan.inc"]
+    assert (
+        "| paper | 27.46 (27.0 to 28.0) | 0.600 (0.590 to 0.612) | 2.15 (2.00 to 2.30) | 68"
+        in (found["hlsnc_gan.inc"])
+    )
     assert "paper > literal, is not reproduced" in found["hlsnc_gan.inc"]
-    lost = {**stamp, **told, **order, "figures": scores, "lost": ["literal"]}
+    assert "- paper over literal: 0.0100 (-0.0200 to 0.0400): not shown." in found["hlsnc_gan.inc"]
+    lost = {**stamp, **told, **order, "figures": scores, "not_learned": ["literal"]}
     write(tmp_path / "ablation-hlsnc_gan.json", lost)
     page = pages.fragments()["hlsnc_gan.inc"]
-    assert "| literal (lost: the same everywhere) | 27.46" in page
-    assert "paper > literal, cannot be judged" in page
+    assert "| literal: not learned | 27.46" in page
+    assert "literal: no better than one constant" in page
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
-    [((0.5, 0.9), "holds here"), ((0.5, 1.1), "is not shown"), ((2.1, 2.4), "loses more")],
+    ("low", "high", "seeds", "said"),
+    [
+        (-0.4, -0.2, [-0.3, -0.3], "holds here"),
+        (0.1, 0.4, [0.3, 0.2], "does not hold here: it loses more"),
+        (-0.1, 0.4, [0.3, 0.2], "is not shown"),
+        (0.1, 0.4, [0.6, -0.1], "is not shown"),  # a matter of the seed
+    ],
 )
-def test_a_claim_about_shifts_is_judged_by_the_intervals(pages, tmp_path, own, said):
+def test_a_claim_about_shifts_is_judged_subject_beside_subject(
+    pages, tmp_path, low, high, seeds, said
+):
     curves = {kind: {"mean": [30.0], "seeds": {}} for kind in shift.LABELS}
     falls = {kind: {"mean": 1.5, "low": 1.0, "high": 2.0} for kind in shift.LABELS}
-    falls["agi"] = {"mean": sum(own) / 2, "low": own[0], "high": own[1]}
+    more = {"mean": (low + high) / 2, "low": low, "high": high, "seeds": seeds}
     found = {"date": "2026-11-22", "commit": "abc1234", "shifts_px": [0.0], "psnr": curves}
-    write(tmp_path / "shift.json", found | {"falls": falls})
+    write(tmp_path / "shift.json", found | {"falls": {**falls, "more": more}})
     assert said in pages.fragments()["agi_net.inc"]
 
 

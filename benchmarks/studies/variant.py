@@ -1,5 +1,6 @@
 """One way of learning, and how well it does on subjects that nobody learned from."""
 
+import csv
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from train.data import (
     write_split,
 )
 from train.errors import DataInvalid
+from train.journal import LOG
 from train.metrics import evaluate
 from train.run import fit
 from train.served import served
@@ -72,9 +74,9 @@ def split_of(recipe: Recipe, data: Path) -> Split:
     return make_split(subjects, validation=made.validation, test=made.test, seed=seed)
 
 
-def held_out(recipe: Recipe, data: Path, split: Split) -> list[Prepared]:
-    """Return the pairs of the test subjects, through the recipe's own steps."""
-    entries = entries_of(read_index(data), split.test, data)
+def held_out(recipe: Recipe, data: Path, subjects: Sequence[int]) -> list[Prepared]:
+    """Return the pairs of subjects that nobody learns from, through the recipe's own steps."""
+    entries = entries_of(read_index(data), subjects, data)
     atlas = Atlas.of(load_file(data / ATLAS)) if (data / ATLAS).is_file() else None
     return prepare(entries, recipe.phantoms, recipe.preparation, atlas)
 
@@ -95,11 +97,22 @@ def made_of(
     return np.clip(np.asarray(made), *generator.output.onto)
 
 
-def figures(
-    made: NDArray[np.float32], pair: Prepared, onto: Sequence[float]
-) -> Mapping[str, float]:
+def last_losses(variant: Variant, work: Path) -> Mapping[str, float]:
+    """Return the last line of the log, where a run was long enough to have one.
+
+    An adversary that has won shows in its losses.
+    """
+    if not (work / variant.name / LOG).is_file():
+        return {}
+    with (work / variant.name / LOG).open(encoding="utf-8", newline="") as file:
+        *_, last = csv.DictReader(file)
+    return {name: float(value) for name, value in last.items() if name not in ("step", "seconds")}
+
+
+def figures(made: NDArray[np.float32], pair: Prepared, recipe: Recipe) -> Mapping[str, float]:
     """Return the figures of profile ``unit`` in the foreground, both images brought to [0, 1]."""
-    low, span = onto[0], onto[1] - onto[0]
+    low, high = recipe.preparation.onto
+    span = high - low
     one, other = ((x.astype(np.float32) - low) / span for x in (made, pair.target))
     found = evaluate(one, other, pair.inside, "unit")
     return {name: float(found[name]) for name in ("mae", "psnr", "ssim")}

@@ -74,25 +74,63 @@ def test_an_ablation_says_its_order_beside_the_papers(tmp_path):
     assert found["order_is_the_papers"] == (found["our_order"] == found["paper_order"])
 
 
-def test_a_network_that_makes_nothing_is_named_and_its_order_means_nothing(tmp_path, monkeypatch):
-    data = toy_data(tmp_path / "data", makes="STIR", shape=(4, 64, 64))
-    base = toy_recipe("calf-spine-stir", width=8, blocks=1)
-    told = ablation.ABLATIONS["calf_gan"]
-    monkeypatch.setattr(
-        ablation, "made_of", lambda _network, pair, **_more: np.zeros(pair.target.shape, np.float32)
-    )
-    found = ablation.study("calf_gan", base, data, tmp_path / "runs", 2)
-    assert sorted(found["lost"]) == sorted(told.variants)
-    assert not found["best_is_the_papers"]
-    assert not found["order_is_the_papers"]
+def scored(**mae):
+    """Return figures by variant: as many subjects as errors, PSNR and SSIM falling with them."""
+    return {
+        name.replace("_", " "): {
+            "mae": values,
+            "psnr": [30 - 100 * one for one in values],
+            "ssim": [1 - one for one in values],
+        }
+        for name, values in mae.items()
+    }
 
 
-def test_an_image_is_even_or_it_is_not():
-    made = np.zeros((4, 8, 8), np.float32)
-    assert ablation.is_even(made, (0, 1))
-    made[0, 0, 0] = 0.02
-    assert not ablation.is_even(made, (0, 1))
-    assert ablation.is_even(made, (-1, 3))
+PAPER = ablation.ABLATIONS["pcsa_gan"]
+FIRST, SECOND, EVEN = "attention at 4", "attention at 16", [0.4, 0.5, 0.6, 0.5]
+
+
+def test_an_order_is_reproduced_where_every_subject_bears_it_out():
+    told = ablation.verdict(PAPER, scored(
+        attention_at_4=[0.10, 0.20, 0.30, 0.2], attention_at_16=[0.11, 0.22, 0.31, 0.21],
+        no_attention=[0.09, 0.2, 0.3, 0.2], one_constant=EVEN))  # fmt: skip
+    assert told["order_is_the_papers"]
+    assert told["best_is_the_papers"]
+    assert told["not_learned"] == []
+    assert told["our_order"][0] == "no attention"
+    step = told["steps"][0]
+    assert (step["better"], step["worse"]) == (FIRST, SECOND)
+    assert step["by"]["low"] > 0
+
+
+def test_a_better_mean_that_some_subjects_do_not_bear_out_reproduces_nothing():
+    told = ablation.verdict(PAPER, scored(
+        attention_at_4=[0.10, 0.25, 0.30, 0.2], attention_at_16=[0.15, 0.22, 0.35, 0.16],
+        no_attention=[0.3] * 4, one_constant=EVEN))  # fmt: skip
+    assert told["our_order"][:2] == [FIRST, SECOND]
+    assert not told["order_is_the_papers"]
+    assert not told["best_is_the_papers"]
+
+
+def test_a_network_no_better_than_a_constant_is_named_and_its_order_means_nothing():
+    told = ablation.verdict(PAPER, scored(
+        attention_at_4=[0.10, 0.20, 0.30, 0.2], attention_at_16=EVEN,
+        no_attention=[0.3, 0.6, 0.6, 0.4], one_constant=EVEN))  # fmt: skip
+    assert told["not_learned"] == ["no attention", SECOND]
+    assert not told["order_is_the_papers"]
+    assert not told["best_is_the_papers"]
+
+
+def test_how_much_more_one_falls_is_counted_subject_beside_subject():
+    curves = {
+        "agi": {"1": [[30, 20], [28, 18]], "2": [[30, 22], [28, 18]]},
+        "resunet": {"1": [[31, 25], [30, 24]], "2": [[31, 25], [29, 23]]},
+    }
+    found = shift.falls(curves)
+    assert found["agi"]["subjects"] == [2.0, 3.0]
+    assert found["more"]["seeds"] == [1.0, 1.0]
+    assert found["more"]["subjects"] == [0.5, 1.5]
+    assert found["more"]["mean"] == 1.0
 
 
 @pytest.mark.parametrize("name", ablation.ABLATIONS)
