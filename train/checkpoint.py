@@ -1,5 +1,6 @@
 """Everything needed to go on exactly where learning stopped, in one safetensors file."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ __all__ = ["FILE", "Best", "Checkpoint", "load", "restore", "save", "served_weig
 FILE = "checkpoint.safetensors"
 """Its name in the folder of a run."""
 _LAYOUT = "2"
+_NOT_READ = (AttributeError, KeyError, OSError, SafetensorError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,6 +60,8 @@ class Checkpoint:
         Numbers of each optimiser.
     best : Best
         Where learning may stop early.
+    split : mapping or None
+        Who was learned from, by the parts of the split; None in a checkpoint of before it was kept.
     """
 
     step: int
@@ -66,13 +70,14 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     groups: Mapping[str, Any]
     best: Best
+    split: Mapping[str, list[int]] | None = None
 
 
 def save(
     path: Path,
     networks: Mapping[str, nn.Module],
     optimisers: Mapping[str, torch.optim.Optimizer],
-    about: Mapping[str, str],
+    about: Mapping[str, Any],
     best: Best | None = None,
 ) -> None:
     """Write a checkpoint; a crash leaves the old one or the new one, never half of one.
@@ -80,9 +85,14 @@ def save(
     Parameters
     ----------
     about : mapping
-        ``step``, ``recipe`` and ``served``, as text.
+        ``step``, ``recipe`` and ``served``, as text; ``split`` by its parts.
     best : Best, optional
         What early stopping has to remember.
+
+    Raises
+    ------
+    OSError
+        When the disk does not take it; the old one is there then, and nothing beside it.
     """
     best = best or Best()
     tensors = {f"best/{key}": value.cpu().contiguous() for key, value in best.weights.items()}
@@ -99,11 +109,17 @@ def save(
     beside = path.with_suffix(".part")
     looked = [best.error, best.step] if best.weights else []  # JSON has no infinity
     facts = {**about, "layout": _LAYOUT, "groups": groups, "best": looked}
-    said = json.dumps(facts, sort_keys=True)
-    save_file(tensors, beside, {"about": said})  # one entry: their order in a file is by chance
-    with beside.open("rb+") as file:
-        os.fsync(file.fileno())
-    beside.replace(path)
+    said = json.dumps({**facts, "tensors": _digest(tensors)}, sort_keys=True)
+    try:
+        save_file(tensors, beside, {"about": said})  # one entry: their order in a file is by chance
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except (OSError, SafetensorError) as exc:
+        beside.unlink(missing_ok=True)
+        code = exc.errno if isinstance(exc, OSError) else None
+        why = exc.strerror if isinstance(exc, OSError) else str(exc)
+        raise OSError(code, f"{why}; free some room and fit again", str(path)) from exc
 
 
 def load(path: Path) -> Checkpoint:
@@ -120,6 +136,8 @@ def load(path: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if about.get("layout") != _LAYOUT:
             raise CheckpointInvalid(f"{path.name} is no checkpoint of layout {_LAYOUT}; fit again")
+        if about.get("tensors", "") not in ("", _digest(tensors)):
+            raise ValueError("its tensors are not what was written")
         return Checkpoint(
             step=int(about["step"]),
             recipe=about["recipe"],
@@ -127,11 +145,12 @@ def load(path: Path) -> Checkpoint:
             tensors=tensors,
             groups=about["groups"],
             best=_best(about["best"], tensors),
+            split=about.get("split"),
         )
     except FileNotFoundError as exc:
         text = f"no checkpoint at {path}; run 'dicom-train fit' first"
         raise CheckpointInvalid(text) from exc
-    except (OSError, KeyError, ValueError, SafetensorError) as exc:
+    except _NOT_READ as exc:
         text = f"no readable checkpoint at {path}: it is cut off or of another kind ({exc})"
         raise CheckpointInvalid(f"{text}; delete it and run 'dicom-train fit'") from exc
 
@@ -158,8 +177,9 @@ def restore(
                 state.setdefault(int(index), {})[word] = value
             groups = checkpoint.groups[name]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
-    except (RuntimeError, KeyError, ValueError) as exc:
-        text = f"the checkpoint holds other networks: {exc}; fit into another folder"
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as exc:
+        said = " ".join(str(exc).split())  # torch lists keys on many lines
+        text = f"the checkpoint holds other networks: {said}; fit into another folder"
         raise CheckpointInvalid(text) from exc
 
 
@@ -173,6 +193,15 @@ def _best(looked: list[Any], tensors: Mapping[str, Tensor]) -> Best:
         return Best()
     error, step = looked
     return Best(float(error), int(step), _under(tensors, "best/"))
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names and values: a flipped bit is no weight that was learned."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -27,7 +27,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _MM = click.FloatRange(0.5, 8.0)
 _COUNT = click.IntRange(1, 256)
-_ORDER = "order.json"
 _REGRESSION = "regression"
 
 _data = click.option("--data", type=_FOLDER, help="Prepared pairs.  [default: RUN/data]")
@@ -295,13 +294,14 @@ def _make(out: Path, seeds: list[int], order: "Order", workers: int) -> None:
 
 def _stamp(out: Path, order: "Order") -> None:
     """Keep scans of one order and one phantom recipe in a folder: others are not mixed in."""
+    from train.data import ORDER
     from train.phantom import RECIPE_SHA256
 
     text = json.dumps({"order": asdict(order), "phantoms": RECIPE_SHA256}, sort_keys=True) + "\n"
-    path = out / _ORDER
+    path = out / ORDER
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         advice = "choose another folder or delete it"
-        raise DataInvalid(f"{out} holds phantoms of another order or recipe ({_ORDER}); {advice}")
+        raise DataInvalid(f"{out} holds phantoms of another order or recipe ({ORDER}); {advice}")
     out.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     beside.write_text(text, encoding="utf-8")

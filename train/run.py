@@ -2,39 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from engine.device import Choice, choose
-from engine.errors import EngineError
-from engine.preprocess import Atlas, Chain
 from train import checkpoint, processes, systems
 from train.checkpoint import Best
-from train.config import Learning, Recipe
-from train.data import (
-    ATLAS,
-    SPLIT,
-    Look,
-    Pool,
-    Shelf,
-    Split,
-    entries_of,
-    make_split,
-    prepare,
-    read_index,
-    read_split,
-    span_of,
-    write_split,
-)
-from train.errors import CheckpointInvalid, DataInvalid, OutOfMemory, RecipeInvalid
+from train.config import Recipe
+from train.data import Look, Pool, Shelf, span_of
+from train.errors import OutOfMemory, RecipeInvalid
 from train.journal import Journal, picture
 from train.metrics import write_png
+from train.stand import Stand, left_by, only_one, pools_of, split_of
 from train.systems import RANGES, System, build_system
 
 __all__ = ["SAMPLES", "Report", "fit"]
@@ -84,8 +67,9 @@ def fit(
     CheckpointInvalid
         When ``out`` holds a checkpoint of another recipe.
     DataInvalid
-        When there is nothing to learn from, or a subject of the recipe is not in ``data``; others
-        that are there are passed over.
+        When there is nothing to learn from, or a subject of the recipe is not in ``data`` (others
+        that are there are passed over); when ``data`` was ordered otherwise, the split is not the
+        checkpoint's, or another process learns in ``out``.
     DeviceMissing
         When CUDA is asked for by name and is not there.
     NotFinite
@@ -102,23 +86,33 @@ def fit(
             text = f"a batch of {recipe.learning.batch} for {processes.world()} processes"
             raise RecipeInvalid(f"{text}: each takes as many; set [learning] batch to a multiple")
         with _explained(recipe, place):
-            system, stand = _begun(recipe, out, place)
-            if not stand.over(recipe, steps):
-                loop = _Loop(recipe, system, _pools(recipe, shelf, out), out, stand)
-                loop.run(steps, report)
+            system = _built(recipe, place)
+            with only_one(out):
+                stand = _restored(recipe, system, out)
+                if not stand.over(recipe, steps):
+                    pools = pools_of(recipe, shelf, stand.split)
+                    _Loop(recipe, system, pools, out, stand).run(steps, report)
     return out / checkpoint.FILE
 
 
-def _begun(recipe: Recipe, out: Path, place: torch.device) -> tuple[System, "_Stand"]:
-    """Return the networks in ``out`` as they were left, or new ones, and how far they are."""
+def _built(recipe: Recipe, place: torch.device) -> System:
+    """Return new networks and their optimisers, where they learn; refuse what cannot be learned."""
     system = build_system(_chosen(recipe))
     _ranges(recipe)
     _precision(recipe, system, place)
-    out.mkdir(parents=True, exist_ok=True)
     for network in system.networks.values():
         _place(network, place)
-    done, best = _resumed(recipe, system, out / checkpoint.FILE)
-    return system, _Stand(done, done, best)
+    return system
+
+
+def _restored(recipe: Recipe, system: System, out: Path) -> Stand:
+    """Put back what lies in ``out``, if anything does; return how far it is."""
+    found = left_by(recipe, out)
+    split = split_of(recipe, out, found)
+    if found is None:
+        return Stand(0, 0, Best(), split)
+    checkpoint.restore(found, system.networks, system.optimisers)
+    return Stand(found.step, found.step, found.best, split)
 
 
 def _place(network: nn.Module, place: torch.device) -> None:
@@ -148,26 +142,11 @@ def _precision(recipe: Recipe, system: System, place: torch.device) -> None:
         raise RecipeInvalid(f"{text} may give no numbers; set 'fp32', or learn on a GPU")
 
 
-@dataclass(slots=True)
-class _Stand:
-    """How far a run is."""
-
-    done: int
-    saved: int
-    best: Best
-
-    def over(self, recipe: Recipe, steps: int) -> bool:
-        """Whether ``steps`` updates are done, or the patience of the recipe is at its end."""
-        patience = recipe.learning.patience
-        spent = bool(self.best.weights) and self.done - self.best.step >= patience > 0
-        return self.done >= steps or spent
-
-
 class _Loop:
     """One run in memory."""
 
     def __init__(
-        self, recipe: Recipe, system: System, pools: tuple[Pool, Pool], out: Path, stand: _Stand
+        self, recipe: Recipe, system: System, pools: tuple[Pool, Pool], out: Path, stand: Stand
     ) -> None:
         self.recipe, self.system, self.out, self.stand = recipe, system, out, stand
         self.place = next(system.networks[system.served].parameters()).device
@@ -213,6 +192,7 @@ class _Loop:
             "step": str(self.done),
             "recipe": self.recipe.digest,
             "served": self.system.served,
+            "split": asdict(self.stand.split),
         }
         networks, optimisers = self.system.networks, self.system.optimisers
         path = self.out / SAMPLES / f"step-{self.done:06d}.png"
@@ -281,68 +261,6 @@ def _ranges(recipe: Recipe) -> None:
         if span != wanted:
             text = f"[preparation] {name} is {list(span)}; {recipe.learning.network} wants"
             raise RecipeInvalid(f"{text} {list(wanted)}: set onto")
-
-
-def _resumed(recipe: Recipe, system: System, path: Path) -> tuple[int, Best]:
-    """Put a checkpoint back, if there is one; return the updates that it has seen, and the best."""
-    if not path.is_file():
-        return 0, Best()
-    found = checkpoint.load(path)
-    if found.recipe != recipe.digest:
-        text = f"{path} was learned by another recipe ({found.recipe[:12]}…, not "
-        raise CheckpointInvalid(f"{text}{recipe.digest[:12]}…); choose another folder or delete it")
-    checkpoint.restore(found, system.networks, system.optimisers)
-    return found.step, found.best
-
-
-def _pools(recipe: Recipe, shelf: Shelf, out: Path) -> tuple[Pool, Pool]:
-    """Return who is learned from, and who is only looked at."""
-    split = _split_of(recipe, out)
-    entries = entries_of(read_index(shelf.folder), split.everyone, shelf.folder)
-    atlas = _atlas(recipe, shelf.folder / ATLAS)
-
-    def pool(subjects: tuple[int, ...], learning: Learning) -> Pool:
-        chosen = [entry for entry in entries if entry.subject in subjects]
-        pairs = prepare(chosen, recipe.phantoms, recipe.preparation, atlas, shelf)
-        return Pool(pairs, learning, span_of(recipe.preparation.steps))
-
-    others = replace(recipe.learning, paired=True)  # an error wants the truth
-    return pool(split.train, recipe.learning), pool(split.validation, others)
-
-
-def _atlas(recipe: Recipe, path: Path) -> Atlas | None:
-    """Return the atlas beside the pairs, where a step asks it."""
-    if not Chain.of(recipe.preparation.steps).wants_atlas:
-        return None
-    if not path.is_file():
-        text = f"a step of {recipe.name} asks the atlas and there is no {path}"
-        raise DataInvalid(f"{text}; 'dicom-train phantom --recipe' makes it")
-    try:
-        return Atlas.of(load_file(path))
-    except (SafetensorError, EngineError, ValueError) as exc:
-        text = f"{path} is no whole atlas ({exc}); delete it"
-        raise DataInvalid(f"{text} and make it again with 'dicom-train phantom --recipe'") from exc
-
-
-def _split_of(recipe: Recipe, out: Path) -> Split:
-    """Return the split of a run: the one written there, or a new one, written down."""
-    path, made = out / SPLIT, recipe.phantoms
-    subjects = range(made.first_seed, made.first_seed + made.subjects)
-    if path.is_file():
-        split = read_split(path)
-        if strange := sorted(set(split.everyone) - set(subjects)):
-            text = f"{path} names subject {strange[0]}; the recipe has {subjects[0]} to"
-            raise DataInvalid(f"{text} {subjects[-1]}: fit into another folder or delete the run")
-        return split
-    split = make_split(
-        subjects,
-        validation=made.validation,
-        test=made.test,
-        seed=recipe.learning.seed,
-    )
-    if processes.rank() == 0:
-        write_split(path, split)
-    return split
 
 
 def _chance(seed: int, step: int) -> None:

@@ -16,8 +16,9 @@ from engine.task import Generation, Output
 from engine.weights import load_into
 from train import checkpoint
 from train.config import Preparation, Recipe
-from train.data import ATLAS
+from train.data import ATLAS, check_order
 from train.errors import CheckpointInvalid
+from train.stand import check_split
 
 __all__ = ["Served", "output_of", "served"]
 
@@ -68,14 +69,20 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
     Raises
     ------
     CheckpointInvalid
-        When there is none, or it was learned by another recipe.
+        When there is none, it was learned by another recipe, or a weight is no number.
+    DataInvalid
+        When the split beside it is another, or the pairs were ordered otherwise.
     """
     found = checkpoint.load(run / checkpoint.FILE)
     if found.recipe != recipe.digest:
         text = f"the checkpoint in {run} was learned by another recipe; fit again"
         raise CheckpointInvalid(text)
+    check_split(found, run)
+    check_order(recipe.phantoms, data)
     learned, prepared = recipe.learning, recipe.preparation
     learnt = checkpoint.served_weights(found)
+    if odd := [name for name, one in learnt.items() if not _is_finite(one)]:
+        raise CheckpointInvalid(f"{run}: {odd[0]} holds what is no number; learn it again")
     sizes, weights = bake(learned.network, learned.preset, learned.sizes, learnt)
     network = load_into(build(learned.network, learned.preset, sizes), weights)
     chain = Chain.of(prepared.steps)
@@ -89,6 +96,10 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
         step=found.step,
         atlas=atlas,
     )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 def output_of(prepared: Preparation) -> Output:

@@ -6,12 +6,14 @@ Nothing here asks where a pair came from: phantoms and registered scans are the 
 from train.data.augment import Augment, Change, ChannelChange
 from train.data.batch import Batch
 from train.data.index import Entry, entries_of, read_index
+from train.data.ordered import ORDER, check_order
 from train.data.pool import Look, Pool
 from train.data.prepared import ATLAS, Prepared, Shelf, is_strange, prepare, span_of, truth_of
 from train.data.split import SPLIT, Split, make_split, read_split, write_split
 
 __all__ = [
     "ATLAS",
+    "ORDER",
     "SPLIT",
     "Augment",
     "Batch",
@@ -23,6 +25,7 @@ __all__ = [
     "Prepared",
     "Shelf",
     "Split",
+    "check_order",
     "entries_of",
     "is_strange",
     "make_split",

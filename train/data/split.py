@@ -79,8 +79,9 @@ def read_split(path: Path) -> Split:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        parts = {name: tuple(int(one) for one in raw[name]) for name in raw}
-        return Split(**parts)
-    except (OSError, ValueError, TypeError) as exc:
+        if not all(type(one) is int for part in raw.values() for one in part):
+            raise ValueError("a subject is a whole number")
+        return Split(**{name: tuple(part) for name, part in raw.items()})
+    except (AttributeError, OSError, ValueError, TypeError) as exc:
         text = f"{path} is not readable as a split ({exc}); delete it and fit again"
         raise DataInvalid(text) from exc
