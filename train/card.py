@@ -157,8 +157,12 @@ def _against(evaluation: Mapping[str, Any]) -> list[str]:
     """Return in words how the model stands beside each other method."""
     lines = []
     for other, gain in evaluation["mae_below"].items():
-        better = gain["low"] > 0
-        clear = "clear of 0" if better or gain["high"] < 0 else "not clear of 0"
+        if gain["high"] < 0:
+            worse = {"mean": -gain["mean"], "low": -gain["high"], "high": -gain["low"]}
+            by = f"{_cell(worse)} {evaluation['unit']}"
+            lines.append(f"- **Error above that of {METHODS[other]}** by {by}: clear of 0.")
+            continue
+        clear = "clear of 0" if gain["low"] > 0 else "not clear of 0"
         by = f"{_cell(gain)} {evaluation['unit']}"
         lines.append(f"- Error below that of {METHODS[other]} by {by}: {clear}.")
     return lines

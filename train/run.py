@@ -18,7 +18,7 @@ from train.errors import OutOfMemory, RecipeInvalid
 from train.journal import Journal, picture
 from train.metrics import write_png
 from train.stand import Stand, left_by, only_one, pools_of, split_of
-from train.systems import RANGES, System, build_system
+from train.systems import System, build_system
 
 __all__ = ["SAMPLES", "Report", "fit"]
 
@@ -255,7 +255,7 @@ def _chosen(recipe: Recipe) -> systems.Choice:
 
 def _ranges(recipe: Recipe) -> None:
     """Refuse images of another range than the network's."""
-    wanted, prepared = RANGES[recipe.learning.network], recipe.preparation
+    wanted, prepared = _chosen(recipe).onto, recipe.preparation
     seen = {"what the steps leave": span_of(prepared.steps), "onto": prepared.onto}
     for name, span in seen.items():
         if span != wanted:

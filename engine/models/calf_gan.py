@@ -15,6 +15,7 @@ from engine.models.sizes import refuse_misfits, sizes_of
 __all__ = ["CalfGan", "CalfGenerator", "CalfSizes", "build_calf_gan"]
 
 NORMS: Mapping[str, type[nn.Module]] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+ENDS: Mapping[str, type[nn.Module]] = {"symmetric": nn.Tanh, "unit": nn.Sigmoid}
 MULTIPLE = 4
 SMALLEST = 8
 
@@ -49,6 +50,10 @@ class CalfSizes:
         are of the source's slices alone: ``train.systems.calf_gan`` keeps made ones, which go back
         through the network, out of them. A batch of few slices still learns by averages of its own
         and is judged by the running ones; ``instance`` (``robust``) has none.
+    range : str
+        Of what goes in and comes out: ``symmetric``, [-1, 1] with tanh at the end, or ``unit``,
+        [0, 1] with a sigmoid. The paper normalises to [0, 1] and names no activation; the
+        parameters are the same.
     """
 
     channels_in: int = 1
@@ -61,10 +66,12 @@ class CalfSizes:
     guidance: bool = True
     mcf: bool = True
     norm: str = "batch"
+    range: str = "symmetric"
 
     def __post_init__(self) -> None:
         known = tuple(range(self.domains)) if type(self.domains) is int else ()
-        refuse_misfits("calf_gan", self, {"source": known, "target": known, "norm": tuple(NORMS)})
+        named = {"norm": tuple(NORMS), "range": tuple(ENDS)}
+        refuse_misfits("calf_gan", self, {"source": known, "target": known, **named})
         if self.width % HEAD:
             raise SpecError(f"calf_gan: width is a multiple of {HEAD}; got {self.width}")
 
@@ -93,7 +100,7 @@ class CalfGan(nn.Module):
     ------
     x : (B, channels_in, H, W), intensities in [-1, 1]; H and W multiples of 16, at least 64
         (without guidance: multiples of 4, at least 8)
-    return : (B, 1, H, W), in (-1, 1)
+    return : (B, 1, H, W), in (-1, 1); of range ``unit`` [0, 1] goes in and (0, 1) comes out
 
     References
     ----------
@@ -168,7 +175,7 @@ class CalfGenerator(nn.Module):
         self.body = nn.Sequential(*(block(4 * c, c) for _ in range(sizes.blocks)))
         self.up1 = _Up(4 * c, 2 * c, self.latent)
         self.up2 = _Up(2 * c, c, self.latent)  # (B, c, H, W)
-        self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c, 1, 7), nn.Tanh())
+        self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c, 1, 7), ENDS[sizes.range]())
         self.apply(_initialise)
 
     def forward(self, x: Tensor, f: Tensor | None = None) -> Tensor:

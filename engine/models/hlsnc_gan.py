@@ -1,14 +1,15 @@
 """HLSNC-GAN: CT from MR, learned on unpaired slices (Heng et al. 2024)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ShapeError, SpecError
+from engine.errors import ShapeError
 from engine.models.blocks import SwitchNorm2d
+from engine.models.sizes import refuse_misfits, sizes_of
 
 __all__ = ["HlsncGenerator", "HlsncSizes", "build_hlsnc_generator"]
 
@@ -37,12 +38,7 @@ class HlsncSizes:
     blocks: int = 9
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            seen = getattr(self, field.name)
-            if type(seen) is not int or seen < 1:
-                raise SpecError(
-                    f"hlsnc_gan: {field.name} is a whole number, at least 1; got {seen!r}"
-                )
+        refuse_misfits("hlsnc_gan", self, {})
 
 
 class _Residual(nn.Module):
@@ -140,9 +136,5 @@ def build_hlsnc_generator(preset: str, sizes: Mapping[str, Any]) -> HlsncGenerat
     SpecError
         When the preset is not ``paper``, ``robust`` or ``literal``, or a size is unknown.
     """
-    if preset not in PRESETS:
-        raise SpecError(f"hlsnc_gan has no preset '{preset}'; known: {', '.join(PRESETS)}")
-    known = {field.name for field in fields(HlsncSizes)}
-    if unknown := sorted(set(sizes) - known):
-        raise SpecError(f"hlsnc_gan has no size '{unknown[0]}'; known: {', '.join(sorted(known))}")
-    return HlsncGenerator(HlsncSizes(**sizes), eps=PRESETS[preset])
+    chosen = sizes_of(HlsncSizes, "hlsnc_gan", preset, dict.fromkeys(PRESETS, HlsncSizes()), sizes)
+    return HlsncGenerator(chosen, eps=PRESETS[preset])

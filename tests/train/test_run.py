@@ -202,6 +202,21 @@ def test_images_of_another_range_than_the_networks_are_refused(regression, data,
         fit(learning(regression, network="resunet", sizes={}), data, tmp_path)
 
 
+def test_calf_gan_may_learn_and_make_images_from_nought_to_one(regression, data, tmp_path):
+    steps = tuple(
+        {**step, "onto": [0, 1]} if step["step"] == "normalise" else step
+        for step in regression.preparation.steps
+    )
+    prepared = dataclasses.replace(regression.preparation, steps=steps, onto=(0.0, 1.0))
+    sizes = {"width": 8, "blocks": 1, "guidance": False, "range": "unit"}
+    calf = learning(regression, network="calf_gan", preset="robust", sizes=sizes)
+    unit = dataclasses.replace(calf, preparation=prepared)
+    assert checkpoint.load(fit(unit, data, tmp_path / "unit", until=1)).step == 1
+    symmetric = learning(unit, sizes={**sizes, "range": "symmetric"})
+    with pytest.raises(RecipeInvalid, match=r"calf_gan wants \[-1.0, 1.0\]"):
+        fit(symmetric, data, tmp_path / "symmetric", until=1)
+
+
 def test_a_network_of_other_channels_than_the_sources_is_named(regression, tmp_path):
     toys = toy_data(tmp_path / "toys", labels=("T1", "T2"))
     two = dataclasses.replace(regression.phantoms, sources=("T1", "T2"))

@@ -16,7 +16,7 @@ __all__ = ["PROFILES", "Profile", "evaluate", "figures_ct"]
 Voxels = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-_TISSUES_HU = {"air": (-np.inf, -200.0), "soft": (-200.0, 150.0), "bone": (150.0, np.inf)}
+_AIR_HU, _BONE_HU = -200.0, 150.0
 _NONE = 1e-12
 """The mean square that stands for no error at all: 120 dB."""
 
@@ -84,11 +84,16 @@ def figures_ct(synthetic: Voxels, real: Voxels, body: Mask) -> dict[str, float]:
         "me": float(away.mean()),
         "rmse": float(np.sqrt((away**2).mean())),
     }
-    for name, (low, high) in _TISSUES_HU.items():
-        there = (truth >= low) & (truth <= high)
+    for name, there in _tissues(truth).items():
         if there.any():
             figures[f"mae_{name}"] = float(np.abs(away[there]).mean())
     return figures
+
+
+def _tissues(truth: Voxels) -> dict[str, Mask]:
+    """Return where each tissue is; every voxel is in one of them."""
+    air, bone = truth < _AIR_HU, truth > _BONE_HU
+    return {"air": air, "soft": ~(air | bone), "bone": bone}
 
 
 def _unit(synthetic: Voxels, real: Voxels, inside: Mask) -> dict[str, float]:

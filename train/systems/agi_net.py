@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from train.adversaries import PatchGan2d
 from train.data import Batch
 from train.losses import marks_of, voxel
-from train.systems.base import RANGES, Choice, weighted
+from train.systems.base import Choice, weighted
 from train.systems.gan import Gan, GanSettings
 
 __all__ = ["PRESETS", "AgiNet", "Settings"]
@@ -63,7 +63,7 @@ class AgiNet(Gan):
     """
 
     def __init__(self, choice: Choice, settings: Settings) -> None:
-        self.settings, self.onto = settings, RANGES[choice.network]
+        self.settings, self.onto = settings, choice.onto
         self.marks = marks_of(choice.window)
         contrasts = choice.sizes.get("channels_in", _CONTRASTS)
         super().__init__(

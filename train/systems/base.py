@@ -87,6 +87,11 @@ class Choice:
     def __post_init__(self) -> None:
         object.__setattr__(self, "network", self.network or self.name)
 
+    @property
+    def onto(self) -> tuple[float, float]:
+        """What the network takes and makes; CALF-GAN may be built for another range."""
+        return (0.0, 1.0) if self.sizes.get("range") == "unit" else RANGES[self.network]
+
 
 class System(Protocol):
     """Networks that learn together.

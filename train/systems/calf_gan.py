@@ -11,7 +11,7 @@ from engine.models.calf_latent import Latent
 from train.adversaries import PatchGan2d
 from train.data import Batch
 from train.losses import Angle, feature, gradient_difference, marks_of, orthogonal, voxel
-from train.systems.base import RANGES, Choice, unseen, weighted
+from train.systems.base import Choice, unseen, weighted
 from train.systems.gan import Gan, GanSettings
 
 __all__ = ["PRESETS", "CalfGan", "Settings", "Way"]
@@ -106,7 +106,7 @@ class CalfGan(Gan):
     """
 
     def __init__(self, choice: Choice, settings: Settings) -> None:
-        self.settings, self.onto = settings, RANGES[choice.network]
+        self.settings, self.onto = settings, choice.onto
         self.marks = marks_of(choice.window)
         channels = choice.sizes.get("channels_in", 1) + 1
         super().__init__(

@@ -13,7 +13,7 @@ from engine.models.blocks import LEVELS, pyramid
 from train.adversaries import MultiResolution3d
 from train.data import Batch
 from train.losses import Form, Vgg19, marks_of, perceptual, voxel
-from train.systems.base import RANGES, Choice, Levels, weighted
+from train.systems.base import Choice, Levels, weighted
 from train.systems.gan import Gan, GanSettings
 
 __all__ = ["PRESETS", "MdaUnet3d", "Settings"]
@@ -111,7 +111,7 @@ class MdaUnet3d(Gan):
     """
 
     def __init__(self, choice: Choice, settings: Settings) -> None:
-        self.settings, self.onto = settings, RANGES[choice.network]
+        self.settings, self.onto = settings, choice.onto
         self.marks = marks_of(choice.window)
         super().__init__(
             choice,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from train.adversaries import Volume3d
 from train.data import Batch
 from train.losses import ms_ssim, voxel
-from train.systems.base import RANGES, Choice, weighted
+from train.systems.base import Choice, weighted
 from train.systems.gan import Gan, GanSettings
 
 __all__ = ["PRESETS", "PcsaGan", "Settings"]
@@ -76,7 +76,7 @@ class PcsaGan(Gan):
     share = 2.0
 
     def __init__(self, choice: Choice, settings: Settings) -> None:
-        self.settings, self.onto = settings, RANGES[choice.network]
+        self.settings, self.onto = settings, choice.onto
         shape = (settings.side,) * 3
         channels = choice.sizes.get("channels_in", 1) + 1
         super().__init__(

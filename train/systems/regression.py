@@ -11,7 +11,7 @@ from engine.models import build
 from engine.models.blocks import pyramid
 from train.data import Batch
 from train.losses import gradient_difference, marks_of, ssim, voxel
-from train.systems.base import RANGES, Choice, Learner, Levels, drawn_from, weighted
+from train.systems.base import Choice, Learner, Levels, drawn_from, weighted
 from train.systems.stepping import Stepping
 
 __all__ = ["PRESETS", "Regression", "Settings"]
@@ -76,7 +76,7 @@ class Regression(Learner):
     """
 
     def __init__(self, choice: Choice, settings: Settings) -> None:
-        self.settings, self.onto = settings, RANGES[choice.network]
+        self.settings, self.onto = settings, choice.onto
         self.marks = marks_of(choice.window)
         with drawn_from(choice.seed):
             self.generator = build(choice.network, choice.preset, choice.sizes)

@@ -101,6 +101,15 @@ def test_the_image_lies_between_minus_one_and_one():
     assert small()(noise(1, 1, 64, 64) * 100).abs().max() <= 1
 
 
+def test_of_range_unit_it_lies_between_nought_and_one():
+    image = small(range="unit")(noise(1, 1, 64, 64) * 100)
+    assert 0 <= image.min() <= image.max() <= 1
+    assert image.min() < 0.5 < image.max()
+    assert parameters(small(range="unit")) == parameters(small())
+    with pytest.raises(SpecError, match="range is one of 'symmetric', 'unit'"):
+        small(range="hounsfield")
+
+
 def test_the_way_forward_is_guided_by_the_converted_latent_of_the_source():
     network, x = small(domains=3, source=2, target=1).eval(), noise(1, 1, 64, 64)
     latent = network.converter(network.encoder(x, 2), 1)

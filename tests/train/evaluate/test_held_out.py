@@ -9,6 +9,7 @@ from engine.errors import InputRefused
 from engine.reason import Code, Reason
 from tests.train.evaluate.conftest import learned, task
 from tests.train.toys import SPACING_MM, toy_pair
+from train import checkpoint
 from train.card import card
 from train.data import SPLIT, Split, read_index, read_split, write_split
 from train.errors import CheckpointInvalid, DataInvalid
@@ -125,7 +126,9 @@ def test_figures_of_fewer_subjects_than_the_split_names_are_refused(ct, part):
         measure(ct.recipe, ct.data, ct.run)
 
 
-def test_a_split_that_holds_nobody_out_is_refused(ct):
+def test_a_split_that_holds_nobody_out_is_refused(ct, monkeypatch):
+    load = checkpoint.load  # as one of before it said who it learned from
+    monkeypatch.setattr(checkpoint, "load", lambda path: replace(load(path), split=None))
     split = read_split(ct.run / SPLIT)
     for run in (ct.run, ct.run / "regression"):
         write_split(run / SPLIT, Split(split.train + split.test, split.validation, ()))
@@ -251,3 +254,18 @@ def test_nobody_left_to_measure_is_an_error(ct, monkeypatch):
     refused_once(monkeypatch, ct.data, *read_split(ct.run / SPLIT).test)
     with pytest.raises(DataInvalid, match="refuse every scan held out; the first: OUT_OF_DIST"):
         measure(ct.recipe, ct.data, ct.run)
+
+
+def test_a_model_that_errs_more_than_another_is_said_to_in_its_card(ct, measured):
+    found = {k: v for k, v in measured.items() if k != "folder"}
+    found["mae_below"] = {
+        "regression": {"mean": -0.0107, "low": -0.015, "high": -0.006},
+        "look_up_table": {"mean": 0.02, "low": 0.01, "high": 0.03},
+        "constant": {"mean": 0.02, "low": -0.01, "high": 0.03},
+    }
+    facts = {"updates": 1, "parameters_bytes": 4, "sha256": "0" * 64,
+             "network": {"name": "hlsnc_gan", "preset": "robust", "sizes": {"width": 4}}}  # fmt: skip
+    told_of = card(ct.recipe, found, facts)
+    assert "**Error above that of regression, same network** by 0.0107 (0.006 to 0.015)" in told_of
+    assert "Error below that of best look-up table by 0.02 (0.01 to 0.03) HU: clear of 0" in told_of
+    assert "by 0.02 (-0.01 to 0.03) HU: not clear of 0" in told_of

@@ -113,3 +113,11 @@ def test_what_the_node_would_refuse_is_said_and_not_hidden(base, tmp_path):
         nibabel.save(nibabel.Nifti1Image(np.zeros((12, 12, 12), np.float32), np.eye(4)), path)
     found = measure_real(one.recipe, one.run, tmp_path / "real")
     assert all("refused" in row["why_not"] for row in found["sets"][:2])
+
+
+def test_voxels_of_one_brightness_share_their_rank():
+    dark = np.zeros(100, np.float32)
+    dark[:50] = 1
+    other = np.tile([0.0, 1.0], 50).astype(np.float32)
+    assert real._rank_correlation(dark, other) == 0
+    assert real._rank_correlation(dark, dark) == 1

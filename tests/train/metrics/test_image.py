@@ -54,6 +54,13 @@ def test_figures_of_ct_by_hand():
     assert (figures["mae_air"], figures["mae_soft"], figures["mae_bone"]) == (100, 15, 200)
 
 
+def test_a_voxel_between_two_tissues_counts_once():
+    real = np.array([[[-200.0, 150.0, -201.0, 151.0]]])
+    made = real + np.array([[[1.0, 3.0, 10.0, 20.0]]])
+    figures = figures_ct(made, real, np.ones(real.shape, bool))
+    assert (figures["mae_air"], figures["mae_soft"], figures["mae_bone"]) == (10, 2, 20)
+
+
 def test_a_tissue_that_is_not_there_has_no_figure():
     figures = figures_ct(np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), np.ones((1, 2, 2), bool))
     assert "mae_bone" not in figures
