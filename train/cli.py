@@ -244,10 +244,12 @@ def make(
     from train import processes  # here: torch takes seconds to load, and --help needs none
     from train.data import Shelf
     from train.evaluate import told
+    from train.export import check_place
 
     if processes.launched():
         raise click.UsageError("torchrun starts 'fit' alone; call 'make' before or after it")
     read = read_recipe(recipe)
+    check_place(read, bundle)  # now, and not hours later
     run = out or _run_of(read)
     pairs = data or run / "data"
     _phantoms(read, pairs, workers)

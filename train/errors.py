@@ -7,11 +7,13 @@
     ├── TemplateMissing     the maps that phantoms are made of are not installed
     ├── DataInvalid         prepared subjects are absent, unreadable or of another layout
     ├── CheckpointInvalid   a checkpoint is absent, unreadable, or of another recipe
+    ├── BundleInvalid       a folder where no bundle can go: its name, or what it holds
     ├── NotFinite           a loss is no number: learning has failed
     └── OutOfMemory         the device has no room for the networks and a batch
 """
 
 __all__ = [
+    "BundleInvalid",
     "CheckpointInvalid",
     "DataInvalid",
     "NotFinite",
@@ -40,6 +42,10 @@ class DataInvalid(TrainError):
 
 class CheckpointInvalid(TrainError):
     """A checkpoint is absent, unreadable, or belongs to another recipe."""
+
+
+class BundleInvalid(TrainError):
+    """No bundle can go to a folder, because of its name or of what it holds."""
 
 
 class NotFinite(TrainError):

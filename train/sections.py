@@ -1,6 +1,7 @@
 """A section of a TOML file as a frozen value: every key known, present and of its type."""
 
 from dataclasses import MISSING, fields
+from math import isfinite
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from train.errors import RecipeInvalid
@@ -8,6 +9,7 @@ from train.errors import RecipeInvalid
 __all__ = ["section"]
 
 T = TypeVar("T")
+_MOST = 2**63 - 1
 
 
 def section(kind: type[T], table: Any, where: str) -> T:
@@ -29,6 +31,8 @@ def section(kind: type[T], table: Any, where: str) -> T:
         needed = one.default is MISSING and one.default_factory is MISSING
         if needed and name not in table:
             raise RecipeInvalid(f"{where} key '{name}' is missing; add it")
+    for key, value in table.items():
+        _sound(value, f"{where} {key}")
     values = {key: _typed(value, hints[key], f"{where} {key}") for key, value in table.items()}
     return kind(**values)
 
@@ -45,6 +49,20 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         wanted = "table" if plain is dict else plain.__name__
         raise RecipeInvalid(f"{where} = {value!r}; a {wanted} is wanted")
     return value
+
+
+def _sound(value: Any, where: str) -> None:
+    """Refuse, however deep, what JSON and a float cannot hold: NaN, dates, endless numbers."""
+    if isinstance(value, dict | list):
+        named = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, one in named:
+            _sound(one, f"{where}.{key}" if isinstance(value, dict) else where)
+    elif isinstance(value, float) and not isfinite(value):
+        raise RecipeInvalid(f"{where} = {value}; a finite number is wanted")
+    elif isinstance(value, int) and not -_MOST <= value <= _MOST:
+        raise RecipeInvalid(f"{where} is a whole number of more than 64 bits; TOML has none")
+    elif not isinstance(value, str | int | float):
+        raise RecipeInvalid(f"{where} = {value}; a number, a text, a list or a table is wanted")
 
 
 def _tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:

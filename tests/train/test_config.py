@@ -6,9 +6,12 @@ import torch
 
 from engine.errors import ShapeError
 from engine.models import build
+from engine.task import read_bundle
 from engine.task.labels import UNITS
 from tests.train.conftest import SHIPPED
-from train.config import _SIDES, read_recipe
+from train.config import checked, read_recipe
+from train.config.consistent import _CHANGES, _RANGES, _SIDES
+from train.data import Augment
 from train.errors import RecipeInvalid
 from train.pair import UNITS as STORED
 
@@ -54,8 +57,40 @@ def test_every_key_of_the_shipped_recipe_is_commented_or_speaks_for_itself():
         ("window = [-1000, 2000]", "window = [2000, -1000]", r"\[preparation\] result: window is"),
         ('step = "orient"', 'step = "turn"', r"\[preparation\] no step 'turn'"),
         ("test = 1 ", "test = 4 ", "one subject or more is wanted in each"),
-        ("batch = 2 ", "batch = 0 ", "1 or more"),
-        ("shift_mm = 0.0", "shift_mm = -1.0", "shift_mm and patience 0 or more"),
+        ("batch = 2 ", "batch = 0 ", r"\[learning\] batch = 0; a number from 1 to 2147483647"),
+        ("shift_mm = 0.0", "shift_mm = -1.0", r"shift_mm = -1.0; a number from 0 to 100 is wanted"),
+        ("shift_mm = 0.0", "shift_mm = inf", r"\[phantoms\] shift_mm = inf; a finite number"),
+        ("spacing_mm = 4.0 ", "spacing_mm = nan ", r"\[phantoms\] spacing_mm = nan; a finite"),
+        ("spacing_mm = 4.0 ", "spacing_mm = 0.1 ", r"spacing_mm = 0.1; a number from 0.5 to 8"),
+        ("first_seed = 0", "first_seed = -1", r"first_seed = -1; a number from 0 to 2147483647"),
+        ("\nseed = 1 ", "\nseed = -1 ", r"\[learning\] seed = -1; a number from 0 to 2147483647"),
+        ("\nseed = 1 ", f"\nseed = {2**62} ", rf"seed = {2**62}; a number from 0 to 2147483647"),
+        ("\nseed = 1 ", f"\nseed = {2**99} ", "seed is a whole number of more than 64 bits"),
+        ("\nseed = 1 ", f"\nseed = {'9' * 5000} ", "not readable as TOML"),
+        ("threads = 1 ", "threads = 0 ", r"\[learning\] threads = 0; a number from 1 to 1024"),
+        ("threads = 1 ", "threads = -3 ", r"threads = -3; a number from 1 to 1024"),
+        ("threads = 1 ", f"threads = {10**9} ", r"threads = 1000000000; a number from 1 to"),
+        ("flip = 0.5 ", "flip = 7 ", r"\[learning.augment\] flip = 7; a number from 0 to 1 is"),
+        ("flip = 0.5 ", "flip = true ", r"flip = True; a number from 0 to 1 is wanted"),
+        ("flip = 0.5 ", 'flip = "1" ', r"flip = '1'; a number from 0 to 1 is wanted"),
+        ("gain = 0.15 ", "gain = 1e308 ", r"gain = 1e\+308; a number from 0 to 10 is wanted"),
+        ("gain = 0.15 ", "gian = 0.15 ", r"augment\] unknown key 'gian'; keys are flip, gain"),
+        ("voxel = 100.0", "voxel = nan", r"\[learning\] settings.voxel = nan; a finite number"),
+        ("voxel = 100.0", "voxel = 2026-01-01", r"settings.voxel = 2026-01-01; a number, a text"),
+        ("high = 0.995 }", "high = inf }", r"\[preparation\] steps.high = inf; a finite number"),
+        ("outside = -1000 ", "outside = 100000 ", r"outside = 100000 and window = .* set outside"),
+        ("relative = 0.0", "relative = 0.99", r"relative = 0.99 and unit = 'HU' .* relative = 0"),
+        ("min_slices = 16", "min_slices = 0", r"refuse the bundle: contract.json: accepts: min_s"),
+        ("[0.4, 2.2]", "[2.2, 0.4]", r"accepts: pixel_spacing_mm is .*; \[low, high\] is wanted"),
+        ("[0.4, 2.2]", "[nan, nan]", r"\[accepts\] pixel_spacing_mm = nan; a finite number"),
+        ('version = "0.2.0"', 'version = ""', r"\[model\] version = ''; write a text that says"),
+        ('body_part = "HEAD"', 'body_part = ""', r"\[accepts\] body_part = ''; write a text"),
+        ("phantom heads (no patient data)", " ", r"\[model\] learned_from = ' '; write a text"),
+        (
+            "min_slices = 16",
+            'min_slices = 16\nplanes = ["axial", "axial"]',
+            r"\[accepts\] planes = \['axial', 'axial'\]; say each of them once",
+        ),
         ('anatomy = "head"', 'anatomy = "knee"', "anatomy = 'knee'; choose one of head, spine"),
         ('draw = "slices"', 'draw = "rows"', "draw = 'rows'; choose one of slices, tiles, pat"),
         ('draw = "slices"', 'draw = "tiles"', r"patch = \[48, 48, 48\]; a tile is \[1, rows"),
@@ -90,6 +125,34 @@ def test_every_key_of_the_shipped_recipe_is_commented_or_speaks_for_itself():
 def test_a_mistake_is_named_with_file_key_and_remedy(recipe_file, old, new, named):
     with pytest.raises(RecipeInvalid, match=named):
         read_recipe(changed(recipe_file, old, new))
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.parent.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_taken_and_its_regression_too(path):
+    recipe = read_recipe(path)
+    if recipe.baseline is not None:
+        assert recipe.regression().learning.system == "regression"
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.parent.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_bundle_that_is_checked_before_learning_is_the_one_that_is_written(path):
+    shipped = SHIPPED.parents[1] / "models" / path.stem
+    if not shipped.is_dir():
+        pytest.skip("no bundle of this recipe is shipped")
+    made, kept = checked(read_recipe(path), path.stem), read_bundle(shipped)
+    for what in ("version", "description", "contract", "steps", "generation", "output"):
+        assert getattr(made, what) == getattr(kept, what), what
+
+
+def test_whatever_a_change_may_be_has_a_most():
+    assert set(_CHANGES) == {one.name for one in dataclasses.fields(Augment)}
+
+
+def test_every_count_and_seed_has_a_range(recipe):
+    for part, ranges in _RANGES.items():
+        values = dataclasses.asdict(getattr(recipe, part))
+        counted = {key for key, value in values.items() if type(value) in {int, float}}
+        assert counted == set(ranges), part
 
 
 def test_the_planes_of_a_model_are_read_and_do_not_decide_what_it_learns(recipe_file, recipe):

@@ -90,6 +90,7 @@ def test_before_it_is_measured_the_card_says_so(recipe, run, tmp_path):
         ({"recipe": "0" * 64}, "is of recipe 000000000000"),
         ({"weights": {"model": "0" * 64}}, "is of weights 000000000000"),
         ({"weights": {}}, "does not say of which recipe and weights"),
+        ({"figures": 5}, r"lacks what the card shows \(TypeError"),
     ],
 )
 def test_an_evaluation_of_something_else_is_not_exported(recipe, data, run, tmp_path, seen, said):
@@ -192,7 +193,7 @@ def test_an_atlas_goes_with_the_steps_that_want_one(recipe, data, tmp_path, monk
     found.write_bytes(b"maps")
     fit(recipe, data, tmp_path / "run", until=1)
     real = served(recipe, tmp_path / "run", data)
-    monkeypatch.setattr("train.export.served", lambda *_: replace(real, atlas=found))
+    monkeypatch.setattr("train.export.bundle.served", lambda *_: replace(real, atlas=found))
     bundle = export(recipe, tmp_path / "run", tmp_path / "tiny-model")
     assert bundle.atlas is not None
     assert (tmp_path / "tiny-model" / bundle.atlas.file).read_bytes() == b"maps"

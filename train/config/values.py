@@ -1,36 +1,14 @@
-"""A recipe: one TOML file that says all of how a model is made, as a frozen value."""
+"""What a recipe says, as frozen values."""
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError, SpecError
-from engine.preprocess import Chain
-from engine.task import PLANES, Generation, Output
-from engine.task.labels import UNITS
 from train.errors import RecipeInvalid
-from train.sections import section
 
-__all__ = [
-    "Accepts",
-    "Baseline",
-    "Learning",
-    "Model",
-    "Phantoms",
-    "Preparation",
-    "Recipe",
-    "read_recipe",
-]
-
-_DRAWS = {"slices": "slices", "tiles": "slices", "patches": "windows", "volumes": "whole"}
-"""What is learned from, and how the result is then put together."""
-_ANATOMIES = ("head", "spine")
-_SIDES = {"mdaunet3d": (8, 1), "pcsa_gan": (16, 16)}
-"""Of windows, by network: the smallest side that it takes, and what sides are multiples of."""
+__all__ = ["Accepts", "Baseline", "Learning", "Model", "Phantoms", "Preparation", "Recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,115 +228,3 @@ class Recipe:
             paired=True,
         )
         return replace(self, name=f"{self.name}-regression", learning=learning, baseline=None)
-
-
-_SECTIONS = {
-    "phantoms": Phantoms,
-    "preparation": Preparation,
-    "learning": Learning,
-    "accepts": Accepts,
-    "model": Model,
-}
-_OPTIONAL = {"baseline": Baseline}
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read ``conf/train/<name>.toml``.
-
-    Raises
-    ------
-    RecipeInvalid
-        Naming file, key and remedy.
-    """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise RecipeInvalid(f"{path.name}: not readable as TOML: {exc}") from exc
-    if unknown := sorted(set(raw) - set(_SECTIONS) - set(_OPTIONAL)):
-        known = ", ".join({**_SECTIONS, **_OPTIONAL})
-        raise RecipeInvalid(f"{path.name}: unknown section [{unknown[0]}]; sections are {known}")
-    if missing := [name for name in _SECTIONS if name not in raw]:
-        raise RecipeInvalid(f"{path.name}: section [{missing[0]}] is missing; add it")
-    kinds = {**_SECTIONS, **{name: kind for name, kind in _OPTIONAL.items() if name in raw}}
-    parts: dict[str, Any] = {name: section(kind, raw[name], f"{path.name}: [{name}]")
-             for name, kind in kinds.items()}  # fmt: skip
-    recipe = Recipe(name=path.stem, **parts)
-    _consistent(recipe, path.name)
-    return recipe
-
-
-def _consistent(recipe: Recipe, name: str) -> None:
-    """Refuse what no single key is to blame for, and what no type tells."""
-    made, learned, prepared = recipe.phantoms, recipe.learning, recipe.preparation
-    if made.validation < 1 or made.test < 1 or made.validation + made.test >= made.subjects:
-        text = "[phantoms] one subject or more is wanted in each of train, validation and test"
-        raise RecipeInvalid(f"{name}: {text}; raise subjects")
-    counts = (learned.steps, learned.batch, learned.report_every, learned.save_every, made.scans)
-    if min(*counts, *learned.patch) < 1:
-        raise RecipeInvalid(f"{name}: steps, batch, scans, patch and intervals are 1 or more")
-    if (seen := learned.patch)[0] != 1 and learned.draw == "tiles":
-        raise RecipeInvalid(f"{name}: patch = {list(seen)}; a tile is [1, rows, columns]")
-    if made.spacing_mm <= 0 or made.shift_mm < 0 or learned.patience < 0 or not made.sources:
-        text = "spacing_mm above 0, shift_mm and patience 0 or more, a source or several"
-        raise RecipeInvalid(f"{name}: {text} are wanted")
-    for key, value, known in (
-        ("anatomy", made.anatomy, _ANATOMIES),
-        ("draw", learned.draw, tuple(_DRAWS)),
-        *(("planes", plane, PLANES) for plane in recipe.accepts.planes),
-    ):
-        if value not in known:
-            raise RecipeInvalid(f"{name}: {key} = '{value}'; choose one of {', '.join(known)}")
-    try:
-        _prepares(prepared, learned.draw)
-    except EngineError as exc:
-        raise RecipeInvalid(f"{name}: [preparation] {exc}") from exc
-    _served(recipe, name)
-    _windows(recipe, name)
-
-
-def _served(recipe: Recipe, name: str) -> None:
-    """Refuse a bundle that would say other than what was learned."""
-    made, unit = recipe.phantoms, recipe.preparation.unit
-    units = UNITS.get(made.target, ())[:1]  # the one that pairs are kept in
-    for left, seen, right, wanted in (
-        ("[accepts] labels", list(recipe.accepts.labels), "sources", list(made.sources)),
-        ("[model] makes", recipe.model.makes, "target", made.target),
-    ):
-        if seen != wanted:
-            text = f"{name}: {left} = {seen!r} and [phantoms] {right} = {wanted!r}"
-            raise RecipeInvalid(f"{text}: what is served is what was learned; make them the same")
-    if unit not in units:
-        text = f"{name}: [preparation] unit = '{unit}' and [phantoms] target = '{made.target}'"
-        wanted = f"unit = '{units[0]}'" if units else f"target to one of {', '.join(UNITS)}"
-        raise RecipeInvalid(f"{text} do not fit; set {wanted}")
-
-
-def _windows(recipe: Recipe, name: str) -> None:
-    """Refuse windows that the network cannot take, or that hold less than it learned from."""
-    learned, size = recipe.learning, Generation.of(recipe.preparation.generate).size
-    if not size:
-        return
-    text = f"{name}: [preparation] generate.size = {list(size)}"
-    least, multiple = _SIDES.get(learned.network, (1, 1))
-    if min(size) < least or any(side % multiple for side in size):
-        wanted = f"sides of {least} or more in steps of {multiple}: set size"
-        raise RecipeInvalid(f"{text}; {learned.network} takes {wanted}")
-    if any(side < part for side, part in zip(size, learned.patch, strict=True)):
-        text = f"{text} is smaller than [learning] patch = {list(learned.patch)}"
-        raise RecipeInvalid(f"{text}; a window holds a patch at least: raise size or lower patch")
-
-
-def _prepares(prepared: Preparation, draw: str) -> None:
-    """Let the engine look at what it will be given."""
-    Chain.of(prepared.steps)
-    output = ("window", "onto", "outside", "unit", "relative", "headroom")
-    Output.of({key: _plain(getattr(prepared, key)) for key in output}, "result")
-    how = Generation.of(prepared.generate).how
-    if (_DRAWS[draw] == "slices") != (how == "slices"):
-        text = f"generate.how = '{how}' and [learning] draw = '{draw}' do not fit"
-        raise SpecError(f"{text}; '{_DRAWS[draw]}' serves what was learned from {draw}")
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON would have: the engine checks what it will read from a bundle."""
-    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,28 @@
+"""A recipe: one TOML file that says all of how a model is made, as a frozen value."""
+
+from train.config.bundled import checked, contract, inference, metadata
+from train.config.reading import read_recipe
+from train.config.values import (
+    Accepts,
+    Baseline,
+    Learning,
+    Model,
+    Phantoms,
+    Preparation,
+    Recipe,
+)
+
+__all__ = [
+    "Accepts",
+    "Baseline",
+    "Learning",
+    "Model",
+    "Phantoms",
+    "Preparation",
+    "Recipe",
+    "checked",
+    "contract",
+    "inference",
+    "metadata",
+    "read_recipe",
+]
