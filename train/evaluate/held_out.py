@@ -37,6 +37,7 @@ __all__ = ["DOWNSTREAM", "EVALUATION", "FIGURE", "REPORT", "measure"]
 EVALUATION, FIGURE, REPORT = "evaluation.json", "evaluation.png", "report.html"
 DOWNSTREAM = "downstream.json"
 """What :mod:`train.downstream` leaves beside them; the report shows it where it is there."""
+_SCHEDULE = ("learning_rate", "schedule", "hold")
 Voxels = NDArray[np.float32]
 
 
@@ -153,14 +154,15 @@ def _learned(
     return {**found, "regression": served(recipe.regression(), beside, data)}
 
 
-def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[str, float]]:
+def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[str, Any]]:
     """Return what was spent on each: the regression may be given more, or less, than the model."""
     found = {}
     for name, one in learned.items():
         learning = (recipe if name == "model" else recipe.regression()).learning
-        usual = usual_settings(learning.system, learning.preset).learning_rate
-        rate = float(learning.settings.get("learning_rate", usual))
-        found[name] = {"updates": one.step, "batch": learning.batch, "learning_rate": rate}
+        usual = usual_settings(learning.system, learning.preset)
+        kept = {key: learning.settings.get(key, getattr(usual, key)) for key in _SCHEDULE}
+        given = {"updates": one.step, "batch": learning.batch, "seed": learning.seed}
+        found[name] = {**given, **kept}
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from train.card import METHODS, refusals
 from train.config import Recipe
+from train.evaluate.commit import commit
 from train.evaluate.figures import BIAS, TISSUE, Figure, read_as, shown_unit
 from train.evaluate.scores import (
     Scored,
@@ -63,6 +64,7 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
         "phantom_recipe": about["phantoms"],
         "weights": about["weights"],
         "effort": about["effort"],
+        "commit": commit(),
     }
 
 

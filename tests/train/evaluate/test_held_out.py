@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -162,8 +163,10 @@ def test_the_page_shows_what_a_second_program_found(ct):
 
 def test_what_each_was_given_is_told_beside_the_figures(measured):
     ours, theirs = measured["effort"]["model"], measured["effort"]["regression"]
-    assert ours == {"updates": 2, "batch": 2, "learning_rate": 2e-4}
-    assert theirs == {"updates": 1, "batch": 2, "learning_rate": 2e-4}
+    given = {"batch": 2, "seed": 1, "learning_rate": 2e-4}
+    assert ours == {"updates": 2, **given, "schedule": "cosine", "hold": 0.0}
+    assert theirs == {"updates": 1, **given, "schedule": "cosine", "hold": 0.0}
+    assert re.fullmatch("([0-9a-f]{12}(-dirty)?)?", measured["commit"])
     text = (measured["folder"] / REPORT).read_text(encoding="utf-8")
     assert "this model: 2 updates of 2, learning rate 0.0002" in text
 
@@ -246,6 +249,23 @@ def test_a_held_out_scan_that_the_steps_refuse_is_named_and_not_measured(ct, mon
     said = f"Refused by the model's own steps, as the node would, and not measured: subject {first}"
     assert said in told(found)
     assert f"subject {first}: {why}" in (ct.run / REPORT).read_text(encoding="utf-8")
+    facts = {"updates": 1, "parameters_bytes": 4, "sha256": "0", "network": {"sizes": {}}}
+    assert said in card(ct.recipe, found, facts)
+
+
+def test_nobody_left_to_measure_is_an_error(ct, monkeypatch):
+    refused_once(monkeypatch, ct.data, *read_split(ct.run / SPLIT).test)
+    with pytest.raises(DataInvalid, match="refuse every scan held out; the first: OUT_OF_DIST"):
+        measure(ct.recipe, ct.data, ct.run)
+
+
+def test_a_model_that_errs_more_than_another_is_said_to_in_its_card(ct, measured):
+    found = {k: v for k, v in measured.items() if k != "folder"}
+    found["mae_below"] = {
+        "regression": {"mean": -0.0107, "low": -0.015, "high": -0.006},
+        "look_up_table": {"mean": 0.02, "low": 0.01, "high": 0.03},
+        "constant": {"mean": 0.02, "low": -0.01, "high": 0.03},
+    }
     network = {"name": "hlsnc_gan", "preset": "robust", "sizes": {"width": 4}}
     facts = {"updates": 1, "parameters_bytes": 4, "sha256": "0" * 64, "network": network}
     told_of = card(ct.recipe, found, facts)
