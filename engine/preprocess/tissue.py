@@ -31,14 +31,14 @@ _LEAST_VOXELS = 500
 """Fewer voxels of brain than this tell nothing of three tissues."""
 _LEAST_SPREAD = 0.04
 """Least standard deviation of a tissue, as a share of its brightness: noise is never less."""
-_LEAST_GAP, _MOST_GAP, _MOST_SPREAD, _LEAST_GREY = 0.02, 1.2, 0.6, 0.37
+_LEAST_GAP, _MOST_GAP, _MOST_SPREAD, _LEAST_GREY = 0.02, 1.2, 0.6, 0.33
 """Between grey and white, and how far one of them scatters, in logarithms of brightness; and the
 share of the brain that is grey. A mixture finds three classes in anything: it parts even stuff in
 two (gaps up to 0.006 in ellipsoid, box and bottle of one brightness), takes air for grey matter
 (gaps from 2.3), or lets one class hold what is alien to both (spreads from 0.66 in slopes and
 shells; a ball has 0.55, and 0.23 of it grey). Real heads have gaps of 0.19 to 0.32, spreads up to
 0.21 and shares from 0.43; phantoms of all protocols gaps of 0.036, where the echoes hardly tell the
-tissues apart, to 0.70, spreads up to 0.51 and shares from 0.43. How dark fluid is tells nothing:
+tissues apart, to 0.70, spreads up to 0.51 and shares from 0.38. How dark fluid is tells nothing:
 inversion may leave it as black as air."""
 _DEGREES = tuple(term for term in product(range(4), repeat=3) if 1 <= sum(term) <= 3)
 """Powers of (z, y, x) whose sum is the shading of a coil: smooth over the whole head."""
