@@ -255,10 +255,30 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
 
 
 def load_network(bundle: Bundle) -> nn.Module:
-    """Return the bundle's network with its weights, set to evaluate."""
+    """Return the bundle's network with its weights, set to evaluate.
+
+    Raises
+    ------
+    ModelMissing, ModelTampered
+        When the weights are not there, or not those that the bundle names.
+    NoMemory
+        When a network of such sizes finds no room.
+    SpecError
+        When the network, its preset or a size is unknown.
+    """
+    return load_into(_built(bundle), read_weights(bundle.weights_path, bundle.weights_sha256))
+
+
+def _built(bundle: Bundle) -> nn.Module:
     spec = bundle.network
-    network = build(spec["name"], spec.get("preset", "paper"), spec.get("sizes", {}))
-    return load_into(network, read_weights(bundle.weights_path, bundle.weights_sha256))
+    try:
+        return build(spec["name"], spec.get("preset", "paper"), spec.get("sizes", {}))
+    except (RuntimeError, MemoryError) as exc:
+        if not (_is_memory(exc) or "overflow" in str(exc)):  # more bytes than torch can count
+            raise
+        sizes = ", ".join(f"{name} = {size!r}" for name, size in spec.get("sizes", {}).items())
+        text = f"{bundle.name}: no memory for {spec['name']} with {sizes or 'its usual sizes'}"
+        raise NoMemory(f"{text}; put the bundle back from its source") from exc
 
 
 def read_atlas(path: Path, sha256: str) -> Atlas:
@@ -283,8 +303,8 @@ def _run(
     except (RuntimeError, MemoryError) as exc:
         if not _is_memory(exc):
             raise
-        text = f"no memory on {device.name} for {device.batch} {_PIECES[generation.how]}: {exc}"
-        raise NoMemory(text) from exc
+        text = f"no memory on {device.name} for {device.batch} {_PIECES[generation.how]}"
+        raise NoMemory(f"{text}: {' '.join(str(exc).split())}") from exc
 
 
 _PIECES = {"slices": "slices at once", "windows": "windows at once", "whole": "whole volume"}

@@ -51,8 +51,10 @@ class Grid:
 
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)  # a copy: nobody moves it afterwards
-        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        if affine.shape != (4, 4):
             raise ShapeError(f"an affine is a finite (4, 4) matrix, got shape {affine.shape}")
+        if lost := int((~np.isfinite(affine)).sum()):
+            raise ShapeError(f"an affine is a finite (4, 4) matrix, got {lost} values that are not")
         if not np.allclose(affine[3], (0, 0, 0, 1), rtol=0, atol=1e-9):
             raise ShapeError(f"the last row of an affine is (0, 0, 0, 1), got {affine[3]}")
         if min(self.shape) < 1:

@@ -1,6 +1,7 @@
 """Weights in: safetensors only, read once the file's hash is the one that the bundle names."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -42,7 +43,8 @@ def read(path: Path, sha256: str, *, what: str = "weights") -> dict[str, Tensor]
     try:
         return load(content)
     except SafetensorError as exc:
-        raise ModelTampered(f"{what} {path.name}: not a safetensors file: {exc}") from exc
+        why = " ".join(str(exc).split())
+        raise ModelTampered(f"{what} {path.name}: not a safetensors file: {why}") from exc
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
@@ -53,9 +55,25 @@ def load_into(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
     ModelTampered
         When names or shapes are not the network's.
     """
-    try:
-        with torch.no_grad():
-            network.load_state_dict(tensors, strict=True)
-    except RuntimeError as exc:
-        raise ModelTampered(f"the weights are those of another network: {exc}") from exc
+    wanted = {name: tuple(one.shape) for name, one in network.state_dict().items()}
+    seen = {name: tuple(one.shape) for name, one in tensors.items()}
+    if wanted != seen:
+        text = "; ".join(_differences(seen, wanted))
+        raise ModelTampered(f"the weights are those of another network: {text}")
+    with torch.no_grad():
+        network.load_state_dict(tensors, strict=True)
     return network.eval()
+
+
+_Shapes = Mapping[str, tuple[int, ...]]
+
+
+def _differences(seen: _Shapes, wanted: _Shapes) -> Iterator[str]:
+    """Yield how many tensors lack, are too many or have another shape, each with the first."""
+    if lacking := sorted(set(wanted) - set(seen)):
+        yield f"{len(lacking)} of its {len(wanted)} tensors lack, first {lacking[0]}"
+    if more := sorted(set(seen) - set(wanted)):
+        yield f"{len(more)} tensors are not its own, first {more[0]}"
+    if other := [name for name in sorted(wanted) if seen.get(name, wanted[name]) != wanted[name]]:
+        first = f"{other[0]} {seen[other[0]]}, {wanted[other[0]]} is wanted"
+        yield f"{len(other)} tensors have another shape, first {first}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.data import Look
+from train.errors import CheckpointInvalid
 from train.metrics import tiles
 
 __all__ = ["LOG", "Journal", "picture"]
@@ -30,13 +31,18 @@ class Journal:
     done : int
         Updates that the run goes on from. Lines after them are of a process that was cut off, and
         are taken out: they come again. So is a last line without its end.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When what is there under its name is no log of a run.
     """
 
     def __init__(self, folder: Path, done: int) -> None:
         self.path = folder / LOG
         self.seen: dict[str, list[float]] = {}
         lines, cut = _lines(self.path)
-        kept = [line for line in lines if int(line["step"]) <= done]
+        kept = [line for line in lines if _count(self.path, line, "step") <= done]
         if cut or len(kept) < len(lines):
             beside = self.path.with_suffix(".part")
             beside.unlink(missing_ok=True)
@@ -46,7 +52,7 @@ class Journal:
                 beside.replace(self.path)
             else:
                 self.path.unlink()
-        self.began = time.monotonic() - (float(kept[-1]["seconds"]) if kept else 0.0)
+        self.began = time.monotonic() - (_count(self.path, kept[-1], "seconds") if kept else 0)
 
     def note(self, losses: Mapping[str, float]) -> None:
         """Remember the losses of one update until the next line."""
@@ -89,10 +95,26 @@ def _lines(path: Path) -> tuple[list[dict[str, str]], bool]:
     """Return the lines that were written to their end, and whether there was one more."""
     if not path.is_file():
         return [], False
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = file.read().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    return list(csv.DictReader(whole)), len(whole) < len(lines)
+    try:
+        text = path.read_bytes().decode("utf-8")
+        lines = text.splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        rows = csv.DictReader(whole, strict=True)
+        return list(rows), len(whole) < len(lines)
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise _foreign(path, "it is no table of text") from exc
+
+
+def _count(path: Path, line: Mapping[str, Any], column: str) -> int:
+    seen = line.get(column)
+    if not isinstance(seen, str) or not seen.isdecimal():
+        raise _foreign(path, f"{column} is {seen!r} in a line of it, a whole number is wanted")
+    return int(seen)
+
+
+def _foreign(path: Path, why: str) -> CheckpointInvalid:
+    text = f"{path} is no log of a run: {why}"
+    return CheckpointInvalid(f"{text}; move it away, and learning goes on with a new one")
 
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:

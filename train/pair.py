@@ -5,13 +5,15 @@ what phantoms are made with.
 """
 
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from engine.errors import EngineError
@@ -39,8 +41,36 @@ UNITS: Mapping[str, Stored] = {
     "SUVR": Stored(np.uint16, 1e-4),
 }
 """By unit: MR intensity, Hounsfield units, uptake beside a reference region."""
+_UNREADABLE = (
+    OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile, NotImplementedError, zlib.error,
+)  # fmt: skip
+"""What comes of a file that is no pair: cut off, of another kind, or arrays of another kind."""
 _FEWEST_STEPS = 255
 """MR that is darker than so many integers, and not made of integers, would lose itself in them."""
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _are_labels(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _are_units(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(one, str) and one in UNITS for one in value.values()
+    )
+
+
+_ABOUT: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "subject": ("a whole number of 0 or more", _is_count),
+    "scan": ("a whole number of 0 or more", _is_count),
+    "labels": ("a list of labels", _are_labels),
+    "makes": ("a label", lambda value: isinstance(value, str)),
+    "units": (f"a unit of {', '.join(UNITS)} for each volume", _are_units),
+}
+"""What every file says of its pair: what is wanted, and whether a value is that."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,17 +161,22 @@ def read_about(path: Path) -> dict[str, Any]:
         When the file is no pair, or of another layout.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"])) if "about" in arrays else {}
             missing = [name for name in _NAMES if name not in arrays]
-    except (OSError, ValueError, BadZipFile) as exc:
-        text = f"{path.name} is no prepared pair ({exc}); make it with 'dicom-train phantom'"
+    except _UNREADABLE as exc:
+        text = f"{path.name} is no prepared pair ({_why(exc)}); make it with 'dicom-train phantom'"
         raise DataInvalid(text) from exc
     seen = about.get("layout", LAYOUT) if isinstance(about, dict) else None
     if seen != LAYOUT:
         raise DataInvalid(f"{path.name} has layout {seen}, {LAYOUT} is wanted; prepare it again")
     if missing:
         raise DataInvalid(f"{path.name} lacks {', '.join(missing)}; prepare it again")
+    for key, (wanted, fits) in _ABOUT.items():
+        if not fits(about.get(key)):
+            seen = repr(about[key]) if key in about else "absent"
+            text = f"{path.name}: {key} is {seen}; {wanted} is wanted"
+            raise DataInvalid(f"{text}; prepare it again")
     return dict(about)
 
 
@@ -156,16 +191,16 @@ def read_pair(path: Path) -> Pair:
     about = read_about(path)
     try:
         units: dict[str, str] = about["units"]
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
             z, y, x = arrays["target"].shape
             grid = Grid((z, y, x), arrays["affine"])
             volumes = {name: _volume(arrays[name], grid, unit) for name, unit in units.items()}
-            body = np.unpackbits(arrays["body"], count=z * y * x).reshape(z, y, x).astype(bool)
-            tissue = arrays["tissue"].astype(np.uint8)
+            body, tissue = _body(arrays["body"], (z, y, x)), arrays["tissue"].astype(np.uint8)
         target = volumes.pop("target")
         return Pair(tuple(volumes[name] for name in sorted(volumes)), target, body, tissue, about)
-    except (OSError, KeyError, ValueError, BadZipFile, EngineError) as exc:
-        raise DataInvalid(f"{path.name} does not fit together: {exc}; prepare it again") from exc
+    except (*_UNREADABLE, EngineError, DataInvalid) as exc:
+        text = f"{path.name} does not fit together: {_why(exc)}"
+        raise DataInvalid(f"{text}; prepare it again") from exc
 
 
 def _integers(volume: Volume, name: str) -> NDArray[np.integer[Any]]:
@@ -186,6 +221,25 @@ def _integers(volume: Volume, name: str) -> NDArray[np.integer[Any]]:
         wanted = f"{high + 1:g} integers; {_FEWEST_STEPS} or more are wanted"
         raise DataInvalid(f"{text} {wanted}: multiply it, so that its brightest voxel is near 4095")
     return counts.astype(stored.kind)
+
+
+def _body(packed: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    count = int(np.prod(shape))
+    wanted = -(-count // 8)
+    if packed.shape != (wanted,):  # what lacks would be taken for air
+        raise DataInvalid(f"body has shape {packed.shape}, {wanted} bytes of bits are wanted")
+    return np.unpackbits(packed, count=count).reshape(shape).astype(bool)
+
+
+def _why(exc: Exception) -> str:
+    """Return what is wrong in one line, none of it the advice of a library."""
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    if isinstance(exc, KeyError):
+        return f"it lacks {exc.args[0]}"
+    if isinstance(exc, EngineError | DataInvalid):
+        return str(exc)
+    return "it is no archive of plain arrays, or one that is cut off or spoilt"
 
 
 def _volume(counts: NDArray[np.integer[Any]], grid: Grid, unit: str) -> Volume:

@@ -86,6 +86,7 @@ class HlsncGenerator(nn.Module):
 
     def __init__(self, sizes: HlsncSizes, *, eps: float = 1e-5) -> None:
         super().__init__()
+        self.channels_in = sizes.channels_in
         c = sizes.width
 
         def up(wide: int, narrow: int) -> list[nn.Module]:
@@ -111,10 +112,11 @@ class HlsncGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Generate; see the class for shapes."""
         height, width = x.shape[-2:]
-        if x.ndim != 4 or height % 4 or width % 4 or min(height, width) < SMALLEST:
+        sound = x.ndim == 4 and x.shape[1] == self.channels_in
+        if not sound or height % 4 or width % 4 or min(height, width) < SMALLEST:
             raise ShapeError(
-                f"(B, C, H, W) with H and W multiples of 4 and at least {SMALLEST} is wanted, "
-                f"got {tuple(x.shape)}; pad first"
+                f"(B, {self.channels_in}, H, W) with H and W multiples of 4 and at least "
+                f"{SMALLEST} is wanted, got {tuple(x.shape)}; pad first"
             )
         image: Tensor = self.decode(self.body(self.encode(x)))
         return torch.tanh(image)

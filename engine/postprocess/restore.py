@@ -32,11 +32,11 @@ def restore(made: Volume, trace: Trace, grid: str, *, outside: float) -> tuple[V
     inside : (Z, Y, X) bool
         Which voxels lie in the source's field of view; on ``native`` all of them.
     """
-    source = trace.before[0]
     if grid == "native":
         xp = namespace(made.voxels)
         volume = trace.undo(made, outside=outside)
         return volume, xp.ones(volume.shape, dtype=xp.bool, device=volume.voxels.device)
+    source = trace.before[0] if trace.before else made  # without a step nothing has moved
     whole = trace.undo_crop(made, outside=outside)
     return resample_onto(whole, rt_axial_grid(source.grid), seen=source.grid, outside=outside)
 

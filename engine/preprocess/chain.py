@@ -248,13 +248,33 @@ def _step(item: Mapping[str, Any]) -> Plain | None:
     made = _MADE.get(item["step"])
     try:
         return made(item) if made else None
-    except (TypeError, ValueError, OverflowError) as exc:
+    except ValueError as exc:
         values = ", ".join(f"{key} = {value!r}" for key, value in item.items() if key != "step")
         raise SpecError(f"step {item['step']}: {values} are no numbers as wanted: {exc}") from exc
 
 
+def _number(value: Any) -> float:
+    """Return a number; a text of digits and a truth value are none."""
+    if not is_number(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
+    return value
+
+
+def _several(values: Any, how_many: int) -> Sequence[Any]:
+    """Return a list of so many; a text is a sequence too, but none that is meant here."""
+    if not isinstance(values, list | tuple) or len(values) != how_many:
+        raise ValueError(f"{values!r} is no list of {how_many}")
+    return values
+
+
 def _resample(item: Mapping[str, Any]) -> Resample:
-    z, y, x = (float(value) for value in item["spacing_mm"])
+    z, y, x = (_number(value) for value in _several(item["spacing_mm"], 3))
     nested = item.get("nested", False)
     if not isinstance(nested, bool):
         raise SpecError(f"step resample: nested = {nested!r}; true or false is wanted")
@@ -265,22 +285,26 @@ def _normalise(item: Mapping[str, Any]) -> Normalise:
     headroom = item.get("headroom", 1.0)
     if not is_number(headroom):
         raise SpecError(f"step normalise: headroom = {headroom!r}; a number is wanted")
-    return Normalise(float(item["high"]), onto=_onto(item), headroom=float(headroom))
+    return Normalise(_number(item["high"]), onto=_onto(item), headroom=float(headroom))
 
 
 def _crop_pad(item: Mapping[str, Any]) -> CropPad:
-    rows, columns = (int(value) for value in item["minimum"])
-    return CropPad(int(item["multiple"]), (rows, columns), float(item["margin_mm"]))
+    rows, columns = (_count(value) for value in _several(item["minimum"], 2))
+    return CropPad(_count(item["multiple"]), (rows, columns), _number(item["margin_mm"]))
 
 
 def _template(item: Mapping[str, Any]) -> Template:
-    planes, rows, columns = (int(value) for value in item["shape"])
-    return Template(float(item["spacing_mm"]), (planes, rows, columns))
+    planes, rows, columns = (_count(value) for value in _several(item["shape"], 3))
+    return Template(_number(item["spacing_mm"]), (planes, rows, columns))
 
 
 def _onto(item: Mapping[str, Any]) -> tuple[float, float]:
-    low, high = (float(value) for value in item.get("onto", (-1.0, 1.0)))
+    low, high = (_number(value) for value in _several(item.get("onto", (-1.0, 1.0)), 2))
     return low, high
+
+
+def _window(item: Mapping[str, Any]) -> Clip:
+    return Clip(Window(_number(item["low"]), _number(item["high"]), _onto(item)))
 
 
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], Plain]] = {
@@ -289,7 +313,7 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], Plain]] = {
     "min_max": lambda _: MinMax(),
     "normalise": _normalise,
     "resample": _resample,
-    "smooth": lambda item: Smooth(float(item["fwhm_mm"])),
+    "smooth": lambda item: Smooth(_number(item["fwhm_mm"])),
     "template": _template,
-    "window": lambda item: Clip(Window(float(item["low"]), float(item["high"]), _onto(item))),
+    "window": _window,
 }

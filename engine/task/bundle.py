@@ -138,7 +138,7 @@ def read_bundle(path: Path) -> Bundle:
         learned_from=contract.text("learned_from"),
         contract=_contract(contract.part("accepts"), makes),
         network=_network(inference.part("network")),
-        steps=inference.objects("preprocess"),
+        steps=_steps(inference),
         generation=_generation(inference),
         output=_output(inference.part("output"), makes),
         weights_file=weights.file("file"),
@@ -218,12 +218,20 @@ def _planes(accepts: Part) -> tuple[str, ...]:
 
 
 def _network(network: Part) -> Mapping[str, Any]:
+    network.only(("name", "preset", "sizes"))
     network.text("name")
     if "preset" in network.values:
         network.text("preset")
     if "sizes" in network.values:
         network.part("sizes")
     return network.values
+
+
+def _steps(inference: Part) -> tuple[Mapping[str, Any], ...]:
+    steps = inference.objects("preprocess")
+    if not steps:  # no scanner's values are in a network's range by themselves
+        raise inference.refused("preprocess", "a list of one step or more")
+    return steps
 
 
 def _generation(inference: Part) -> Generation:

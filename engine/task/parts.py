@@ -1,7 +1,7 @@
 """Objects of JSON and TOML, read key by key: what is absent or spoilt is named by its place."""
 
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def is_number(value: Any) -> bool:
     """Whether ``value`` is a finite number, and no truth value."""
-    return type(value) in {int, float} and math.isfinite(value)
+    return type(value) in {int, float} and abs(value) <= sys.float_info.max  # NaN never is
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,23 @@ def test_a_network_that_is_not_known_is_named(task, network, said):
         load_network(replace(task.bundle, network=network))
 
 
+@pytest.mark.parametrize("width", [10**7, 10**9])
+def test_a_network_that_no_memory_holds_is_called_that(task, width):
+    spec = {"name": "hlsnc_gan", "sizes": {"width": width}}
+    said = f"^lively: no memory for hlsnc_gan with width = {width}; put the bundle back"
+    with pytest.raises(NoMemory, match=said) as refused:
+        load_network(replace(task.bundle, network=spec))
+    assert [reason.code for reason in refused.value.reasons] == [Code.NO_MEMORY]
+
+
+def test_a_contract_of_more_labels_than_the_network_has_channels_is_an_error_of_ours(task, cpu):
+    contract = replace(task.bundle.contract, labels=("T1", "T2"))
+    two = Task("sct", ("T1", "T2"), "CT", replace(task.bundle, contract=contract))
+    with pytest.raises(ShapeError, match=r"^\(B, 1, H, W\) .*got \(1, 2, ") as refused:
+        synthesise([phantom(), phantom()], two, cpu)
+    assert [reason.code for reason in refused.value.reasons] == [Code.OUTPUT_INVALID]
+
+
 def test_a_step_that_is_not_known_is_named(task, cpu):
     bundle = replace(task.bundle, steps=({"step": "rotate"},))
     with pytest.raises(SpecError, match="no step 'rotate'"):
@@ -108,6 +125,19 @@ class Greedy(torch.nn.Module):
 
     def forward(self, x):
         return x.new_empty(10**15)
+
+
+class Wordy(torch.nn.Module):
+    """Fails as an allocator does that says a lot."""
+
+    def forward(self, x):
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB\n  of 1 GiB\nsee the manual")
+
+
+def test_a_lack_of_memory_is_told_in_one_line(cpu):
+    with pytest.raises(NoMemory, match=r"allocate 2 GiB of 1 GiB see the manual$") as raised:
+        run(Wordy(), [phantom(shape=(3, 32, 32))], Generation(), cpu)
+    assert "\n" not in str(raised.value)
 
 
 class Broken(torch.nn.Module):

@@ -21,8 +21,8 @@ def with_entry(row, column, value):
     ("affine", "said"),
     [
         (np.eye(3), r"\(4, 4\) matrix, got shape \(3, 3\)"),
-        (with_entry(0, 3, np.nan), "finite"),
-        (with_entry(1, 1, np.inf), "finite"),
+        (with_entry(0, 3, np.nan), "got 1 values that are not$"),
+        (with_entry(1, 1, np.inf), "got 1 values that are not$"),
         (with_entry(0, 0, 0.0), "squeezes space flat"),
         (with_entry(3, 3, 0.0), r"last row .* is \(0, 0, 0, 1\)"),
         (with_entry(3, 0, 0.5), r"last row .* is \(0, 0, 0, 1\)"),

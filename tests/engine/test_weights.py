@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 
 import pytest
 import torch
@@ -92,6 +93,19 @@ def test_the_weights_of_another_network_are_refused(sizes):
     tensors = build("hlsnc_gan", sizes=sizes).state_dict()
     with pytest.raises(ModelTampered, match="those of another network"):
         load_into(build("hlsnc_gan", sizes=SIZES), dict(tensors))
+
+
+def test_what_differs_is_said_in_one_line():
+    tensors = dict(build("hlsnc_gan", sizes={"width": 8, "blocks": 2}).state_dict())
+    del tensors["encode.0.bias"]
+    with pytest.raises(ModelTampered) as refused:
+        load_into(build("hlsnc_gan", sizes=SIZES), tensors)
+    said = str(refused.value)
+    assert "\n" not in said
+    assert len(said) < 400  # the first of each kind, and how many
+    assert re.search(r"1 of its \d+ tensors lack, first encode\.0\.bias", said)
+    assert re.search(r"\d+ tensors are not its own, first body\.1\.", said)
+    assert re.search(r"another shape, first body\.0\S* \(32,\), \(16,\) is wanted", said)
 
 
 @pytest.mark.parametrize("change", ["less", "more"])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from train.data import Look
+from train.errors import CheckpointInvalid
 from train.journal import LOG, Journal, picture
 
 
@@ -90,3 +91,20 @@ def test_a_head_that_was_cut_off_is_written_anew(tmp_path):
     (tmp_path / LOG).write_text("step,seco", encoding="utf-8")
     Journal(tmp_path, 2).write(4, 0.5)
     assert rows(tmp_path)[0]["validation"] == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"time,loss\n1,2\n", "step is None"),
+        (b"step,seconds\ntwo,3\n", "step is 'two'"),
+        (b"step,seconds\n2,-3.5\n", "seconds is '-3.5'"),
+        (b"step,seconds\n2\n", "seconds is None"),
+        (b"\xff\xfe\x00\n", "it is no table of text"),
+    ],
+)
+def test_a_file_that_is_no_log_is_named_and_left_alone(tmp_path, content, said):
+    (tmp_path / LOG).write_bytes(content)
+    with pytest.raises(CheckpointInvalid, match=rf"log\.csv is no log of a run: {said}.*move it"):
+        Journal(tmp_path, 2)
+    assert (tmp_path / LOG).read_bytes() == content

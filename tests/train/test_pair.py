@@ -134,3 +134,54 @@ def test_mr_that_integers_hold_is_written(tmp_path, scale):
     source = was.source.with_voxels(np.round(share) if scale == 1 else share)
     back = read_pair(write_pair(tmp_path, dataclasses.replace(was, sources=(source,))))
     np.testing.assert_allclose(back.source.voxels, source.voxels, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("subject", "x", "subject is 'x'; a whole number"),
+        ("subject", True, "subject is True; a whole number"),
+        ("scan", None, "scan is None; a whole number"),
+        ("labels", "T1", "labels is 'T1'; a list of labels"),
+        ("makes", 5, "makes is 5; a label"),
+        ("units", {"source0": "g/ml"}, ".*; a unit of 1, HU, SUVR for each volume"),
+        ("units", {"source0": ["1"]}, ".*; a unit of 1, HU, SUVR for each volume"),
+    ],
+)
+def test_what_a_file_says_of_its_pair_is_checked(tmp_path, key, value, said):
+    path = write_pair(tmp_path, toy_pair(4))
+    about = read_about(path)
+    rewritten(path, about=np.array(json.dumps({**about, key: value})))
+    with pytest.raises(
+        DataInvalid, match=rf"^s00004-0\.npz: {said}.* is wanted; prepare it again$"
+    ):
+        read_about(path)
+    del about[key]
+    rewritten(path, about=np.array(json.dumps(about)))
+    with pytest.raises(DataInvalid, match=rf"^s00004-0\.npz: {key} is absent; "):
+        read_about(path)
+
+
+def test_a_volume_without_a_unit_is_named(tmp_path):
+    path = write_pair(tmp_path, toy_pair(4))
+    about = {**read_about(path), "units": {"source0": "1"}}
+    rewritten(path, about=np.array(json.dumps(about)))
+    with pytest.raises(DataInvalid, match="does not fit together: it lacks target; prepare"):
+        read_pair(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY", b"\x80\x04K\x01."])
+def test_junk_is_refused_without_the_advice_to_trust_it(tmp_path, content):
+    path = tmp_path / "s00001-0.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataInvalid, match=r"is no prepared pair .*cut off or spoilt") as refused:
+        read_about(path)
+    assert "pickle" not in str(refused.value)
+
+
+@pytest.mark.parametrize("body", [np.zeros(3, np.uint8), np.zeros((5, 120), np.uint8)])
+def test_a_body_of_too_few_bits_is_not_filled_with_air(tmp_path, body):
+    path = write_pair(tmp_path, toy_pair(4))
+    rewritten(path, body=body)
+    with pytest.raises(DataInvalid, match="600 bytes of bits are wanted"):
+        read_pair(path)

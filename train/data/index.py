@@ -33,7 +33,7 @@ def read_index(folder: Path) -> tuple[Entry, ...]:
     entries = []
     for path in sorted(folder.glob("*.npz")):
         about = read_about(path)
-        entries.append(Entry(path, int(about["subject"]), about))
+        entries.append(Entry(path, about["subject"], about))
     if not entries:
         text = f"no prepared pair in {folder}; make some with 'dicom-train phantom {folder}'"
         raise DataInvalid(text)

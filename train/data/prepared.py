@@ -16,6 +16,7 @@ from engine.errors import InputRefused
 from engine.preprocess import Chain, Window
 from engine.preprocess.mask import quantile
 from engine.reason import Code
+from engine.task.labels import UNITS
 from engine.volume import Volume
 from train.config import Phantoms, Preparation
 from train.data.index import Entry
@@ -149,8 +150,9 @@ def prepare(
     Raises
     ------
     DataInvalid
-        When there is no pair, one holds other labels than the recipe learns from, or values that
-        nothing can be learned from: not finite, or all the same; when the steps refuse more than a
+        When there is no pair, one holds other labels than the recipe learns from, a unit that is
+        not its label's, or values that nothing can be learned from: not finite, or all the same;
+        when the steps refuse more than a
         tenth of the scans, and more than one, for what they show. Fewer are left out, with a
         warning.
     """
@@ -202,8 +204,9 @@ def _marks(atlas: "Atlas | None") -> tuple[int, ...]:
 def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain) -> Prepared:
     """Prepare one pair; what is wrong with it is said with its file."""
     _labels(entry, made)
+    pair = read_pair(entry.path)  # names the file itself
     try:
-        return _prepared(read_pair(entry.path), preparation, chain)
+        return _prepared(pair, preparation, chain)
     except (DataInvalid, InputRefused) as exc:
         if is_strange(exc):
             raise
@@ -214,6 +217,9 @@ def _prepared(pair: Pair, preparation: Preparation, chain: Chain) -> Prepared:
     labels = [str(label) for label in pair.about["labels"]]
     for label, volume in zip([*labels, "the target"], [*pair.sources, pair.target], strict=True):
         _sound(label, volume.voxels, "")
+    for label, volume in zip([*labels, str(pair.about["makes"])], [*pair.sources, pair.target],
+                             strict=True):  # fmt: skip
+        _of_its_kind(label, volume.unit)
     sources, trace = chain.apply(pair.sources)
     followed = trace.follow(truth_of(pair, preparation), outside=preparation.outside)
     target = Window(*preparation.window, onto=preparation.onto).apply(followed.voxels)
@@ -232,6 +238,13 @@ def _labels(entry: Entry, made: Phantoms) -> None:
         text = f"{entry.path.name} holds {', '.join(seen[0])} and {seen[1]}"
         wanted = f"the recipe makes {made.target} from {', '.join(made.sources)}"
         raise DataInvalid(f"{text}; {wanted}: give it a folder of its own with --data")
+
+
+def _of_its_kind(label: str, unit: str) -> None:
+    wanted = UNITS.get("CT" if label == "CBCT" else label, ())
+    if unit not in wanted:
+        text = f"{label} has the unit '{unit}'; '{' or '.join(wanted)}' is what {label} counts"
+        raise DataInvalid(text)
 
 
 def _sound(label: str, voxels: NDArray[np.floating[Any]], when: str) -> None:

@@ -1,29 +1,34 @@
 """The second program that fits what is made: a segmenter, or for PET a classifier of disease."""
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.device import Choice, choose
+from engine.device import Choice, Device, choose
+from engine.errors import InputRefused
 from engine.postprocess import restore
 from engine.preprocess import Trace, Window
 from engine.volume import Volume
 from engine.xp import to_numpy
 from train.config import Preparation, Recipe
-from train.data import SPLIT, Entry, entries_of, read_index, read_split, truth_of
+from train.data import SPLIT, Entry, entries_of, is_strange, read_index, read_split, truth_of
 from train.downstream.classify import Patient, classified
 from train.downstream.segment import Effort, Example, classes_of, segmented
 from train.errors import DataInvalid
 from train.metrics import bootstrap
 from train.pair import Pair, read_pair
 from train.phantom import Tissue
+from train.phantom.series import as_sent
 from train.served import Served, served
 
 __all__ = ["DOWNSTREAM", "assess"]
 
+log = logging.getLogger(__name__)
 DOWNSTREAM = "downstream.json"
 _SICK = "alzheimer"
 _BLOCKS = 8
@@ -35,32 +40,34 @@ def assess(
 ) -> dict[str, Any]:
     """Let a second program judge the checkpoint in ``run``, on its held-out subjects alone.
 
-    Writes ``downstream.json`` into ``run``.
+    Sources are given as the node reads them, as for the evaluation, and scans that the model's own
+    steps refuse are passed over and named. Writes ``downstream.json`` into ``run``.
 
     Returns
     -------
     found : dict
         ``question``, ``how``, and a table: ``of``, ``columns``, ``rows``; ``recipe`` and
-        ``weights`` (SHA-256) of what was judged.
+        ``weights`` (SHA-256) of what was judged; ``refused``, where scans were.
 
     Raises
     ------
     CheckpointInvalid, DataInvalid
-        When checkpoint, split or the pairs of a subject are not there, or too few are held out.
+        When checkpoint, split or the pairs of a subject are not there, or too few are held out;
+        when the model's own steps refuse all that is.
     """
     split, model = read_split(run / SPLIT), served(recipe, run, data)
     held = entries_of(read_index(data), split.test, data)
     place = choose(device, threads=recipe.learning.threads)
-    scans = ((read_pair(entry.path), entry) for entry in held)
-    made = (
-        (pair, entry, np.asarray(to_numpy(model.generator(pair.sources, place).volume.voxels)))
-        for pair, entry in scans
-    )
+    refused: list[dict[str, Any]] = []
+    made = _made(model, held, place, refused)
     if recipe.phantoms.target == "PT":
         found = _disease(recipe, model, made)
     else:
         found = _segmentation(recipe, model, made, effort or Effort())
     found = {"recipe": recipe.digest, "weights": model.sha256, **found}
+    if refused:
+        log.warning("the model's own steps refused %d scans; left out: %s", len(refused), refused)
+        found["refused"] = refused
     part = run / f"{DOWNSTREAM}.part"  # a crash leaves the old file or the new one
     part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(run / DOWNSTREAM)
@@ -68,6 +75,29 @@ def assess(
 
 
 Made = Iterator[tuple[Pair, Entry, Any]]
+
+
+def _made(
+    model: Served, held: Sequence[Entry], place: Device, refused: list[dict[str, Any]]
+) -> Made:
+    """Yield every scan with its sources as sent and what was made of them.
+
+    Which scans the steps refused, and why, is added to ``refused``.
+    """
+    for entry in held:
+        pair = read_pair(entry.path)
+        pair = replace(pair, sources=as_sent(pair))
+        try:
+            made = model.generator(pair.sources, place).volume.voxels
+        except InputRefused as exc:
+            if not is_strange(exc):
+                raise
+            refused.append({"subject": entry.subject, "scan": entry.about["scan"], "why": str(exc)})
+            continue
+        yield pair, entry, np.asarray(to_numpy(made))
+    if held and len(refused) == len(held):
+        why = refused[0]["why"]
+        raise DataInvalid(f"the model's own steps refuse every scan held out; the first: {why}")
 
 
 def _segmentation(recipe: Recipe, model: Served, made: Made, effort: Effort) -> dict[str, Any]:

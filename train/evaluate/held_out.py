@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.device import Choice, Device, choose
 from engine.errors import InputRefused
+from engine.task.parts import is_number
 from engine.xp import to_numpy
 from train import checkpoint
 from train.card import METHODS
@@ -38,6 +39,7 @@ EVALUATION, FIGURE, REPORT = "evaluation.json", "evaluation.png", "report.html"
 DOWNSTREAM = "downstream.json"
 """What :mod:`train.downstream` leaves beside them; the report shows it where it is there."""
 _SCHEDULE = ("learning_rate", "schedule", "hold")
+_SPAN = ("mean", "low", "high")
 Voxels = NDArray[np.float32]
 
 
@@ -72,8 +74,10 @@ def measure(
     ------
     CheckpointInvalid, DataInvalid
         When checkpoint, split or the pairs of a subject are not there, or the regression learned
-        from others; when the model's own steps refuse all that is held out.
+        from others; when the model's own steps refuse all that is held out; when what a second
+        program left beside them cannot be read.
     """
+    downstream = _found_downstream(run / DOWNSTREAM)
     split, entries = read_split(run / SPLIT), read_index(data)
     place = choose(device, threads=recipe.learning.threads)
     learned = _learned(recipe, data, run, baseline_run, split)
@@ -83,7 +87,7 @@ def measure(
     table, copied = _counted(recipe, entries_of(entries, split.train, data))
     methods = _Methods(recipe.preparation, place, learned, table, copied)
     window = recipe.preparation.window
-    evidence = Evidence(Look.of(recipe.phantoms.target, window), window)
+    evidence = Evidence(Look.of(recipe.phantoms.target, window), window, downstream=downstream)
     scans, refused = _scans(held, methods, evidence)
     about = {
         "refused": refused,
@@ -94,7 +98,6 @@ def measure(
         "copied": None if copied is None else recipe.phantoms.sources[copied],
     }
     evaluation = summary(recipe, scans, about)
-    evidence.downstream = _found_downstream(run / DOWNSTREAM)
     write_report(run / REPORT, run / FIGURE, evaluation, scans, evidence)
     write_json(run / EVALUATION, evaluation)
     return evaluation
@@ -104,8 +107,40 @@ def _found_downstream(path: Path) -> dict[str, Any]:
     """Return what a second program found, if it was asked before."""
     if not path.is_file():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not _is_told(found):
+        text = f"{path} is not what 'dicom-train downstream' writes"
+        raise DataInvalid(f"{text}; run that again, or remove the file")
+    told: dict[str, Any] = found
+    return told
+
+
+def _is_told(found: Any) -> bool:
+    """Return whether ``found`` has all that the report shows of it."""
+    if not isinstance(found, dict) or not isinstance(found.get("rows"), list):
+        return False
+    columns = found.get("columns")
+    return (
+        all(isinstance(found.get(key), str) for key in ("weights", "question", "of", "how"))
+        and isinstance(columns, list)
+        and all(isinstance(name, str) for name in columns)
+        and all(_is_row(row, len(columns)) for row in found["rows"])
+    )
+
+
+def _is_row(row: Any, columns: int) -> bool:
+    values = row.get("values") if isinstance(row, dict) else None
+    return (
+        isinstance(values, list)
+        and isinstance(row.get("name"), str)
+        and len(values) == columns
+        and all(
+            isinstance(one, dict) and all(map(is_number, map(one.get, _SPAN))) for one in values
+        )
+    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -101,3 +101,13 @@ def test_what_was_cropped_away_but_seen_is_filled_and_counts_as_inside():
         assert inside.all()
         assert volume.voxels.min() == pytest.approx(-1000)
         assert volume.voxels.max() == pytest.approx(40)
+
+
+@pytest.mark.parametrize("grid", ["native", "rt-axial"])
+def test_what_no_step_has_moved_lies_where_the_source_does(grid):
+    source = noise(oblique((0, 0, 0), shape=(6, 8, 9)))
+    (made,), trace = Chain.of([]).apply([source])
+    volume, inside = restore(made, trace, grid, outside=-1)
+    wanted = source.grid if grid == "native" else rt_axial_grid(source.grid)
+    assert volume.grid.same_as(wanted)
+    assert inside.any()

@@ -220,6 +220,25 @@ def test_a_head_without_grey_matter_is_refused(template, whole):
         assert refused.value.reasons[0].code == Code.OUT_OF_DISTRIBUTION
 
 
+@pytest.mark.parametrize(
+    ("size", "air", "noise", "said"),
+    [
+        (0.9, 5, 1, "white matter is 1 times as bright as grey, 1.02 to 3.32 is what T1 shows"),
+        (0.8, 5, 1, "white matter is 10 times as bright as grey, 1.02 to 3.32 is"),
+        (0.85, 40, 20, "the brightness of one tissue scatters by a factor of .*, 1.82 at most is"),
+        (0.87, 150, 20, r"2\d% of the brain is as bright as grey matter, 33% at least is wanted"),
+    ],
+)
+def test_an_even_body_holds_no_brain(size, air, noise, said):
+    """Three classes are found in anything; grey and white matter are a gap and two tissues."""
+    grid = atlas().grid(3.0, (64, 64, 64))
+    away = np.linalg.norm((places(grid) - atlas().centre_mm) / (70, 86, 66), axis=-1)
+    voxels = np.where(away < size, 500, air) + np.random.default_rng(0).normal(0, noise, grid.shape)
+    with pytest.raises(InputRefused, match=said) as refused:
+        GreyMatter().fit(Volume(np.abs(voxels).astype(np.float32), grid), atlas())
+    assert [reason.code for reason in refused.value.reasons] == [Code.OUT_OF_DISTRIBUTION]
+
+
 def test_a_grid_that_shows_no_brain_is_refused(whole):
     with pytest.raises(InputRefused, match="0 voxels of brain in view, 500 are wanted"):
         GreyMatter().fit(

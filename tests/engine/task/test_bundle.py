@@ -116,7 +116,6 @@ REQUIRED = [
 
 POSSIBLE = {
     ("accepts", "anatomy"): (["x", "y"], []),
-    ("preprocess",): ([],),
     ("output", "outside"): (5.5,),
 }
 
@@ -202,6 +201,19 @@ def test_weights_lie_inside_their_bundle(spoilt, file):
 @pytest.mark.parametrize("key", ["preset", "sizes"])
 def test_a_network_that_says_no_preset_or_size_has_the_usual_one(spoilt, key):
     assert key not in spoilt(INFERENCE, "network", key, drop=True).network
+
+
+@pytest.mark.parametrize("key", ["_network", "size"])
+def test_a_key_of_the_network_that_nobody_reads_is_refused(spoilt, key):
+    said = f"^tiny: {INFERENCE}: network: unknown key '{key}'; keys are name, preset, sizes$"
+    with pytest.raises(SpecError, match=said):
+        spoilt(INFERENCE, "network", key, to={})
+
+
+def test_a_model_without_a_step_is_refused(spoilt):
+    said = rf"^tiny: {INFERENCE}: preprocess is \[\]; a list of one step or more is wanted$"
+    with pytest.raises(SpecError, match=said):
+        spoilt(INFERENCE, "preprocess", to=[])
 
 
 @pytest.mark.parametrize(("key", "value"), [("preset", []), ("sizes", 5)])

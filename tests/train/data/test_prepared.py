@@ -122,6 +122,33 @@ def test_a_target_that_is_constant_is_named_with_its_file(tmp_path):
         prepared_of(dataclasses.replace(pair, target=flat), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("which", "unit", "said"),
+    [
+        ("source", "HU", "T1 has the unit 'HU'; '1' is"),
+        ("target", "1", "CT has the unit '1'; 'HU'"),
+    ],
+)
+def test_a_unit_that_is_not_its_labels_is_refused(tmp_path, which, unit, said):
+    pair = toy_pair(1)
+    above = np.maximum(getattr(pair, which).voxels, 0)
+    other = getattr(pair, which).with_voxels(above, unit=unit)
+    changed = {"sources": (other,)} if which == "source" else {"target": other}
+    with pytest.raises(DataInvalid, match=said):
+        prepared_of(dataclasses.replace(pair, **changed), tmp_path)
+
+
+def test_what_does_not_fit_together_is_said_once(tmp_path):
+    path = write_pair(tmp_path, toy_pair(1))
+    with np.load(path) as arrays:
+        kept = {**arrays, "target": arrays["target"][:2]}
+    np.savez(path, **kept)
+    with pytest.raises(DataInvalid) as refused:
+        prepare(read_index(tmp_path), MADE, CT, None)
+    assert str(refused.value).count("s00001-0.npz") == 1
+    assert str(refused.value).count("prepare it again") == 1
+
+
 def test_a_body_that_the_chain_cuts_away_is_refused(tmp_path):
     pair = toy_pair(1)
     nobody = dataclasses.replace(pair, body=np.zeros_like(pair.body))

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from engine.device import choose
-from engine.preprocess import Window
+from engine.errors import InputRefused
+from engine.preprocess import Chain, Window
+from engine.reason import Code, Reason
 from engine.task import Generation
 from tests.train.evaluate.conftest import MR, base, learned, task  # noqa: F401
 from tests.train.toys import toy_pair
-from train.data import read_index, truth_of
+from train.data import SPLIT, read_index, read_split, truth_of
 from train.downstream import DOWNSTREAM, assess
 from train.downstream.segment import Effort
 from train.errors import DataInvalid
@@ -100,3 +102,43 @@ def test_a_classifier_judges_pet(base, tmp_path):  # noqa: F811
     assert found["columns"][-1] == "AUC"
     assert found["rows"][0]["name"] == "real PET (the bound)"
     assert found["rows"][0]["values"][4]["mean"] == 1  # half the uptake is easy to see
+
+
+def strange(plain, subjects):
+    """A preparation that refuses some subjects for what they show."""
+
+    def sent(pair):
+        if pair.about["subject"] not in subjects:
+            return plain(pair)
+        dark = pair.source.with_voxels(np.full_like(pair.source.voxels, -7))
+        return (dark.with_voxels(dark.voxels + (np.indices(dark.shape)[0] > 3)),)
+
+    return sent
+
+
+def refusing(chain):
+    def apply(one, volumes):
+        if float(np.max(volumes[0].voxels)) < 0:
+            raise InputRefused([Reason(Code.OUT_OF_DISTRIBUTION, "no grey matter found")])
+        return chain(one, volumes)
+
+    return apply
+
+
+@pytest.mark.parametrize("refused", [1, 3])
+def test_scans_that_the_steps_refuse_are_named_and_left_out(base, tmp_path, monkeypatch, refused):  # noqa: F811
+    recipe = task(base, ("T1",), "CT")
+    recipe = replace(recipe, phantoms=replace(recipe.phantoms, test=3))
+    one = learned(recipe, tmp_path)
+    subjects = read_split(one.run / SPLIT).test[:refused]
+    monkeypatch.setattr(assessing, "as_sent", strange(assessing.as_sent, subjects))
+    monkeypatch.setattr(Chain, "apply", refusing(Chain.apply))
+    if refused == 3:
+        with pytest.raises(DataInvalid, match="refuse every scan held out; the first: OUT_OF_DIST"):
+            assess(one.recipe, one.data, one.run, effort=QUICK)
+        return
+    found = assess(one.recipe, one.data, one.run, effort=QUICK)
+    why = "OUT_OF_DISTRIBUTION: no grey matter found"
+    assert found["refused"] == [{"subject": subjects[0], "scan": 0, "why": why}]
+    assert "1 held-out phantoms, tested on 1 others" in found["how"]
+    assert json.loads((one.run / DOWNSTREAM).read_text("utf-8")) == found

@@ -272,3 +272,27 @@ def test_a_model_that_errs_more_than_another_is_said_to_in_its_card(ct, measured
     assert "**Error above that of regression, same network** by 0.0107 (0.006 to 0.015)" in told_of
     assert "Error below that of best look-up table by 0.02 (0.01 to 0.03) HU: clear of 0" in told_of
     assert "by 0.02 (-0.01 to 0.03) HU: not clear of 0" in told_of
+
+
+TOLD = {
+    "weights": "0", "question": "?", "of": "Dice", "how": "so", "columns": ["a"],
+    "rows": [{"name": "fat", "values": [{"mean": 1, "low": 0, "high": 1}]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"weights": ', "5", "[]", '{"weights": "0"}', json.dumps({**TOLD, "rows": [5]}),
+     json.dumps({**TOLD, "rows": [{"name": "fat", "values": [{}]}]}),
+     json.dumps({**TOLD, "columns": ["a", "b"]})],
+)  # fmt: skip
+def test_what_a_second_program_left_is_read_before_anything_is_measured(ct, monkeypatch, content):
+    (ct.run / DOWNSTREAM).write_text(content, encoding="utf-8")
+    monkeypatch.setattr(held_out, "_scans", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(DataInvalid, match=r"downstream\.json is not what .*run that again, or"):
+        measure(ct.recipe, ct.data, ct.run)
+
+
+def test_what_a_second_program_found_is_taken_as_it_was_written(tmp_path):
+    (tmp_path / DOWNSTREAM).write_text(json.dumps(TOLD), encoding="utf-8")
+    assert held_out._found_downstream(tmp_path / DOWNSTREAM) == TOLD
