@@ -1,5 +1,6 @@
 """The one loop: batches in, checkpoints, a log and pictures out."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.device import Choice, choose
+from engine.errors import ShapeError
 from train import checkpoint, processes, systems
 from train.checkpoint import Best
 from train.config import Recipe
@@ -299,14 +301,24 @@ def _explained(recipe: Recipe, place: torch.device) -> Iterator[None]:
             advice = "lower [learning] batch, patch or sizes, or take fewer subjects"
             raise OutOfMemory(f"{text} {learned.batch} {learned.draw}; {advice}") from exc
         if _OTHER_CHANNELS in said:
-            sources = len(recipe.phantoms.sources)
-            text = f"{learned.network} was given {sources} sources and takes another number"
-            advice = f"set sizes.channels_in = {sources} where it has that, or change sources"
-            raise RecipeInvalid(f"[learning] {text}; {advice}") from exc
+            raise _other_sources(recipe) from exc
         raise
+    except ShapeError as exc:
+        if (seen := _CHANNELS.search(str(exc))) and seen["wanted"] != seen["given"]:
+            raise _other_sources(recipe) from exc
+        raise
+
+
+def _other_sources(recipe: Recipe) -> RecipeInvalid:
+    network, sources = recipe.learning.network, len(recipe.phantoms.sources)
+    text = f"{network} was given {sources} sources and takes another number"
+    advice = f"set sizes.channels_in = {sources} where it has that, or change sources"
+    return RecipeInvalid(f"[learning] {text}; {advice}")
 
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 """What torch, its CPU allocator and the libraries of CUDA say."""
 _OTHER_CHANNELS = "channels, but got"
 """What a convolution of torch says."""
+_CHANNELS = re.compile(r"\(B, (?P<wanted>\d+), .* got \(\d+, (?P<given>\d+),")
+"""What our networks say."""
