@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.card import METHODS, label_of, refusals
+from train.card import METHODS, efforts_of, label_of, refusals
 from train.config import Recipe, read_recipe
 from train.evaluate.summary import number
 
@@ -121,12 +121,7 @@ def _evaluated(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
         rows.append([label_of(found["measures"][name]), *cells])
     yield from _table(["", *(METHODS[method] for method in figures)], rows)
     yield from _beside(found)
-    efforts = (
-        f"{METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
-        f"{one['learning_rate']:g}"
-        for name, one in found["effort"].items()
-    )
-    yield f"Effort: {'; '.join(efforts)}.\n"
+    yield f"Effort: {efforts_of(found)}.\n"
     yield (
         f"![A held-out phantom: {', '.join(found['sources'])}, synthetic {found['makes']}, truth, "
         f"error](../../conf/models/{recipe.name}/evaluation.png)\n"
@@ -194,7 +189,7 @@ def _real(found: Mapping[str, Any]) -> Iterator[str]:
 def _ablation(system: str) -> Iterator[str]:
     found = _read(RESULTS / f"ablation-{system}.json")
     yield "### The paper's comparison, at reduced width\n"
-    if not found:
+    if "not_learned" not in found:  # none, or one of before variants were held to a constant
         yield f"{NONE}\n\n```sh\npython -m benchmarks.studies ablation {system}\n```\n"
         return
     yield f"In the paper: {found['paper']}. Here: {_stamp(found)}, phantoms, one seed.\n"
@@ -216,28 +211,36 @@ def _ablation(system: str) -> Iterator[str]:
 
 def _order(found: Mapping[str, Any]) -> Iterator[str]:
     """Say of each step of the paper's order whether the images bear it out, subject by subject."""
-    if lost := found["not_learned"]:
-        text = "no better than one constant after so few updates: nothing can be said of its parts"
-        yield f"{', '.join(lost)}: {text}.\n"
+    lost, order = found["not_learned"], " > ".join(found["paper_order"])
+    if lost:
+        text = "by mean absolute error no better than one constant after so few updates, so nothing"
+        yield f"Not learned: {', '.join(lost)}; {text} can be said of what sets that apart.\n"
     if not found["paper_order"]:
         return
     said = "is reproduced" if found["order_is_the_papers"] else "is not reproduced"
-    if found["best_is_the_papers"] and not found["order_is_the_papers"]:
+    if set(lost) & set(found["paper_order"]):
+        said = "cannot be judged as a whole"
+    elif found["best_is_the_papers"] and not found["order_is_the_papers"]:
         said += "; its best is the best here too"
-    yield f"The paper's order, {' > '.join(found['paper_order'])}, {said}. Step by step:\n"
+    yield f"The paper's order, {order}, {said}. Step by step:\n"
     unit = {"psnr": " dB", "ssim": ""}[found["ordered_by"]]
     for step in found["steps"]:
+        if {step["better"], step["worse"]} & set(lost):
+            yield f"- {step['better']} over {step['worse']}: not to be judged."
+            continue
         by = step["by"]
         clear = by["low"] > 0 or by["high"] < 0
         word = "shown" if by["low"] > 0 else "the other way round" if clear else "not shown"
         yield f"- {step['better']} over {step['worse']}: {_cell(by)}{unit}: {word}."
     yield ""
+    text = "a generator whose adversarial loss is tens at the end has lost to its adversary"
+    yield f"The last column: {text}, and its images show that more than the part left out.\n"
 
 
 def _shift() -> Iterator[str]:
     found = _read(RESULTS / "shift.json")
     yield "### One input moved against the other\n"
-    if not found:
+    if "more" not in found.get("falls", {}):
         yield f"{NONE}\n\n```sh\npython -m benchmarks.studies shift\n```\n"
         return
     yield f"{_stamp(found).capitalize()}, phantoms. PSNR in dB, mean over seeds and subjects.\n"

@@ -122,7 +122,12 @@ def test_the_studies_stand_on_the_pages(pages, tmp_path):
     write(tmp_path / "ablation-hlsnc_gan.json", lost)
     page = pages.fragments()["hlsnc_gan.inc"]
     assert "| literal: not learned | 27.46" in page
-    assert "literal: no better than one constant" in page
+    assert "Not learned: literal; by mean absolute error no better than one constant" in page
+    assert "paper > literal, cannot be judged as a whole" in page
+    assert "- paper over literal: not to be judged." in page
+    del lost["not_learned"]  # a file of before
+    write(tmp_path / "ablation-hlsnc_gan.json", lost)
+    assert "benchmarks.studies ablation hlsnc_gan" in pages.fragments()["hlsnc_gan.inc"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 from train.config import Recipe
 
-__all__ = ["METHODS", "card", "label_of", "refusals"]
+__all__ = ["METHODS", "card", "doubts", "efforts_of", "label_of", "refusals"]
 
 METHODS = {
     "model": "this model",
@@ -16,6 +16,8 @@ METHODS = {
     "passage": "the truth, there and back",
 }
 """What a result may have been made by, as people read it, in the order in which it is shown."""
+_FEWEST = 5
+"""Subjects: the bootstrap of fewer gives intervals that are far too narrow, of one none at all."""
 _SHOWN = (
     "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "rmse", "psnr",
     "psnr_2025", "ssim", "ssim_3d", "ms_ssim",
@@ -137,7 +139,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
         *([refused, ""] if (refused := refusals(evaluation)) else []),
         *_against(evaluation),
         "",
-        _efforts(evaluation["effort"]),
+        f"Effort: {efforts_of(evaluation)}.",
         "",
         f"![A held-out phantom: {', '.join(evaluation['sources'])}, synthetic "
         f"{evaluation['makes']}, truth, error](evaluation.png)",
@@ -155,6 +157,8 @@ def label_of(measure: Mapping[str, Any]) -> str:
 
 def _against(evaluation: Mapping[str, Any]) -> list[str]:
     """Return in words how the model stands beside each other method."""
+    if why := doubts(evaluation):
+        return [f"- Nothing is said of better or worse: {one}." for one in why]
     lines = []
     for other, gain in evaluation["mae_below"].items():
         if gain["high"] < 0:
@@ -168,14 +172,30 @@ def _against(evaluation: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _efforts(efforts: Mapping[str, Any]) -> str:
+def efforts_of(evaluation: Mapping[str, Any]) -> str:
     """Return what each learned method was given: a comparison of unlike efforts must show it."""
-    said = (
-        f"{METHODS[name]} {one['updates']} updates of {one['batch']} at a learning rate of "
+    return "; ".join(
+        f"{METHODS[name]} {_updates(one)} of {one['batch']} at a learning rate of "
         f"{one['learning_rate']:g}"
-        for name, one in efforts.items()
+        for name, one in evaluation["effort"].items()
     )
-    return f"Effort: {'; '.join(said)}."
+
+
+def doubts(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return why nobody may say yet which method is better; empty where one may."""
+    found = []
+    if (seen := evaluation["subjects"]["measured"]) < _FEWEST:
+        found.append(f"{seen} held out, {_FEWEST} or more are wanted for an interval that holds")
+    for name, one in evaluation["effort"].items():
+        if not one.get("finished", True):
+            found.append(f"{METHODS[name]} has learned {_updates(one)}")
+    return found
+
+
+def _updates(one: Mapping[str, Any]) -> str:
+    if one.get("finished", True):
+        return f"{one['updates']} updates"
+    return f"{one['updates']} of its {one['of']} updates, unfinished,"
 
 
 def _cell(value: Mapping[str, float] | None) -> str:

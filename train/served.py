@@ -18,7 +18,7 @@ from train import checkpoint
 from train.config import Preparation, Recipe
 from train.data import ATLAS, check_order
 from train.errors import CheckpointInvalid
-from train.stand import check_split
+from train.stand import check_split, is_over
 
 __all__ = ["Served", "output_of", "served"]
 
@@ -39,6 +39,8 @@ class Served:
         Updates that it learned from.
     atlas : Path or None
         The file that the steps need.
+    finished : bool
+        Whether the recipe's updates are done, or its patience was at an end.
     """
 
     generator: Generator
@@ -46,6 +48,7 @@ class Served:
     weights: dict[str, Tensor]
     step: int
     atlas: Path | None
+    finished: bool
 
     @property
     def content(self) -> bytes:
@@ -95,6 +98,7 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
         weights=weights,
         step=found.step,
         atlas=atlas,
+        finished=is_over(learned, found.step, found.best),
     )
 
 

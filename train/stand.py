@@ -31,7 +31,7 @@ from train.data import (
 )
 from train.errors import CheckpointInvalid, DataInvalid
 
-__all__ = ["Stand", "check_split", "left_by", "only_one", "pools_of", "split_of"]
+__all__ = ["Stand", "check_split", "is_over", "left_by", "only_one", "pools_of", "split_of"]
 
 _LOCK = ".lock"
 
@@ -47,9 +47,13 @@ class Stand:
 
     def over(self, recipe: Recipe, steps: int) -> bool:
         """Whether ``steps`` updates are done, or the patience of the recipe is at its end."""
-        patience = recipe.learning.patience
-        spent = bool(self.best.weights) and self.done - self.best.step >= patience > 0
-        return self.done >= steps or spent
+        return self.done >= steps or is_over(recipe.learning, self.done, self.best)
+
+
+def is_over(learning: Learning, done: int, best: Best) -> bool:
+    """Whether all updates of a recipe are done, or its patience is at an end."""
+    spent = bool(best.weights) and done - best.step >= learning.patience > 0
+    return done >= learning.steps or spent
 
 
 @contextmanager

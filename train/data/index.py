@@ -35,8 +35,8 @@ def read_index(folder: Path) -> tuple[Entry, ...]:
         about = read_about(path)
         entries.append(Entry(path, about["subject"], about))
     if not entries:
-        text = f"no prepared pair in {folder}; make some with 'dicom-train phantom {folder}'"
-        raise DataInvalid(text)
+        command = f"dicom-train phantom {folder} --recipe RECIPE"
+        raise DataInvalid(f"no prepared pair in {folder}; make some with '{command}'")
     return tuple(entries)
 
 

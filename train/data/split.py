@@ -82,6 +82,9 @@ def read_split(path: Path) -> Split:
         if not all(type(one) is int for part in raw.values() for one in part):
             raise ValueError("a subject is a whole number")
         return Split(**{name: tuple(part) for name, part in raw.items()})
+    except FileNotFoundError as exc:
+        text = f"no {SPLIT} in {path.parent}"
+        raise DataInvalid(f"{text}; run 'dicom-train fit' first: it says who is held out") from exc
     except (AttributeError, OSError, ValueError, TypeError) as exc:
         text = f"{path} is not readable as a split ({exc}); delete it and fit again"
         raise DataInvalid(text) from exc

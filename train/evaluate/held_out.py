@@ -196,7 +196,8 @@ def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[st
         learning = (recipe if name == "model" else recipe.regression()).learning
         usual = usual_settings(learning.system, learning.preset)
         kept = {key: learning.settings.get(key, getattr(usual, key)) for key in _SCHEDULE}
-        given = {"updates": one.step, "batch": learning.batch, "seed": learning.seed}
+        given = {"updates": one.step, "of": learning.steps, "finished": one.finished,
+                 "batch": learning.batch, "seed": learning.seed}  # fmt: skip
         found[name] = {**given, **kept}
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.card import METHODS, refusals
+from train.card import METHODS, doubts, efforts_of, refusals
 from train.evaluate import charts
 from train.evaluate.page import banner, light_box, page, picture, section, table
 from train.evaluate.pictures import Case, Look
@@ -134,8 +134,10 @@ def _cards(found: Mapping[str, Any]) -> str:
               f"mean absolute error {found['where']}; 95 % interval {number(ours['low'])} to "
               f"{number(ours['high'])}")
     ]  # fmt: skip
+    why = doubts(found)
+    cards += [_card("even", "too early to say", one) for one in why]
     for other, gain in found["mae_below"].items():
-        if other in ("regression", "look_up_table", "copy"):
+        if not why and other in ("regression", "look_up_table", "copy"):
             cards.append(_against(METHODS[other], gain, unit))
     if share := found["share_of_look_up_table"].get("regression"):
         third = "good" if share["mean"] <= 1 / 3 else "even"
@@ -175,16 +177,7 @@ def _errors(found: Mapping[str, Any], scans: Sequence[Scored]) -> str:
         "<p>Right of 0 this model is better; where the whole bar is, surely so.</p>",
         picture(charts.forest(gains, f"error below theirs, {found['unit']}", zero=True), "Gains"),
         f'<p class="soft">{escape(said)}.</p>',
-        f'<p class="soft">Effort: {escape(_efforts(found))}.</p>',
-    )
-
-
-def _efforts(found: Mapping[str, Any]) -> str:
-    """Return what each learned method was given."""
-    return "; ".join(
-        f"{METHODS[name]}: {one['updates']} updates of {one['batch']}, learning rate "
-        f"{one['learning_rate']:g}"
-        for name, one in found["effort"].items()
+        f'<p class="soft">Effort: {escape(efforts_of(found))}.</p>',
     )
 
 
@@ -307,7 +300,7 @@ def _origin(found: Mapping[str, Any]) -> str:
         ["recipe, SHA-256", found["recipe"]],
         ["recipe of the phantoms, SHA-256", ", ".join(found["phantom_recipe"])],
         *([f"weights, {METHODS[name]}, SHA-256", sha] for name, sha in found["weights"].items()),
-        ["effort", _efforts(found)],
+        ["effort", efforts_of(found)],
         ["intervals", found["interval"]],
     ]
     return section("Where the figures come from", table(["", ""], rows))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.card import METHODS, refusals
+from train.card import METHODS, doubts, refusals
 from train.config import Recipe
 from train.evaluate.figures import BIAS, TISSUE, Figure, read_as, shown_unit
 from train.evaluate.scores import (
@@ -148,6 +148,7 @@ def told(found: Mapping[str, Any]) -> str:
         )
     if refused := refusals(found):
         lines.append(f"  {refused}")
+    lines += [f"  too early to say which is better: {one}" for one in doubts(found)]
     return "\n".join(lines)
 
 

@@ -163,12 +163,12 @@ def test_the_page_shows_what_a_second_program_found(ct):
 
 def test_what_each_was_given_is_told_beside_the_figures(measured):
     ours, theirs = measured["effort"]["model"], measured["effort"]["regression"]
-    given = {"batch": 2, "seed": 1, "learning_rate": 2e-4}
-    assert ours == {"updates": 2, **given, "schedule": "cosine", "hold": 0.0}
-    assert theirs == {"updates": 1, **given, "schedule": "cosine", "hold": 0.0}
+    given = {"batch": 2, "seed": 1, "learning_rate": 2e-4, "finished": True}
+    assert ours == {"updates": 2, "of": 2, **given, "schedule": "cosine", "hold": 0.0}
+    assert theirs == {"updates": 1, "of": 1, **given, "schedule": "cosine", "hold": 0.0}
     assert re.fullmatch("([0-9a-f]{12}(-dirty)?)?", measured["commit"])
     text = (measured["folder"] / REPORT).read_text(encoding="utf-8")
-    assert "this model: 2 updates of 2, learning rate 0.0002" in text
+    assert "this model 2 updates of 2 at a learning rate of 0.0002" in text
 
 
 def test_every_system_has_its_learning_rate_told():
@@ -268,6 +268,8 @@ def test_a_model_that_errs_more_than_another_is_said_to_in_its_card(ct, measured
     }
     network = {"name": "hlsnc_gan", "preset": "robust", "sizes": {"width": 4}}
     facts = {"updates": 1, "parameters_bytes": 4, "sha256": "0" * 64, "network": network}
+    assert "Nothing is said of better or worse: 2 held out, 5" in card(ct.recipe, found, facts)
+    found["subjects"] = {"learned_from": 2, "measured": 20}
     told_of = card(ct.recipe, found, facts)
     assert "**Error above that of regression, same network** by 0.0107 (0.006 to 0.015)" in told_of
     assert "Error below that of best look-up table by 0.02 (0.01 to 0.03) HU: clear of 0" in told_of
@@ -296,3 +298,16 @@ def test_what_a_second_program_left_is_read_before_anything_is_measured(ct, monk
 def test_what_a_second_program_found_is_taken_as_it_was_written(tmp_path):
     (tmp_path / DOWNSTREAM).write_text(json.dumps(TOLD), encoding="utf-8")
     assert held_out._found_downstream(tmp_path / DOWNSTREAM) == TOLD
+
+
+def test_a_model_that_has_not_learned_to_its_end_is_not_judged(ct):
+    short = replace(ct.recipe, learning=replace(ct.recipe.learning, steps=9))
+    run = ct.run.parent / "short"
+    fit(short, ct.data, run, until=2)
+    found = measure(short, ct.data, run)
+    assert found["effort"]["model"]["finished"] is False
+    assert "this model has learned 2 of its 9 updates, unfinished" in told(found)
+    page = (run / REPORT).read_text(encoding="utf-8")
+    assert "too early to say" in page
+    assert ">better<" not in page
+    assert ">worse<" not in page
