@@ -8,6 +8,7 @@ import click
 from measured import fragments
 from pydicom.uid import UID
 from pynetdicom import AllStoragePresentationContexts
+from recipes import preprocessing, recipe
 
 from dicom_node.association.contexts import is_storage
 from dicom_node.cli import main as node
@@ -28,6 +29,8 @@ def write_all(folder: Path) -> None:
         "commands.md": commands(),
         "configuration.md": configuration(),
         "conformance.md": conformance(),
+        "preprocessing.md": preprocessing(),
+        "recipe.md": recipe(),
     }
     for name, text in pages.items():
         path = folder / name

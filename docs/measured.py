@@ -14,6 +14,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 NONE = "Not measured yet."
 SYSTEMS = ("hlsnc_gan", "calf_gan", "mdaunet3d", "pcsa_gan", "agi_net")
 KINDS = {"agi": "AGI-Net, `paper`", "resunet": "ResUnet, `paper`", "robust": "AGI-Net, `robust`"}
+_PROSE = {"PT": "PET"}
+"""Labels that people call otherwise."""
 _FIGURES = (
     "mae", "mae_soft", "mae_bone", "mae_air", "mae_regions", "mae_asymmetry", "me", "psnr",
     "psnr_2025", "ssim", "ssim_3d", "ms_ssim",
@@ -72,18 +74,26 @@ def _overview(recipes: Sequence[Recipe]) -> Iterator[str]:
     rows = []
     for recipe in recipes:
         system, made = recipe.learning.system, recipe.phantoms
-        what = f"{made.target} from {' and '.join(made.sources)}"
+        what = f"{_PROSE.get(made.target, made.target)} from {' and '.join(made.sources)}"
         row = [f"[{recipe.name}]({system}.md)", what]
         found = _evaluation(recipe)
         if found:
             errors = (found["figures"].get(name) for name in methods)
             row += [found["unit"], *(_cell(one["mae"] if one else None) for one in errors)]
-            row.append(str(found["subjects"]["measured"]))
+            row += [str(found["subjects"]["measured"]), _against(found["mae_below"])]
         else:
-            row += [NONE.lower().rstrip("."), *"––––"]
+            row += [NONE.lower().rstrip("."), *"–––––"]
         rows.append(row)
     head = ["model", "makes", "unit of the error", *(METHODS[name] for name in methods), "subjects"]
+    head.append("against its regression")
     yield from _table(head, rows)
+
+
+def _against(below: Mapping[str, Any]) -> str:
+    """Say which has the smaller error, where the interval over subjects tells them apart."""
+    if (gain := below.get("regression")) is None:
+        return "–"
+    return "better" if gain["low"] > 0 else "worse" if gain["high"] < 0 else "tie"
 
 
 def _of_recipe(recipe: Recipe) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from train.config import Recipe
 
-__all__ = ["METHODS", "card", "doubts", "efforts_of", "label_of", "refusals"]
+__all__ = ["METHODS", "card", "doubts", "efforts_of", "label_of", "plural", "refusals"]
 
 METHODS = {
     "model": "this model",
@@ -86,7 +86,7 @@ def _making(recipe: Recipe, facts: Mapping[str, Any]) -> list[str]:
         f"- Network: {learned.network}, preset {learned.preset}, {sizes or 'sizes of the paper'}.",
         f"- Learned as: {learned.system}, {'paired' if learned.paired else 'unpaired'}.",
         f"- Subjects: {made.subjects} {made.anatomy} phantoms of seeds from {made.first_seed}, "
-        f"{made.scans} scans each{shifted}; {held} of them held out.",
+        f"{plural(made.scans, 'scan')} each{shifted}; {held} of them held out.",
         f"- Learning: {facts['updates']} updates of {learned.batch} {learned.draw}, seed "
         f"{learned.seed}.",
         *_terms(learned.settings),
@@ -107,6 +107,11 @@ def _terms(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def plural(count: int, what: str) -> str:
+    """Return so many of something, in the number that they are."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def refusals(evaluation: Mapping[str, Any]) -> str:
     """Return which held-out scans the model's own steps refused; nothing where it took them all."""
     refused = evaluation.get("refused", ())
@@ -122,7 +127,8 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     figures, subjects = evaluation["figures"], evaluation["subjects"]
     methods = [name for name in METHODS if name in figures]
     lines = [
-        f"On {subjects['measured']} held-out phantoms ({evaluation['scans']} scans), "
+        f"On {plural(subjects['measured'], 'held-out phantom')} "
+        f"({plural(evaluation['scans'], 'scan')}), "
         f"{evaluation['where']}; mean and 95 % interval over subjects.",
         "",
         f"| | {' | '.join(METHODS[name] for name in methods)} |",

@@ -41,11 +41,16 @@ _device = click.option(
 _workers = click.option(
     "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
 )
+_ORDER = ("make", "phantom", "fit", "evaluate", "downstream", "export")
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
 class _OneLineErrors(click.Group):
     """Show our own errors as one line and exit 1; let bugs keep their traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click calls it
+        """Return the commands in the order of work, the one that does all of it first."""
+        return sorted(self.commands, key=_ORDER.index)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -69,7 +74,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Make phantoms: scans and their truth.")
 @click.argument("out", type=_FOLDER)
 @click.option("--recipe", type=_FILE, help="Make what this recipe learns from: all its subjects.")
 @click.option(
@@ -116,7 +121,7 @@ def phantom(
     _make(out, list(subject), order, workers)
 
 
-@main.command()
+@main.command(short_help="Learn by a recipe; goes on where it stopped.")
 @click.argument("recipe", type=_FILE)
 @_data
 @_run
@@ -147,7 +152,7 @@ def fit(
         _fit(read, data or run / "data", run, until, device)
 
 
-@main.command()
+@main.command(short_help="Measure what was learned on subjects held out.")
 @click.argument("recipe", type=_FILE)
 @_data
 @_run
@@ -186,7 +191,7 @@ def evaluate(
     click.echo(json.dumps(found, indent=1) if as_json else told(found))
 
 
-@main.command()
+@main.command(short_help="Ask what synthetic images are good for.")
 @click.argument("recipe", type=_FILE)
 @_data
 @_run
@@ -205,7 +210,7 @@ def downstream(recipe: Path, data: Path | None, out: Path | None, device: "Choic
     click.echo(json.dumps(assess(read, data or run / "data", run, device), indent=1))
 
 
-@main.command()
+@main.command(short_help="Write what was learned as a bundle.")
 @click.argument("recipe", type=_FILE)
 @click.argument("bundle", type=_FOLDER)
 @_data
@@ -220,7 +225,7 @@ def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> N
     _export(read, data or run / "data", run, bundle)
 
 
-@main.command()
+@main.command(short_help="All of it: phantoms, fit, baseline, evaluate, export.")
 @click.argument("recipe", type=_FILE)
 @click.option("--bundle", type=_FOLDER, required=True, help="Where the bundle goes.")
 @_data

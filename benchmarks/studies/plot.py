@@ -17,8 +17,9 @@ def draw_shift(found: Mapping[str, Any], path: Path) -> None:
         axes = figure.subplots()
         for index, (kind, curve) in enumerate(found["psnr"].items()):
             colour = f"C{index}"
-            for values in curve["seeds"].values():
-                axes.plot(found["shifts_px"], values, color=colour, lw=0.7, alpha=0.5)
+            for number, values in enumerate(curve["seeds"].values()):
+                said = "one seed each, thin" if index == number == 0 else None
+                axes.plot(found["shifts_px"], values, color=colour, lw=0.7, alpha=0.5, label=said)
             axes.plot(found["shifts_px"], curve["mean"], "o-", color=colour, label=LABELS[kind])
         axes.set_xlabel("shift of T2 against T1 (pixels)")
         axes.set_ylabel("PSNR of FLAIR (dB)")

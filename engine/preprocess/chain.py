@@ -17,7 +17,7 @@ from engine.reason import Code, Reason
 from engine.task.parts import is_number
 from engine.volume import Volume
 
-__all__ = ["Chain", "Step", "Trace"]
+__all__ = ["KEYS", "Chain", "Step", "Trace"]
 
 
 class Step(Protocol):
@@ -176,7 +176,7 @@ class Chain:
 
 
 _OF_ATLAS = ("grey_matter", "template")
-_KEYS: Mapping[str, tuple[set[str], set[str]]] = {
+KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     "crop_pad": ({"multiple", "minimum", "margin_mm"}, set()),
     "grey_matter": (set(), set()),
     "min_max": (set(), set()),
@@ -188,14 +188,14 @@ _KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     "template": ({"spacing_mm", "shape"}, set()),
     "window": ({"low", "high"}, {"onto"}),
 }
-"""Keys that a step must have, and those that it may have."""
+"""By step: keys that it must have, and those that it may have."""
 
 
 def _checked(item: Any) -> None:
     name = item.get("step") if isinstance(item, Mapping) else item
-    if not isinstance(item, Mapping) or not isinstance(name, str) or name not in _KEYS:
-        raise SpecError(f"no step {name!r}; known: {', '.join(sorted(_KEYS))}")
-    keys, (needed, possible) = set(item) - {"step"}, _KEYS[name]
+    if not isinstance(item, Mapping) or not isinstance(name, str) or name not in KEYS:
+        raise SpecError(f"no step {name!r}; known: {', '.join(sorted(KEYS))}")
+    keys, (needed, possible) = set(item) - {"step"}, KEYS[name]
     if not needed <= keys <= needed | possible:
         wanted = ", ".join(sorted(needed)) or "none"
         more = f"; possible: {', '.join(sorted(possible))}" if possible else ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.card import METHODS, doubts, efforts_of, refusals
+from train.card import METHODS, doubts, efforts_of, plural, refusals
 from train.evaluate import charts
 from train.evaluate.page import banner, light_box, page, picture, section, table
 from train.evaluate.pictures import Case, Look
@@ -117,8 +117,8 @@ def _chosen(scans: Sequence[Scored]) -> dict[str, Scored]:
 def _counts(found: Mapping[str, Any]) -> str:
     subjects = found["subjects"]
     return (
-        f"{subjects['measured']} held-out phantoms, {found['scans']} scans; learned from "
-        f"{subjects['learned_from']} others"
+        f"{plural(subjects['measured'], 'held-out phantom')}, {plural(found['scans'], 'scan')}; "
+        f"learned from {plural(subjects['learned_from'], 'other')}"
     )
 
 

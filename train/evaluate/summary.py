@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.card import METHODS, doubts, refusals
+from train.card import METHODS, doubts, plural, refusals
 from train.config import Recipe
 from train.evaluate.figures import BIAS, TISSUE, Figure, read_as, shown_unit
 from train.evaluate.scores import (
@@ -139,7 +139,7 @@ def told(found: Mapping[str, Any]) -> str:
     if "sets" in found:
         return "\n".join([f"{found['said']}:", *(f"  {_told_set(one)}" for one in found["sets"])])
     unit, subjects = found["unit"], found["subjects"]["measured"]
-    lines = [f"MAE, {found['where']}, {subjects} held-out phantoms (95 %):"]
+    lines = [f"MAE, {found['where']}, {plural(subjects, 'held-out phantom')} (95 %):"]
     for method, figures in found["figures"].items():
         mae = figures["mae"]
         name = f"{METHODS[method]:26}"
