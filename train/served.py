@@ -18,7 +18,7 @@ from train import checkpoint
 from train.config import Preparation, Recipe
 from train.data import ATLAS, check_order
 from train.errors import CheckpointInvalid
-from train.stand import check_split, is_over
+from train.stand import check_split, is_over, learned_by
 
 __all__ = ["Served", "output_of", "served"]
 
@@ -76,10 +76,7 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
     DataInvalid
         When the split beside it is another, or the pairs were ordered otherwise.
     """
-    found = checkpoint.load(run / checkpoint.FILE)
-    if found.recipe != recipe.digest:
-        text = f"the checkpoint in {run} was learned by another recipe; fit again"
-        raise CheckpointInvalid(text)
+    found = learned_by(recipe, run)
     check_split(found, run)
     check_order(recipe.phantoms, data)
     learned, prepared = recipe.learning, recipe.preparation

@@ -31,7 +31,16 @@ from train.data import (
 )
 from train.errors import CheckpointInvalid, DataInvalid
 
-__all__ = ["Stand", "check_split", "is_over", "left_by", "only_one", "pools_of", "split_of"]
+__all__ = [
+    "Stand",
+    "check_split",
+    "is_over",
+    "learned_by",
+    "left_by",
+    "only_one",
+    "pools_of",
+    "split_of",
+]
 
 _LOCK = ".lock"
 
@@ -86,9 +95,18 @@ def left_by(recipe: Recipe, run: Path) -> Checkpoint | None:
     CheckpointInvalid
         When it cannot be read, or was learned by another recipe.
     """
+    return learned_by(recipe, run) if (run / checkpoint.FILE).is_file() else None
+
+
+def learned_by(recipe: Recipe, run: Path) -> Checkpoint:
+    """Return the checkpoint in ``run``.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When it is absent, cannot be read, or was learned by another recipe.
+    """
     path = run / checkpoint.FILE
-    if not path.is_file():
-        return None
     found = checkpoint.load(path)
     if found.recipe != recipe.digest:
         text = f"{path} was learned by another recipe ({found.recipe[:12]}…, not "
@@ -109,13 +127,12 @@ def split_of(recipe: Recipe, run: Path, found: Checkpoint | None) -> Split:
     """
     path, made = run / SPLIT, recipe.phantoms
     subjects = range(made.first_seed, made.first_seed + made.subjects)
+    known = None if found is None else _split_in(found)
     if path.is_file():
         split = read_split(path)
         _check_dealt(split, recipe, path, subjects)
-        if found is not None:
-            check_split(found, run)
+        _check_same(split, known, path)
         return split
-    known = None if found is None else _learned_by(found)
     if known is not None:
         split = known
     else:
@@ -134,8 +151,13 @@ def check_split(found: Checkpoint, run: Path) -> None:
     DataInvalid
         When ``run/split.json`` is another one. Checkpoints of before 2026-11-22 do not say.
     """
-    path, known = run / SPLIT, _learned_by(found)
-    if known is not None and path.is_file() and read_split(path) != known:
+    path, known = run / SPLIT, _split_in(found)
+    if known is not None and path.is_file():
+        _check_same(read_split(path), known, path)
+
+
+def _check_same(split: Split, known: Split | None, path: Path) -> None:
+    if known is not None and split != known:
         text = f"{path} is not the split that the checkpoint beside it was learned by"
         raise DataInvalid(f"{text}; delete it: 'dicom-train fit' writes the right one again")
 
@@ -161,7 +183,7 @@ def pools_of(recipe: Recipe, shelf: Shelf, split: Split) -> tuple[Pool, Pool]:
     return pool(split.train, recipe.learning), pool(split.validation, others)
 
 
-def _learned_by(found: Checkpoint) -> Split | None:
+def _split_in(found: Checkpoint) -> Split | None:
     if found.split is None:
         return None
     try:
