@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := dicom_node engine train
 NAME ?= hlsnc-head-ct
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS := $(shell echo $$(( $(CORES) < 7 ? $(CORES) + 1 : 8 )))  # many tests wait for their peers
 ALL := $(CODE) tests benchmarks examples
 
 .DEFAULT_GOAL := help
@@ -42,7 +44,7 @@ contracts: install ## Who may import whom
 	$(BIN)/lint-imports
 
 test: install peers ## Every test that ends in minutes, against real peers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) \
 		--dist loadfile --no-loadscope-reorder tests/flow tests  # the longest files first
 
 check: lint types contracts test docs ## Everything that has to hold before a change lands

@@ -7,10 +7,13 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import engine_steps, footprint, journey, receive
+from benchmarks import engine_steps, find, footprint, journey, receive, retrieve, send
 
 PARTS = {
     "receive": receive.run,
+    "send": send.run,
+    "find": find.run,
+    "retrieve": retrieve.run,
     "footprint": footprint.run,
     "journey": journey.run,
     "engine": engine_steps.run,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,19 +17,28 @@ from tests.support.need import free_port, program
 from tests.support.node import NodeConf, RunningNode
 from tests.support.orthanc import Orthanc
 
-BENCH = {"name": "bench", "ae_title": "BENCH", "host": "127.0.0.1", "may": ["echo", "store"]}
+BENCH = {"name": "bench", "ae_title": "BENCH", "host": "127.0.0.1"}
 
 
 class Ours:
     """Our node; studies stay in reception, so that receiving is all it does.
 
-    Without ``data_plane`` pynetdicom reads everything.
+    Without ``data_plane`` pynetdicom reads everything. ``may`` is what the benchmark's own peer
+    may ask for; ``peers`` are the others that the node knows.
     """
 
-    def __init__(self, folder: Path, name: str = "ours", *, data_plane: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "ours",
+        *,
+        data_plane: bool = True,
+        may: Sequence[str] = ("echo", "store"),
+        peers: Sequence[dict] = (),
+    ) -> None:
         extra = {"log": {"level": "info"}, "listen": {"data_plane": data_plane}}
         conf = NodeConf(folder, quiet_s=3600.0, extra=extra, rules=[])
-        conf.peers.append(dict(BENCH))
+        conf.peers += [{**BENCH, "may": list(may)}, *peers]
         self.node = RunningNode(conf.write())
         self.data = folder / "var"
         self.target = Target(name, conf.port, "SYNTHNODE")

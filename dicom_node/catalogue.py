@@ -13,6 +13,9 @@ from engine.task import Bundle, Task, read_bundle, read_task
 
 __all__ = ["Catalogue", "load_catalogue", "weights_state"]
 
+_LONGEST = 56
+"""Of a task's name: a job that was asked for is kept under 64 characters, "request:" before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -41,6 +44,10 @@ def load_catalogue(folder: Path) -> Catalogue:
             mistakes.append(f"models/{exc}")
     tasks = {}
     for path in sorted(_own_or_shipped(folder, "tasks").glob("*.toml")):
+        if len(path.stem) > _LONGEST:
+            text = f"its name has {len(path.stem)} characters, {_LONGEST} is the most; rename it"
+            mistakes.append(f"tasks/{path.name}: {text}")
+            continue
         try:
             tasks[path.stem] = read_task(path, models)
         except EngineError as exc:

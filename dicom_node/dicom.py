@@ -10,9 +10,16 @@ __all__ = [
     "IMPLEMENTATION_VERSION_NAME",
     "MANUFACTURER",
     "MODEL_NAME",
+    "PATIENT_ROOT_FIND",
+    "PATIENT_ROOT_GET",
+    "PATIENT_ROOT_MOVE",
+    "STORAGE_COMMITMENT",
+    "STORAGE_COMMITMENT_INSTANCE",
     "STORED",
     "STORED_WITH_WARNING",
     "STUDY_ROOT_FIND",
+    "STUDY_ROOT_GET",
+    "STUDY_ROOT_MOVE",
     "VERIFICATION",
     "derive_uid",
     "device_uid_of",
@@ -24,8 +31,17 @@ _NAMESPACE = uuid5(NAMESPACE_URL, "urn:dicom-synthesis-node/uid/v1")
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 VERIFICATION = "1.2.840.10008.1.1"
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 """SOP classes that are not storage (PS3.6 A)."""
+
+STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
+"""The one instance of the Storage Commitment Push Model (PS3.4 J.3.5)."""
 
 STORED, STORED_WITH_WARNING = 0x0000, (0xB000, 0xB006, 0xB007)
 """Answers to C-STORE that mean that the object is there (PS3.4 B.2.3): as it was sent; changed or

@@ -11,8 +11,11 @@ from dicom_node.dicom import is_uid, new_uid
 from dicom_node.errors import AlreadyRunning, SettingsError
 from dicom_node.settings import Settings
 
-__all__ = ["device_uid", "only_one"]
+__all__ = ["LOCK", "MARK", "UNFINISHED", "device_uid", "half_restored", "only_one"]
 
+LOCK = "serve.lock"
+UNFINISHED, MARK = "restore.part", "restoring.json"
+"""What a restore works in, and what says in it that there is more to come."""
 _FILE = "device_uid"
 
 
@@ -52,6 +55,11 @@ def device_uid(settings: Settings) -> str:
     return uid
 
 
+def half_restored(data: Path) -> bool:
+    """Whether a restore into this data folder was begun and not finished."""
+    return (data / UNFINISHED / MARK).exists()
+
+
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
     """Hold the data folder for one serving process; the lock goes with the process.
@@ -62,7 +70,7 @@ def only_one(data: Path) -> Iterator[None]:
         When another process holds it.
     """
     data.mkdir(parents=True, exist_ok=True)
-    with (data / "serve.lock").open("a") as file:
+    with (data / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:

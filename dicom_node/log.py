@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 import sys
+import threading
 from typing import cast
 
 import structlog
@@ -11,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 __all__ = ["Log", "configure", "get"]
 
 Log = FilteringBoundLogger
+_WARNINGS, _QUOTED = "py.warnings", re.compile(r"""['"].*['"]""")
 
 
 class _AsJson(logging.Formatter):
@@ -20,12 +23,21 @@ class _AsJson(logging.Formatter):
         """Return the record as one JSON object."""
         line = {
             "library": record.name,
-            "event": record.getMessage(),
+            "event": _event(record),
             "level": record.levelname.lower(),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Return what a library says; of a warning where it comes from, and no value.
+
+    pydicom warns of odd values and quotes them: they may be a patient's name.
+    """
+    text = record.getMessage()
+    return _QUOTED.sub("'…'", text.splitlines()[0]) if record.name == _WARNINGS else text
 
 
 def configure(level: str = "info") -> None:
@@ -47,6 +59,18 @@ def configure(level: str = "info") -> None:
     handler.setFormatter(_AsJson())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("pydicom").setLevel(logging.ERROR)  # it logs what it warns of, as it stands
+    threading.excepthook = _thread_died
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread; Python would print it, and a log of JSON lines would hold words.
+
+    A peer that breaks the protocol at the wrong moment ends a thread of pynetdicom so.
+    """
+    if args.exc_value is not None:
+        name = args.thread.name if args.thread else ""
+        get("log").error("thread died", thread=name, exc_info=args.exc_value)
 
 
 def get(room: str) -> Log:

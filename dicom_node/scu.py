@@ -1,7 +1,6 @@
 """Associations that we open: to send, to ask, to see whether a peer is there."""
 
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -10,7 +9,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.dsutils import encode
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.dicom import (
@@ -19,46 +19,124 @@ from dicom_node.dicom import (
     STUDY_ROOT_FIND,
 )
 from dicom_node.errors import PeerAway, PeerRefused
-from dicom_node.settings import Outbox, Peer
+from dicom_node.sections import Outbox, Peer
+from dicom_node.tls import Credentials
+from dicom_node.transport import MAXIMUM_PDU, Call
 
-__all__ = ["Askable", "SeriesThere", "associated", "find_series"]
+__all__ = [
+    "Askable",
+    "Extras",
+    "Inquiry",
+    "Ourselves",
+    "SeriesThere",
+    "answers_to",
+    "associated",
+    "find_series",
+    "takes",
+]
 
-_MAXIMUM_PDU = 131072
-_SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
+_SUCCESS, _CANCELLED, _PENDING = 0x0000, 0xFE00, (0xFF00, 0xFF01)
+_MOST_ANSWERS = 100_000
 _NOT_AGAIN_S = 60.0
 """A peer that did not answer is left alone so long: other studies are not to wait for it."""
 
 
-@contextmanager
-def associated(
-    ae_title: str, peer: Peer, contexts: Sequence[PresentationContext], times: Outbox
-) -> Iterator[Association]:
-    """Give an association with ``peer``, released at the end.
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A query of ours, as it goes over the wire.
+
+    Parameters
+    ----------
+    identifier : bytes
+        Encoded as the transfer syntax says.
+    """
+
+    peer: Peer
+    sop_class_uid: str
+    identifier: bytes
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ourselves:
+    """Who calls, and with what patience.
 
     Parameters
     ----------
     ae_title : str
         Ours.
+    times : Outbox
+        How long to wait for the connection, and for each answer.
+    credentials : Credentials or None
+        For peers with ``tls = true``; these are never called without.
+    on_query : callable or None
+        Told of each query before it goes out.
+    """
+
+    ae_title: str
+    times: Outbox
+    credentials: Credentials | None = None
+    on_query: Callable[[Inquiry], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only some associations need.
+
+    Parameters
+    ----------
+    roles : tuple of SCP_SCU_RoleSelectionNegotiation
+        Where the two sides do not have their usual ones (PS3.7 D.3.3.4).
+    handlers : tuple
+        Of pynetdicom's events.
+    """
+
+    roles: tuple[SCP_SCU_RoleSelectionNegotiation, ...] = ()
+    handlers: tuple[Any, ...] = ()
+
+
+@contextmanager
+def associated(
+    ourselves: Ourselves,
+    peer: Peer,
+    contexts: Sequence[PresentationContext],
+    extras: Extras | None = None,
+) -> Iterator[Association]:
+    """Give an association with ``peer``, released at the end.
+
+    Parameters
+    ----------
+    ourselves : Ourselves
     peer : Peer
         With a port.
     contexts : sequence of PresentationContext
         What is proposed.
-    times : Outbox
-        How long to wait for the connection, and for each answer.
+    extras : Extras
+        Roles and handlers, where there are any.
 
     Raises
     ------
     PeerAway
-        When there is none: the text says whether the peer rejected it or does not answer.
+        When there is none: the text says whether the peer rejected it, what was wrong with TLS, or
+        that it does not answer.
     """
-    assoc = _requested(ae_title, peer, contexts, times)
+    call = Call(peer, ourselves.times, ourselves.credentials)
+    assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
     if not assoc.is_established:
-        raise PeerAway(_refusal(assoc, ae_title, peer))
+        call.close()
+        rejected = _rejection(ourselves.ae_title, peer) if assoc.is_rejected else ""
+        raise PeerAway(rejected or call.why_not() or _away(peer))
     try:
         yield assoc
     finally:
         if assoc.is_established:
             assoc.release()
+        call.close()
+
+
+def takes(assoc: Association, sop_class_uid: str) -> bool:
+    """Whether the peer accepted a presentation context for a SOP class."""
+    return any(one.abstract_syntax == sop_class_uid for one in assoc.accepted_contexts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +147,9 @@ class SeriesThere:
     ----------
     instances : int
         0 where the peer does not count.
+    label, synthetic, how
+        What it shows as far as one of its instances tells, whether it was made, and how that was
+        found out; an empty label where it was not.
     """
 
     peer: str
@@ -76,11 +157,12 @@ class SeriesThere:
     modality: str
     description: str
     instances: int
+    label: str = ""
+    synthetic: bool = False
+    how: str = ""
 
 
-def find_series(
-    ae_title: str, peer: Peer, study_uid: str, times: Outbox
-) -> tuple[SeriesThere, ...]:
+def find_series(ourselves: Ourselves, peer: Peer, study_uid: str) -> tuple[SeriesThere, ...]:
     """Return the series of a study that a peer has: C-FIND at series level (PS3.4 C.6.2.1).
 
     Raises
@@ -88,9 +170,56 @@ def find_series(
     PeerAway, PeerRefused
         When the peer cannot be asked, or answers with a failure or with nonsense.
     """
-    with associated(ae_title, peer, [build_context(STUDY_ROOT_FIND)], times) as assoc:
-        answers = assoc.send_c_find(_question(study_uid), STUDY_ROOT_FIND)
-        return tuple(_found(answers, peer.name))
+    with associated(ourselves, peer, [build_context(STUDY_ROOT_FIND)]) as assoc:
+        found = answers_to(ourselves, peer, assoc, _question(study_uid))
+        return tuple(_series(identifier, peer.name) for identifier in found)
+
+
+def answers_to(
+    ourselves: Ourselves,
+    peer: Peer,
+    assoc: Association,
+    question: Dataset,
+    *,
+    cancels: bool = False,
+) -> Iterator[Dataset]:
+    """Yield the identifiers that answer a query (PS3.4 C.4.1).
+
+    Parameters
+    ----------
+    ourselves : Ourselves
+        All answers together may take as long as one answer may.
+    peer : Peer
+    assoc : Association
+        With it.
+    question : Dataset
+        The identifier.
+    cancels : bool
+        Whether the caller may cancel the query.
+
+    Raises
+    ------
+    PeerRefused
+        When the peer answers with a failure, or does not come to an end; the association is then
+        aborted.
+    """
+    if not takes(assoc, STUDY_ROOT_FIND):
+        raise PeerRefused(f"{peer.name} answers no queries of the Study Root model")
+    if ourselves.on_query is not None:
+        ourselves.on_query(_inquiry(peer, assoc, question))
+    until = monotonic() + ourselves.times.answer_s
+    sound = (_SUCCESS, *_PENDING, *((_CANCELLED,) if cancels else ()))
+    for count, (status, identifier) in enumerate(assoc.send_c_find(question, STUDY_ROOT_FIND)):
+        code = status.get("Status")
+        if code not in sound:
+            seen = "no answer" if code is None else f"status 0x{code:04X}"
+            asked = f"a query at level {question.QueryRetrieveLevel}"
+            raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
+        if monotonic() > until or count >= _MOST_ANSWERS:
+            assoc.abort()
+            raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
+        if identifier is not None:
+            yield identifier
 
 
 class Askable:
@@ -98,18 +227,14 @@ class Askable:
 
     Parameters
     ----------
-    ae_title : str
-        Ours.
+    ourselves : Ourselves
     peers : sequence of Peer
         All of peers.toml.
-    times : Outbox
-        How long to wait for the connection, and for each answer.
     """
 
-    def __init__(self, ae_title: str, peers: Sequence[Peer], times: Outbox) -> None:
-        self._ae_title = ae_title
+    def __init__(self, ourselves: Ourselves, peers: Sequence[Peer]) -> None:
+        self._ourselves = ourselves
         self._peers = {peer.name: peer for peer in peers if "find" in peer.ask and peer.port}
-        self._times = times
         self._away_until: dict[str, float] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -126,9 +251,19 @@ class Askable:
             See :func:`find_series`; the peer is then left alone for a while.
         """
         self._away_until[name] = monotonic() + _NOT_AGAIN_S
-        found = find_series(self._ae_title, self._peers[name], study_uid, self._times)
+        found = find_series(self._ourselves, self._peers[name], study_uid)
         del self._away_until[name]
         return found
+
+
+def _inquiry(peer: Peer, assoc: Association, question: Dataset) -> Inquiry:
+    syntax = next(
+        one.transfer_syntax[0]
+        for one in assoc.accepted_contexts
+        if one.abstract_syntax == STUDY_ROOT_FIND
+    )
+    identifier = encode(question, syntax.is_implicit_VR, syntax.is_little_endian)
+    return Inquiry(peer, STUDY_ROOT_FIND, identifier or b"", str(syntax))
 
 
 def _question(study_uid: str) -> Dataset:
@@ -140,16 +275,6 @@ def _question(study_uid: str) -> Dataset:
     ):  # fmt: skip
         setattr(ds, wanted, "")
     return ds
-
-
-def _found(answers: Any, peer: str) -> Iterator[SeriesThere]:
-    for status, identifier in answers:
-        code = status.get("Status")
-        if code not in (_SUCCESS, *_PENDING):
-            seen = "no answer" if code is None else f"status 0x{code:04X}"
-            raise PeerRefused(f"{peer} gave {seen} to a query for series of a study")
-        if identifier is not None:
-            yield _series(identifier, peer)
 
 
 def _series(identifier: Dataset, peer: str) -> SeriesThere:
@@ -166,47 +291,35 @@ def _series(identifier: Dataset, peer: str) -> SeriesThere:
 
 
 def _requested(
-    ae_title: str, peer: Peer, contexts: Sequence[PresentationContext], times: Outbox
+    ae_title: str,
+    peer: Peer,
+    contexts: Sequence[PresentationContext],
+    call: Call,
+    extras: Extras,
 ) -> Association:
     ae = AE(ae_title=ae_title)
-    ae.maximum_pdu_size = _MAXIMUM_PDU
+    ae.maximum_pdu_size = MAXIMUM_PDU
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    ae.connection_timeout = times.connect_s
-    ae.acse_timeout = times.connect_s
-    ae.dimse_timeout = ae.network_timeout = times.answer_s
-    handlers: list[Any] = [(evt.EVT_CONN_OPEN, _on_open), (evt.EVT_PDU_SENT, _on_sent)]
+    ae.connection_timeout = call.times.connect_s
+    ae.acse_timeout = call.times.connect_s
+    ae.dimse_timeout = ae.network_timeout = call.times.answer_s
     return ae.associate(
         peer.host,
         peer.port or 0,
         contexts=list(contexts),
         ae_title=peer.ae_title,
-        evt_handlers=handlers,
+        ext_neg=list(extras.roles),
+        evt_handlers=[(evt.EVT_CONN_OPEN, call.on_open), *extras.handlers],
     )
 
 
-def _refusal(assoc: Association, ae_title: str, peer: Peer) -> str:
-    if assoc.is_rejected:
-        return (
-            f"{peer.name} rejected the association from '{ae_title}' to '{peer.ae_title}'; it may "
-            "not know our AE title or address"
-        )
+def _rejection(ae_title: str, peer: Peer) -> str:
+    return (
+        f"{peer.name} rejected the association from '{ae_title}' to '{peer.ae_title}'; it may not "
+        "know our AE title or address"
+    )
+
+
+def _away(peer: Peer) -> str:
     return f"{peer.name} does not answer at {peer.host}:{peer.port}; is it running?"
-
-
-def _raw_socket(assoc: Association) -> socket.socket | None:
-    connection = assoc.dul.socket
-    return connection.socket if connection else None
-
-
-def _on_open(event: Event) -> None:
-    raw = _raw_socket(event.assoc)
-    if raw is not None:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _on_sent(event: Event) -> None:
-    """Acknowledge at once what the peer answers: else it waits 40 ms for our ACK (Linux)."""
-    raw = _raw_socket(event.assoc)
-    if raw is not None and hasattr(socket, "TCP_QUICKACK"):
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -10,162 +10,78 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from dicom_node.dicom import is_uid
 from dicom_node.errors import SettingsError
+from dicom_node.mistakes import (
+    audit_mistakes,
+    destination_mistakes,
+    limits_mistakes,
+    retention_mistakes,
+    web_mistakes,
+)
+from dicom_node.sections import (
+    Archive,
+    Asking,
+    AuditReceiver,
+    AuditSection,
+    Commitment,
+    Completion,
+    DatabaseSection,
+    Destination,
+    Engine,
+    Limits,
+    Listen,
+    Log,
+    May,
+    NodeSection,
+    Outbox,
+    Peer,
+    Retention,
+    Section,
+    Site,
+    Tls,
+    Web,
+    Worker,
+    is_loopback,
+)
+from dicom_node.tls import tls_mistakes
 
 __all__ = [
     "Archive",
+    "Asking",
+    "AuditReceiver",
+    "AuditSection",
+    "Commitment",
     "Completion",
     "DatabaseSection",
     "Destination",
     "Engine",
+    "Limits",
     "Listen",
     "Log",
+    "May",
     "NodeFile",
     "NodeSection",
     "Outbox",
     "Peer",
     "PeersFile",
+    "Retention",
     "Section",
     "Settings",
     "Site",
+    "Tls",
     "Web",
     "Worker",
+    "is_loopback",
     "load_settings",
     "shipped",
 ]
 
-AeTitle = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$"
-    ),
-]  # PS3.5 6.2, AE: no backslash, no control character; spaces around it do not count
-_HOST = r"^(\*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*)$"
-Host = Annotated[str, StringConstraints(pattern=_HOST)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, le=1e9)]
-May = Literal["echo", "store", "find", "move", "get", "commit"]
-Ask = Literal["find", "move", "commit"]
 _PASSWORD = re.compile(r"[^:/]*:[^@]+@|[^?]*\?(.*&)?password=")  # in a URL, behind its ://
-
-
-class Section(BaseModel):
-    """A table of a file: frozen, strict about types, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class NodeSection(Section):
-    """``[node]``: who we are and where our data lies."""
-
-    ae_title: AeTitle = "SYNTHNODE"
-    data: str = "var"
-    device_uid: str = ""
-
-
-class Listen(Section):
-    """``[listen]``: where peers call."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 11112
-    max_associations: Annotated[int, Field(ge=1, le=1000)] = 64
-    idle_s: Seconds = 60.0
-    data_plane: bool = True
-
-
-class Web(Section):
-    """``[web]``: where browsers will call."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 8080
-
-
-class DatabaseSection(Section):
-    """``[database]``."""
-
-    url: str = "sqlite:///node.db"
-
-
-class Archive(Section):
-    """``[archive]``."""
-
-    keep_free_mb: Annotated[int, Field(ge=0)] = 1024
-
-
-class Completion(Section):
-    """``[completion]``: when a study is whole."""
-
-    quiet_s: Seconds = 5.0
-    interrupted_s: Seconds = 30.0
-    sender_limit_s: Seconds = 600.0
-
-
-class Worker(Section):
-    """``[worker]``: how jobs are run."""
-
-    count: Annotated[int, Field(ge=0, le=8)] = 1
-    lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False, le=1e9)] = 30.0
-    attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    job_limit_s: Seconds = 1800.0
-
-
-class Engine(Section):
-    """``[engine]``: where networks run."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch: Annotated[int, Field(ge=0)] = 0
-    threads: Annotated[int, Field(ge=0)] = 0
-
-
-class Outbox(Section):
-    """``[outbox]``: how long a delivery is tried."""
-
-    give_up_days: Annotated[float, Field(gt=0, allow_inf_nan=False, le=10_000)] = 7.0
-    refused_attempts: Annotated[int, Field(ge=1)] = 5
-    connect_s: Seconds = 10.0
-    answer_s: Seconds = 60.0
-
-
-class Site(Section):
-    """``[site]``: what results say of this place."""
-
-    institution: Annotated[str, StringConstraints(max_length=64)] = ""
-    content_qualification: Literal["RESEARCH", "SERVICE"] = "RESEARCH"
-
-
-class Log(Section):
-    """``[log]``."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-class Peer(Section):
-    """``[[peer]]`` of peers.toml: who may call, what it may do, and where results go."""
-
-    name: Name
-    ae_title: AeTitle
-    host: Host
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    may: tuple[May, ...] = ()
-    ask: tuple[Ask, ...] = ()
-    use: Literal["research", "clinical"] = "research"
-    when_held: Literal["hold", "send_marked"] = "hold"
-
-
-class Destination(Section):
-    """``[[destination]]`` of peers.toml: a place for results that is no DIMSE peer."""
-
-    name: Name
-    kind: Literal["folder"]
-    path: str
-    use: Literal["research", "clinical"] = "research"
-    when_held: Literal["hold", "send_marked"] = "hold"
 
 
 class NodeFile(Section):
@@ -173,6 +89,8 @@ class NodeFile(Section):
 
     node: NodeSection = NodeSection()
     listen: Listen = Listen()
+    tls: Tls = Tls()
+    limits: Limits = Limits()
     web: Web = Web()
     database: DatabaseSection = DatabaseSection()
     archive: Archive = Archive()
@@ -180,7 +98,11 @@ class NodeFile(Section):
     worker: Worker = Worker()
     engine: Engine = Engine()
     outbox: Outbox = Outbox()
+    commitment: Commitment = Commitment()
+    asking: Asking = Asking()
+    retention: Retention = Retention()
     site: Site = Site()
+    audit: AuditSection = AuditSection()
     log: Log = Log()
 
 
@@ -198,12 +120,15 @@ class Settings(Section):
     ----------
     folder : Path
         The configuration folder.
+    tokens : mapping
+        Names of destinations to their tokens, of those whose token is in the environment.
     """
 
     folder: Path
     file: NodeFile
     peers: tuple[Peer, ...]
     destinations: tuple[Destination, ...]
+    tokens: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
     @property
     def data(self) -> Path:
@@ -215,10 +140,24 @@ class Settings(Section):
         peers = (peer.name for peer in self.peers if peer.port is not None)
         return (*peers, *(destination.name for destination in self.destinations))
 
+    def speaks_for(self, name: str) -> frozenset[str]:
+        """Peers whose AE title is that of ``name``: one archive may call from several hosts."""
+        titles = {peer.ae_title for peer in self.peers if peer.name == name}
+        return frozenset(peer.name for peer in self.peers if peer.ae_title in titles)
+
     def clinical_names(self) -> frozenset[str]:
         """Destinations that only signed models may reach."""
         everyone: tuple[Peer | Destination, ...] = (*self.peers, *self.destinations)
         return frozenset(one.name for one in everyone if one.use == "clinical")
+
+    def receipting_names(self) -> frozenset[str]:
+        """Destinations that can be asked whether they have what was sent.
+
+        By commitment, or by a query; of a folder the files are there to be seen. Of any other,
+        success in answer to each instance is all that there will ever be.
+        """
+        everyone: tuple[Peer | Destination, ...] = (*self.peers, *self.destinations)
+        return frozenset(one.name for one in everyone if one.vouches)
 
 
 def shipped(name: str) -> Path:
@@ -253,8 +192,16 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
     )
     if node_file is not None:
         _check_node(node_file, source, mistakes)
+        mistakes += web_mistakes(node_file.web, source.place)
+        mistakes += limits_mistakes(node_file.limits, source.place)
+        mistakes += audit_mistakes(node_file.audit)
     if peers_file is not None:
         _check_names(peers_file, mistakes)
+    if node_file is not None and peers_file is not None:
+        names = {peer.name for peer in peers_file.peer}
+        mistakes += retention_mistakes(node_file.retention, source.place, names)
+        doors = (node_file.listen, node_file.web)
+        mistakes += tls_mistakes(doors, node_file.tls, peers_file.peer, source.place)
     if mistakes or node_file is None or peers_file is None:
         raise SettingsError(mistakes)
     return Settings(
@@ -262,6 +209,11 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
         file=node_file,
         peers=peers_file.peer,
         destinations=peers_file.destination,
+        tokens={
+            one.name: environ[one.token_env]
+            for one in peers_file.destination
+            if one.token_env in environ
+        },
     )
 
 
@@ -397,3 +349,7 @@ def _check_names(file: PeersFile, mistakes: list[str]) -> None:
         for peer in file.peer
         if peer.ask and peer.port is None
     )
+    for number, other in enumerate(file.destination):
+        mistakes.extend(
+            f"peers.toml: destination.{number}.{text}" for text in destination_mistakes(other)
+        )

@@ -76,6 +76,8 @@ class Instance:
         The Part 10 file.
     sha256 : str
         Over the data set's bytes as they came, without file meta information.
+    size : int
+        Of these bytes.
     """
 
     sop_instance_uid: str
@@ -86,6 +88,7 @@ class Instance:
     sha256: str
     size: int
     path: Path
+    origin: Origin = Origin.RECEIVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,34 @@
 """Reference pages from the code, so that they cannot say anything else."""
 
-import re
 import tomllib
 from pathlib import Path
 
 import click
+import conformance
 from measured import fragments
-from pydicom.uid import UID
-from pynetdicom import AllStoragePresentationContexts
 from recipes import preprocessing, recipe
 
-from dicom_node.association.contexts import is_storage
 from dicom_node.cli import main as node
-from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.results.iod import CT, MR, PET
 from dicom_node.rules.rule import TESTS
-from engine.reason import Code
 from train.cli import main as train
 
 CONF = Path(__file__).parents[1] / "conf"
 
 
 def write_all(folder: Path) -> None:
-    """Write every generated page; a page that has not changed is left alone."""
+    """Write every generated page; one that has not changed is left alone, an old one goes."""
     (folder / "measured").mkdir(parents=True, exist_ok=True)
     pages = {
         **{f"measured/{name}": text for name, text in fragments().items()},
         "commands.md": commands(),
         "configuration.md": configuration(),
-        "conformance.md": conformance(),
+        "../conformance.md": conformance.page(),
         "preprocessing.md": preprocessing(),
         "recipe.md": recipe(),
     }
+    for path in folder.glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
     for name, text in pages.items():
         path = folder / name
         if not path.is_file() or path.read_text() != text:
@@ -79,73 +76,4 @@ can be overridden by the environment: `NODE_LISTEN__PORT=11113`. What stands her
 comes with the program; its values are the defaults.
 
 A site that has no `tasks/` or no `models/` of its own uses those of the program.
-"""
-
-
-def conformance() -> str:
-    """Write the conformance statement: what is negotiated, as the code negotiates it."""
-    known = [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
-    rows = "\n".join(f"| {UID(uid).name} | {uid} |" for uid in sorted(known) if is_storage(uid))
-    made = [UID(kind.sop_class_uid) for kind in (CT, MR, PET)]
-    sent = "\n".join(f"| Storage | {uid.name}, {uid} | SCU |" for uid in made)
-    names = ", ".join(uid.name for uid in made)
-    codes = ", ".join(f"`{code}`" for code in Code)
-    return f"""# DICOM conformance statement
-
-## Implementation
-
-| | |
-|---|---|
-| Implementation Class UID | {IMPLEMENTATION_CLASS_UID} |
-| Implementation Version Name | {re.sub("_", chr(92) + "_", IMPLEMENTATION_VERSION_NAME)} |
-| largest PDU taken | 131072 |
-
-## As an acceptor
-
-Callers are known by AE title and address (`peers.toml`); others are rejected: calling AE title not
-recognised. A caller that wants another called AE title is rejected: called AE title not recognised.
-
-| service | SOP class | role | for peers that may |
-|---|---|---|---|
-| Verification | 1.2.840.10008.1.1 | SCP | echo |
-| Storage | every class below, the retired ones under 1.2.840.10008.5.1.4.1.1, and private ones | SCP | store |
-
-Every transfer syntax that is proposed for a storage class is accepted: uncompressed ones first,
-then lossless, then in the peer's order. What is received is kept as it came.
-
-Status of C-STORE:
-
-| status | meaning |
-|---|---|
-| 0000 | kept: the file is in its place and synced, its row is committed |
-| A700 | out of resources: the disk is nearly full, or disk or database fail; send again later |
-| A900 | the data set is not the one that the command announced |
-| C000 | the data set cannot be parsed, or has no Study, Series, SOP Class or SOP Instance UID |
-
-## As a requestor
-
-| service | SOP class | role |
-|---|---|---|
-| Verification | 1.2.840.10008.1.1 | SCU |
-{sent}
-| Query | Study Root Query/Retrieve – FIND, 1.2.840.10008.5.1.4.1.2.2.1 | SCU, of peers that may be asked |
-
-Results are proposed in Explicit VR Little Endian and, for peers that take nothing else, Implicit VR
-Little Endian. Only 0000 counts as sent.
-
-## Objects made
-
-{names}: Explicit VR Little Endian, uncompressed; Synthetic Data (0008,001C) is YES.
-MR images name no sequence (Scanning Sequence RM) and have no rescale; PET images are ratios of uptake
-(Units NONE, a real world value mapping) and name no tracer.
-
-## Reason codes
-
-{codes}: see [acceptance](../acceptance.md).
-
-## Storage SOP classes by name
-
-| name | UID |
-|---|---|
-{rows}
 """

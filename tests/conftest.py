@@ -5,17 +5,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from dicom_node.db import Database
 from tests.support.need import data_folder
 from tests.support.orthanc import Orthanc
+from tests.support.pki import Authority
 from tests.support.postgres import Postgres
 
 # No deadline: a busy machine is no fault of what is tested. The same examples at every run of CI:
 # what it finds, the change has broken.
 settings.register_profile("node", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("node")
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A test that runs a command configures the log of this process; the next has its own."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +55,12 @@ def orthanc(tmp_path) -> Iterator[Orthanc]:
     pacs = Orthanc(tmp_path / "orthanc").start()
     yield pacs
     pacs.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    """A CA that a hospital might have."""
+    return Authority(tmp_path_factory.mktemp("pki") / "ca")
 
 
 @pytest.fixture

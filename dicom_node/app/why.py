@@ -5,12 +5,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from dicom_node.app.why_peers import asked, deliveries, requests
 from dicom_node.db import (
     ConflictRow,
     Database,
     DecisionRow,
-    DeliveryItemRow,
-    DeliveryRow,
+    DeletionRow,
     InstanceRow,
     JobRow,
     SeriesRow,
@@ -42,9 +42,12 @@ def explain_study(database: Database, study_uid: str) -> dict[str, Any]:
             "last_at": study.last_at.isoformat(),
             "series": _series(session, study_uid),
             "rules": _rules(session, study_uid),
+            "asked": asked(session, study_uid),
+            "requests": requests(session, study_uid),
             "jobs": _jobs(session, study_uid),
-            "deliveries": _deliveries(session, study_uid),
+            "deliveries": deliveries(session, study_uid),
             "conflicts": _conflicts(session, study_uid),
+            "deleted": _deleted(session, study_uid),
         }
 
 
@@ -106,31 +109,6 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
     ]
 
 
-def _deliveries(session: Session, study_uid: str) -> list[dict[str, Any]]:
-    rows = session.scalars(
-        select(DeliveryRow).where(DeliveryRow.study_uid == study_uid).order_by(DeliveryRow.id)
-    ).all()
-    item = DeliveryItemRow
-    counted = session.execute(
-        select(item.delivery_id, func.count(item.sent_at), func.count())
-        .where(item.delivery_id.in_([row.id for row in rows]))
-        .group_by(item.delivery_id)
-    )
-    counts = {row[0]: (row[1], row[2]) for row in counted}
-    return [
-        {
-            "destination": row.destination,
-            "series_uid": row.series_uid,
-            "state": row.state,
-            "sent": counts.get(row.id, (0, 0))[0],
-            "total": counts.get(row.id, (0, 0))[1],
-            "attempts": row.attempts,
-            "error": row.error,
-        }
-        for row in rows
-    ]
-
-
 def _conflicts(session: Session, study_uid: str) -> list[dict[str, Any]]:
     rows = session.scalars(
         select(ConflictRow).where(ConflictRow.study_uid == study_uid).order_by(ConflictRow.id)
@@ -142,6 +120,21 @@ def _conflicts(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "sender": row.sender,
             "received_at": row.received_at.isoformat(),
             "path": row.path,
+        }
+        for row in rows
+    ]
+
+
+def _deleted(session: Session, study_uid: str) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(DeletionRow).where(DeletionRow.study_uid == study_uid).order_by(DeletionRow.id)
+    )
+    return [
+        {
+            "what": row.what,
+            "instances": row.instances,
+            "rule": row.rule,
+            "deleted_at": row.deleted_at.isoformat(),
         }
         for row in rows
     ]

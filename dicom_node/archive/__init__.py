@@ -5,16 +5,17 @@ files of a series, and where each study stands.
 """
 
 from dicom_node.archive.associations import Associations
-from dicom_node.archive.files import Files
+from dicom_node.archive.files import INCOMING, Files
 from dicom_node.archive.identity import Identity, identify
 from dicom_node.archive.index import Entry, Outcome
 from dicom_node.archive.keep import Archive, Kept, Received
-from dicom_node.archive.part10 import read_part10
+from dicom_node.archive.part10 import meta_header, read_part10
 from dicom_node.archive.space import Space
 from dicom_node.archive.studies import SeriesFacts, Studies, Waiting
 from dicom_node.archive.sweep import ORPHANS, sweep
 
 __all__ = [
+    "INCOMING",
     "ORPHANS",
     "Archive",
     "Associations",
@@ -29,6 +30,7 @@ __all__ = [
     "Studies",
     "Waiting",
     "identify",
+    "meta_header",
     "read_part10",
     "sweep",
 ]

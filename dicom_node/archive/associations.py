@@ -1,13 +1,14 @@
 """Who is sending to which study, and how each association ended: the evidence of completion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dicom_node.db import AssociationRow, SendingRow, StudyRow
-from dicom_node.values import StudyState
+from dicom_node.db import AssociationRow, InstanceRow, SendingRow, StudyRow, instance_of
+from dicom_node.values import Instance, Origin, StudyState
 
 __all__ = ["INGEST", "Associations"]
 
@@ -27,6 +28,41 @@ class Associations:
         A release says that its studies were sent as meant; anything else, that they were cut off.
         """
         self._close([association_id], now, "released" if released else "aborted")
+
+    def left_open(
+        self, titles: Mapping[str, str], folder: Path
+    ) -> list[tuple[str, list[Instance]]]:
+        """Return what associations that never ended brought: peer, and instances of one study.
+
+        An instance that came on two associations at once may be there twice.
+
+        Parameters
+        ----------
+        titles : mapping
+            Peer to AE title.
+        folder : Path
+            Of the archive.
+        """
+        open_ones = self._session.execute(
+            select(AssociationRow.peer, AssociationRow.opened_at, SendingRow.study_uid)
+            .join(SendingRow, SendingRow.association_id == AssociationRow.id)
+            .where(AssociationRow.closed_at.is_(None), AssociationRow.peer != INGEST)
+            .order_by(AssociationRow.opened_at, SendingRow.study_uid)
+        ).all()
+        found = []
+        for peer, opened_at, study_uid in open_ones:
+            rows = self._session.scalars(
+                select(InstanceRow)
+                .where(
+                    InstanceRow.study_uid == study_uid,
+                    InstanceRow.received_at >= opened_at,
+                    InstanceRow.origin == Origin.RECEIVED,
+                    InstanceRow.sender == titles.get(peer, ""),
+                )
+                .order_by(InstanceRow.sop_instance_uid)
+            )
+            found.append((peer, [instance_of(row, folder) for row in rows]))
+        return [(peer, instances) for peer, instances in found if instances]
 
     def lost(self, now: datetime) -> int:
         """Note that every association still open went down with an earlier process.

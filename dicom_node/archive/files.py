@@ -3,23 +3,76 @@
 import hashlib
 import itertools
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO, cast
 from uuid import uuid4
 
+from dicom_node.archive.space import Space
+from dicom_node.content import Content, Spooled, chunks_of
 from dicom_node.errors import ArchiveBroken, ArchiveFull
 from dicom_node.lease import is_dead, process_owner
 
-__all__ = ["Files"]
+__all__ = ["INCOMING", "Files", "SpoolFile", "sync_folder"]
+
+INCOMING = "incoming"
+"""The folder of what is being written."""
 
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
 _REMEMBERED = 10_000  # folders known to be there
 _LONG_AGO_S = 86_400.0  # nobody writes one file for a day
 _OWNER_WORDS = 4  # host, boot, number, start: see process_owner
 _BETWEEN = "+"  # stands for the "/" of an owner's name, which no file name can have
+
+
+class SpoolFile:
+    """A data set that is still arriving.
+
+    Parameters
+    ----------
+    file : binary file
+    space : Space
+        Asked before every write.
+    """
+
+    def __init__(self, file: BinaryIO, space: Space) -> None:
+        self._file = file
+        self._space = space
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take what has come.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        self._space.check(len(chunk))
+        try:
+            self._file.write(chunk)
+        except OSError as exc:
+            raise _problem(exc) from exc
+        self._size += len(chunk)
+
+    def whole(self, start: int) -> Spooled:
+        """Return all that came from ``start`` on.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        try:
+            self._file.flush()
+        except OSError as exc:
+            raise _problem(exc) from exc
+        return Spooled(self._file, start, self._size - start)
 
 
 class Files:
@@ -32,7 +85,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._incoming = folder / "incoming"
+        self._incoming = folder / INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
         # in two containers the same name may be another process: no two write to one file
         self._process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
@@ -61,7 +114,7 @@ class Files:
         study = hashlib.sha256(study_uid.encode()).hexdigest()
         return f"{study[:2]}/{study[2:34]}/{sha256}.dcm"
 
-    def write(self, place: str, *parts: bytes) -> None:
+    def write(self, place: str, *parts: Content) -> None:
         """Write ``parts`` to ``place``; the file appears whole, and its bytes are on the disk.
 
         The folder's entry is not yet: :meth:`settle` does that for many files at once.
@@ -82,12 +135,28 @@ class Files:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            part.replace(target)
+            self._into_place(part, target)
         except OSError as exc:
             self._made.discard(target.parent)  # perhaps it is there no more
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise _problem(exc) from exc
+
+    @contextmanager
+    def scratch(self) -> Iterator[BinaryIO]:
+        """Give a file without a name on the archive's disk; it is gone at the end.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        try:
+            file = tempfile.TemporaryFile(dir=self._incoming)  # noqa: SIM115 - see below
+        except OSError as exc:
+            raise _problem(exc) from exc
+        with file:  # an error of whoever uses it is none of opening it
+            yield cast(BinaryIO, file)
 
     def settle(self, places: set[str]) -> None:
         """Make the entries of the folders of ``places`` survive a power cut (fsync).
@@ -98,7 +167,7 @@ class Files:
             When the disk cannot be written.
         """
         for parent in {(self._folder / place).parent for place in places}:
-            _sync_folder(parent)
+            sync_folder(parent)
 
     def refresh(self, places: Iterable[str]) -> None:
         """Let files count as written now: a sweep then leaves them alone for a while.
@@ -119,6 +188,15 @@ class Files:
         with suppress(OSError):
             (self._folder / place).unlink(missing_ok=True)
 
+    def _into_place(self, part: Path, target: Path) -> None:
+        """Rename; a folder that was there may have been emptied and deleted since."""
+        try:
+            part.replace(target)
+        except FileNotFoundError:
+            self._made.discard(target.parent)
+            self._make(target.parent)
+            part.replace(target)
+
     def _make(self, folder: Path) -> None:
         """Have the folder of a study; its entries above survive a power cut.
 
@@ -128,10 +206,10 @@ class Files:
             if folder in self._made:
                 return
             folder.mkdir(parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
             if folder.parent not in self._made:
-                _sync_folder(self._folder)
-                _sync_folder(self._folder.parent)
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
             if len(self._made) > _REMEMBERED:
                 self._made.clear()
             self._made |= {folder, folder.parent}
@@ -148,8 +226,17 @@ def _is_left(part: Path) -> bool:
         return False
 
 
-def _write_all(descriptor: int, parts: Sequence[bytes]) -> None:
-    """Write everything in as few calls as the system allows."""
+def _write_all(descriptor: int, parts: Sequence[Content]) -> None:
+    """Write everything in as few calls as the system allows, and as the memory does."""
+    whole = [part for part in parts if isinstance(part, bytes)]
+    if len(whole) == len(parts):
+        _write_at_once(descriptor, whole)
+        return
+    for chunk in chain.from_iterable(map(chunks_of, parts)):
+        _write_at_once(descriptor, [chunk])
+
+
+def _write_at_once(descriptor: int, parts: Sequence[bytes]) -> None:
     views = [memoryview(part) for part in parts]
     while views:
         written = os.writev(descriptor, views)
@@ -159,7 +246,14 @@ def _write_all(descriptor: int, parts: Sequence[bytes]) -> None:
             views[0] = views[0][written:]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder survive a power cut.
+
+    Raises
+    ------
+    ArchiveBroken
+        When the disk cannot be written, or the folder is gone.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -1,9 +1,10 @@
-"""Who an object is: four UIDs read from its encoded bytes, without decoding the rest."""
+"""Who an object is: four UIDs and its number, read from its bytes without decoding the rest."""
 
 import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -16,8 +17,9 @@ from pydicom.uid import (
 )
 
 from dicom_node.errors import NotDicom
+from dicom_node.extent import LONG_VRS
 
-__all__ = ["PARSER_ERRORS", "Identity", "identify"]
+__all__ = ["PARSER_ERRORS", "Identity", "identify", "inflated"]
 
 _WANTED = {
     0x00080016: "SOPClassUID",
@@ -25,12 +27,12 @@ _WANTED = {
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
 }
-_LAST = 0x0020000E
+_READ = {**_WANTED, 0x00200013: "InstanceNumber"}
+_NUMBER, _LAST = "InstanceNumber", 0x00200013
 _LONGEST = 64  # PS3.5 6.2: a UI value
+_LARGEST_IS = 2**31 - 1
 _UNDEFINED = 0xFFFFFFFF
-_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN",
-                       b"UR", b"UT", b"UV"})  # fmt: skip
-"""Value representations whose length takes four bytes after two reserved (PS3.5 7.1.2)."""
+_SHORT, _LONG = struct.Struct("<HH2sH"), struct.Struct("<I")  # heads of elements (PS3.5 7.1)
 _HEADER_MOST = 2**24
 """No header is longer; what a few deflated bytes swell to beyond that is not looked at."""
 
@@ -44,12 +46,19 @@ PARSER_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The UIDs by which an object is filed. Text from the wire: never part of a path."""
+    """The UIDs by which an object is filed. Text from the wire: never part of a path.
+
+    Parameters
+    ----------
+    number : int or None
+        Instance Number (0020,0013), where it has one that a database keeps.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     study_uid: str
     series_uid: str
+    number: int | None = None
 
 
 def identify(content: bytes, transfer_syntax_uid: str) -> Identity:
@@ -65,7 +74,7 @@ def identify(content: bytes, transfer_syntax_uid: str) -> Identity:
     Raises
     ------
     NotDicom
-        When it cannot be parsed as far as (0020,000E), or one of the UIDs is absent or no text
+        When it cannot be parsed as far as (0020,0013), or one of the UIDs is absent or no text
         that a database keeps.
     """
     _check("TransferSyntaxUID", transfer_syntax_uid)
@@ -80,7 +89,17 @@ def identify(content: bytes, transfer_syntax_uid: str) -> Identity:
         sop_instance_uid=found["SOPInstanceUID"],
         study_uid=found["StudyInstanceUID"],
         series_uid=found["SeriesInstanceUID"],
+        number=_number(found.get(_NUMBER, "")),
     )
+
+
+def _number(text: str) -> int | None:
+    """Return an IS (PS3.5 6.2: up to 2^31); None for what is none."""
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if abs(number) <= _LARGEST_IS else None
 
 
 def _check(keyword: str, value: str) -> None:
@@ -95,12 +114,20 @@ def _check(keyword: str, value: str) -> None:
 
 def _find(content: bytes, transfer_syntax_uid: str) -> dict[str, str]:
     """Return the wanted values; the quick scan first, pydicom for what that leaves aside."""
-    if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:  # PS3.5 A.5
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, _HEADER_MOST)
+    if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+        content = inflated(BytesIO(content), transfer_syntax_uid).read()
     if transfer_syntax_uid == ExplicitVRBigEndian:
         return _walk(content, implicit=False, little=False)
     implicit = transfer_syntax_uid == ImplicitVRLittleEndian
     return _scan(content, implicit=implicit) or _walk(content, implicit=implicit, little=True)
+
+
+def inflated(stream: BinaryIO, transfer_syntax_uid: str) -> BinaryIO:
+    """Return a data set as far as its header goes, inflated where it was deflated (PS3.5 A.5)."""
+    if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
+        return stream
+    content = stream.read(_HEADER_MOST)
+    return BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, _HEADER_MOST))
 
 
 def _scan(content: bytes, *, implicit: bool) -> dict[str, str] | None:
@@ -112,26 +139,22 @@ def _scan(content: bytes, *, implicit: bool) -> dict[str, str] | None:
     found: dict[str, str] = {}
     at, end = 0, len(content)
     while at + 8 <= end:
-        group, element = struct.unpack_from("<HH", content, at)
+        group, element, vr, length = _SHORT.unpack_from(content, at)
         tag = group << 16 | element
         if tag > _LAST:
             break
-        head, length = _head(content, at, implicit=implicit)
-        if length == _UNDEFINED or at + head + length > end:
+        at += 8
+        if implicit:
+            (length,) = _LONG.unpack_from(content, at - 4)
+        elif vr in LONG_VRS:
+            (length,) = _LONG.unpack_from(content, at)
+            at += 4
+        if length == _UNDEFINED or at + length > end:
             return None
-        if tag in _WANTED:
-            found[_WANTED[tag]] = _text(content[at + head : at + head + length])
-        at += head + length
+        if tag in _READ:
+            found[_READ[tag]] = _text(content[at : at + length])
+        at += length
     return found
-
-
-def _head(content: bytes, at: int, *, implicit: bool) -> tuple[int, int]:
-    """Size of an element's head, and length of its value (PS3.5 7.1)."""
-    if implicit:
-        return 8, int(struct.unpack_from("<I", content, at + 4)[0])
-    if content[at + 4 : at + 6] in _LONG_VRS:
-        return 12, int(struct.unpack_from("<I", content, at + 8)[0])
-    return 8, int(struct.unpack_from("<H", content, at + 6)[0])
 
 
 def _walk(content: bytes, *, implicit: bool, little: bool) -> dict[str, str]:
@@ -141,11 +164,11 @@ def _walk(content: bytes, *, implicit: bool, little: bool) -> dict[str, str]:
         is_implicit_VR=implicit,
         is_little_endian=little,
         stop_when=_beyond,
-        specific_tags=[BaseTag(tag) for tag in _WANTED],
+        specific_tags=[BaseTag(tag) for tag in _READ],
     )
     found = {}
     for element in elements:
-        keyword = _WANTED.get(int(element.tag))
+        keyword = _READ.get(int(element.tag))
         if keyword and isinstance(element, RawDataElement) and isinstance(element.value, bytes):
             if len(element.value) < element.length:
                 raise EOFError(f"it ends within {keyword}")

@@ -1,15 +1,17 @@
 """Rows of instances, series and studies: what a batch of kept files adds to the database."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from operator import itemgetter
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.identity import Identity
+from dicom_node.archive.query.note import Headers, note_headers
 from dicom_node.db import ConflictRow, InstanceRow
 from dicom_node.db.statements import arrivals
 from dicom_node.db.upsert import insert_into
@@ -26,6 +28,8 @@ class Entry:
     ----------
     association : (id, peer, opened_at) or None
         Who sends it; None for what was made here.
+    headers : mapping or None
+        What its series and study are searched by, where this may be the first of its series.
     """
 
     identity: Identity
@@ -37,6 +41,12 @@ class Entry:
     sender: str
     received_at: datetime
     association: tuple[str, str, datetime] | None = None
+    headers: Headers | None = None
+
+    @property
+    def series_key(self) -> tuple[str, ...]:
+        """What :class:`Seen` knows its series by."""
+        return self.identity.study_uid, self.identity.series_uid, self.origin
 
 
 class Outcome(Enum):
@@ -56,6 +66,10 @@ class Seen:
 
     known: set[tuple[str, ...]] = field(default_factory=set)
     pending: set[tuple[str, ...]] = field(default_factory=set)
+
+    def knows(self, key: tuple[str, ...]) -> bool:
+        """Whether a row is known to be there."""
+        return key in self.known
 
     def news(self, keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Return those of ``keys`` that have no row yet, each once, in order."""
@@ -88,7 +102,13 @@ class Known:
     transfer_syntax_uid: str = ""
 
 
-def add_entries(session: Session, entries: Sequence[Entry], seen: Seen) -> list[Known]:
+HeadersOf = Callable[[str, str], Headers | None]
+"""Reads what an object is searched by: its place and transfer syntax to headers."""
+
+
+def add_entries(
+    session: Session, entries: Sequence[Entry], seen: Seen, headers_of: HeadersOf
+) -> list[Known]:
     """Enter a batch; return what each was: new, there already, or there with other content.
 
     Only new instances change a study: it is receiving again, and its revision grows. An instance
@@ -98,13 +118,15 @@ def add_entries(session: Session, entries: Sequence[Entry], seen: Seen) -> list[
     ----------
     seen : Seen
         Series and associations that have their row; nothing is written for these again.
+    headers_of : callable
+        Of a placed object, where a row that is there has lost its headers: see :func:`condemn`.
     """
     first = {entry.identity.sop_instance_uid: entry for entry in reversed(entries)}
-    inserted = _add_instances(session, list(first.values()))
+    inserted, known = _add_instances(session, first)
     fresh = [entry for uid, entry in first.items() if uid in inserted]
-    known = _known(session, [uid for uid in first if uid not in inserted])
     _add_studies(session, [entry for entry in fresh if entry.origin is not Origin.MADE])
     _add_series(session, fresh, seen)
+    _note_again(session, fresh, headers_of)
     _add_sending(session, entries, seen)
     outcomes = []
     for entry in entries:
@@ -147,9 +169,10 @@ def _known(session: Session, uids: Sequence[str]) -> dict[str, Known]:
         return {}
     row = InstanceRow
     found = session.execute(
-        select(row.sop_instance_uid, row.sha256, row.path, row.transfer_syntax_uid).where(
-            row.sop_instance_uid.in_(uids)
-        )
+        select(row.sop_instance_uid, row.sha256, row.path, row.transfer_syntax_uid)
+        .where(row.sop_instance_uid.in_(uids))
+        .order_by(row.sop_instance_uid)  # in one order everywhere
+        .with_for_update(read=True)  # nobody deletes what is about to be answered Success
     )
     return {uid: Known(Outcome.SAME, sha, place, syntax) for uid, sha, place, syntax in found}
 
@@ -170,24 +193,54 @@ def _add_studies(session: Session, entries: Sequence[Entry]) -> None:
                 "last_at": last_at,
                 "interrupted": False,
                 "asked_revision": -1,
+                "stored_bytes": sum(entry.size for entry in by_study[uid]),
             }
         )
     if rows:
-        session.connection().execute(arrivals(session).studies, rows)
+        arrivals(session).studies.run(session.connection(), rows)
 
 
 def _add_series(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
-    keys = ((e.identity.study_uid, e.identity.series_uid, e.origin) for e in entries)
     rows = [
         {"study_uid": study_uid, "uid": series_uid, "synthetic": origin == Origin.MADE}
-        for study_uid, series_uid, origin in seen.news(keys)
+        for study_uid, series_uid, origin in seen.news(e.series_key for e in entries)
     ]
     if rows:
-        session.connection().execute(arrivals(session).series, rows)
+        arrivals(session).series.run(session.connection(), rows)
+    first = {e.series_key: e for e in reversed(entries) if e.headers is not None}
+    for (study_uid, series_uid, _), entry in sorted(first.items()):
+        if entry.headers is not None:
+            note_headers(session, study_uid, series_uid, entry.headers)
 
 
-def _add_instances(session: Session, entries: Sequence[Entry]) -> set[str]:
-    """Insert what is not there; return the UIDs that were inserted."""
+def _note_again(session: Session, entries: Sequence[Entry], headers_of: HeadersOf) -> None:
+    """Note the headers of series that had some, and were deleted since; by whatever process."""
+    known = {e.series_key[:2]: e for e in reversed(entries) if e.headers is None}
+    bare, connection = arrivals(session).bare, session.connection()
+    for (study_uid, series_uid), entry in sorted(known.items(), key=itemgetter(0)):
+        if not bare.run(connection, [{"study_uid": study_uid, "uid": series_uid}]):
+            continue
+        if (headers := headers_of(entry.place, entry.transfer_syntax_uid)) is not None:
+            note_headers(session, study_uid, series_uid, headers)
+
+
+def _add_instances(
+    session: Session, entries: Mapping[str, Entry]
+) -> tuple[set[str], dict[str, Known]]:
+    """Insert what is not there; return the UIDs that were inserted, and what the others are.
+
+    One that was there for the insert and is not any more was deleted in between: it is new.
+    """
+    inserted, known = _insert(session, list(entries.values())), dict[str, Known]()
+    while left := [uid for uid in entries if uid not in inserted and uid not in known]:
+        known |= _known(session, left)
+        inserted |= _insert(session, [entries[uid] for uid in left if uid not in known])
+    return inserted, known
+
+
+def _insert(session: Session, entries: Sequence[Entry]) -> set[str]:
+    if not entries:
+        return set()
     rows = [
         {
             "sop_instance_uid": entry.identity.sop_instance_uid,
@@ -201,10 +254,11 @@ def _add_instances(session: Session, entries: Sequence[Entry]) -> set[str]:
             "origin": entry.origin.value,
             "sender": entry.sender,
             "received_at": entry.received_at,
+            "number": entry.identity.number,
         }
         for entry in sorted(entries, key=lambda entry: entry.identity.sop_instance_uid)
     ]
-    return set(session.connection().execute(arrivals(session).instances, rows).scalars())
+    return set(arrivals(session).instances.run(session.connection(), rows))
 
 
 def _add_sending(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
@@ -218,10 +272,10 @@ def _add_sending(session: Session, entries: Sequence[Entry], seen: Seen) -> None
         for (key,) in seen.news((key,) for key in associations)
     ]
     if news:
-        session.connection().execute(arrivals(session).associations, news)
+        arrivals(session).associations.run(session.connection(), news)
     rows = [
         {"association_id": key, "study_uid": study_uid, "last_at": entry.received_at}
         for (key, study_uid), entry in sorted(latest.items())
     ]
     if rows:
-        session.connection().execute(arrivals(session).sending, rows)
+        arrivals(session).sending.run(session.connection(), rows)

@@ -1,22 +1,31 @@
 """The archive: bytes in, kept for good or refused, and nothing in between."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from dicom_node.archive.files import Files
+from dicom_node.archive.files import Files, SpoolFile
 from dicom_node.archive.group import GroupCommit
 from dicom_node.archive.identity import identify
 from dicom_node.archive.index import Entry, Known, Outcome, Seen, add_conflict, add_entries
 from dicom_node.archive.part10 import meta_header
+from dicom_node.archive.query.attributes import Level
+from dicom_node.archive.query.header import header_of_file, read_header
+from dicom_node.archive.query.note import Headers
 from dicom_node.archive.same import same_content
 from dicom_node.archive.space import Space
+from dicom_node.content import Content, digest_of, head_of, opened, size_of
 from dicom_node.db import Database
-from dicom_node.errors import ArchiveBroken, Mismatched
+from dicom_node.errors import ArchiveBroken, Mismatched, NodeError
+from dicom_node.extent import check_extent
+from dicom_node.sections import Limits
+from dicom_node.tally import Tally
 from dicom_node.values import Origin
 
 __all__ = ["Archive", "Kept", "Received"]
@@ -28,7 +37,7 @@ class Received:
 
     Parameters
     ----------
-    content : bytes
+    content : bytes or Spooled
         The data set, without file meta information, exactly as it was sent.
     transfer_syntax_uid : str
         Its encoding.
@@ -42,7 +51,7 @@ class Received:
         On which association.
     """
 
-    content: bytes
+    content: Content
     transfer_syntax_uid: str
     sender: str
     origin: Origin
@@ -58,6 +67,7 @@ class Kept:
     study_uid: str
     series_uid: str
     sop_instance_uid: str
+    sop_class_uid: str
 
 
 class Archive:
@@ -75,15 +85,27 @@ class Archive:
         Says when to stop.
     now : callable
         The clock, UTC.
+    tally : Tally or None
+        Counts what is kept and what is not.
+    limits : Limits or None
+        How deep, wide and deflated a data set may be; None: the defaults.
     """
 
     def __init__(
-        self, database: Database, files: Files, space: Space, now: Callable[[], datetime]
+        self,
+        database: Database,
+        files: Files,
+        space: Space,
+        now: Callable[[], datetime],
+        tally: Tally | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._database = database
         self._files = files
         self._space = space
         self._now = now
+        self.tally = tally or Tally()
+        self._limits = limits or Limits()
         self._seen = Seen()  # of the group commit alone: one thread at a time
         self._group = GroupCommit[Entry, Known](self._commit)
 
@@ -102,6 +124,32 @@ class Archive:
         """
         self._space.check(0)
 
+    @contextmanager
+    def spool(self) -> Iterator[SpoolFile]:
+        """Give a file to collect a data set in that is too long for the memory.
+
+        It lies on the archive's disk and has no name: what becomes of the process, it leaves
+        nothing behind.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        with self._files.scratch() as file:
+            yield SpoolFile(file, self._space)
+
+    def scratch(self) -> AbstractContextManager[BinaryIO]:
+        """Give a file without a name on the archive's disk, to work in.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When there is no room for more, or the disk cannot be written.
+        """
+        self._space.check(0)
+        return self._files.scratch()
+
     def place(self, received: Received) -> Entry:
         """Write the file of an object made here; its row is entered with the job that made it.
 
@@ -110,13 +158,25 @@ class Archive:
         ArchiveFull, ArchiveBroken, NotDicom
             As :meth:`keep`.
         """
-        self._space.check(len(received.content))
+        self._space.check(size_of(received.content))
         entry = self._entry(received)
         self._files.write(entry.place, *self._part10(received, entry))
         return entry
 
-    def enter(self, session: Session, entries: Sequence[Entry]) -> None:
+    def headers_of(self, place: str, transfer_syntax_uid: str) -> Headers | None:
+        """Return what a placed object is searched by; None where its file cannot be read."""
+        try:
+            return header_of_file(self.folder / place, transfer_syntax_uid, Level.SERIES.above)
+        except OSError:
+            return None
+
+    def enter(self, session: Session, entries: Sequence[Entry]) -> int:
         """Enter placed files in the caller's transaction, their folders synced first.
+
+        Returns
+        -------
+        int
+            How many bytes are new, for :meth:`Studies.weigh` once they are committed.
 
         Raises
         ------
@@ -131,14 +191,16 @@ class Archive:
         places = {entry.place for entry in entries}
         self._files.refresh(places)  # nobody sweeps them between here and the caller's commit
         self._files.settle(places)
-        known = add_entries(session, entries, Seen())
+        known = add_entries(session, entries, Seen(), self.headers_of)
         taken = sum(one.outcome is Outcome.DIFFERS for one in known)
         if taken:
             text = f"the UIDs of {taken} of {len(entries)} objects made here are taken by other"
             raise ArchiveBroken(f"{text} content; nothing was entered, the first content stays")
+        pairs = zip(entries, known, strict=True)
+        return sum(entry.size for entry, one in pairs if one.outcome is Outcome.NEW)
 
     def keep(self, received: Received) -> Kept:
-        """Keep one instance for good.
+        """Keep one instance for good, and count it.
 
         The same content again changes nothing. Other content under a known UID is kept apart and
         reported, and never replaces the first.
@@ -149,9 +211,21 @@ class Archive:
             When the reserve of the disk is touched.
         ArchiveBroken, DatabaseAway
             When disk or database fail; nothing was kept.
+        BeyondLimits
+            When the data set is deeper, wider or more deflated than is taken.
         NotDicom, Mismatched
             When the bytes are no object that can be filed, or not the one that was announced.
         """
+        try:
+            kept = self._keep(received)
+        except NodeError as exc:
+            self.tally.add("refused_instances_total", {"why": type(exc).__name__})
+            raise
+        labels = {"outcome": kept.outcome.value, "origin": str(received.origin)}
+        self.tally.add("received_instances_total", labels)
+        return kept
+
+    def _keep(self, received: Received) -> Kept:
         entry = self.place(received)
         known = self._group.submit(entry)
         if known.outcome is Outcome.DIFFERS:
@@ -162,27 +236,35 @@ class Archive:
             self._ensure(received, entry)
         identity = entry.identity
         return Kept(
-            known.outcome, identity.study_uid, identity.series_uid, identity.sop_instance_uid
+            outcome=known.outcome,
+            study_uid=identity.study_uid,
+            series_uid=identity.series_uid,
+            sop_instance_uid=identity.sop_instance_uid,
+            sop_class_uid=identity.sop_class_uid,
         )
 
     def _entry(self, received: Received) -> Entry:
-        identity = identify(received.content, received.transfer_syntax_uid)
+        head = head_of(received.content)
+        check_extent(head, received.transfer_syntax_uid, self._limits)
+        identity = identify(head, received.transfer_syntax_uid)
         if received.announced is not None:
             _agree(received.announced, (identity.sop_class_uid, identity.sop_instance_uid))
-        sha256 = hashlib.sha256(received.content).hexdigest()
+        sha256 = digest_of(received.content)
+        key = (identity.study_uid, identity.series_uid, received.origin)
         return Entry(
             identity=identity,
             transfer_syntax_uid=received.transfer_syntax_uid,
             sha256=sha256,
-            size=len(received.content),
+            size=size_of(received.content),
             place=self._files.place_of(identity.study_uid, sha256),
             origin=received.origin,
             sender=received.sender,
             received_at=self._now(),
             association=received.association,
+            headers=None if self._seen.knows(key) else _headers(received),
         )
 
-    def _part10(self, received: Received, entry: Entry) -> tuple[bytes, bytes]:
+    def _part10(self, received: Received, entry: Entry) -> tuple[bytes, Content]:
         identity = entry.identity
         meta = meta_header(
             identity.sop_class_uid, identity.sop_instance_uid, received.transfer_syntax_uid
@@ -193,14 +275,14 @@ class Archive:
         self._files.settle({entry.place for entry in entries})
         self._seen.rolled_back()  # whatever became of the batch before
         with self._database.transaction() as session:
-            outcomes = add_entries(session, entries, self._seen)
+            outcomes = add_entries(session, entries, self._seen, self.headers_of)
         self._seen.committed()
         return outcomes
 
     def _settle_difference(self, received: Received, entry: Entry, known: Known) -> Known:
         """Other bytes under a known UID: the same object encoded otherwise, or a conflict."""
         first = self._files.folder / known.place
-        if same_content(first, b"".join(self._part10(received, entry))):
+        if same_content(first, opened(*self._part10(received, entry))):
             self._files.remove(entry.place)
             return replace(known, outcome=Outcome.SAME)
         with self._database.transaction() as session:
@@ -217,6 +299,11 @@ class Archive:
         if not (self.folder / entry.place).is_file():
             self._files.write(entry.place, *self._part10(received, entry))
             self._files.settle({entry.place})
+
+
+def _headers(received: Received) -> Headers:
+    stream = BytesIO(head_of(received.content))
+    return read_header(stream, received.transfer_syntax_uid, Level.SERIES.above)
 
 
 def _agree(announced: tuple[str, str], seen: tuple[str, str]) -> None:

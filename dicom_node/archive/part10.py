@@ -1,7 +1,9 @@
 """Part 10 files: the meta header that we write, and what those from disk hold."""
 
+import os
 import struct
 from io import BytesIO
+from typing import BinaryIO
 
 from pydicom import dcmread
 from pydicom.filereader import read_dataset
@@ -9,12 +11,16 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.archive.identity import PARSER_ERRORS
-from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
 from dicom_node.errors import NotDicom
 
-__all__ = ["meta_header", "read_part10"]
+__all__ = ["dataset_offset", "is_meta_of", "meta_header", "read_part10", "skip_meta"]
 
 _PREAMBLE = b"\0" * 128 + b"DICM"
+_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
+_COMMAND = b"\0\0"
+"""Group 0000: of messages (PS3.7 6.3.1), never of a data set in a file."""
+_VERSION_NAME = b"\x02\x00\x13\x00SH"
 
 
 def meta_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
@@ -34,14 +40,42 @@ def meta_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: 
             _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME, b" "),
         )
     )
-    length = b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(elements))
-    return _PREAMBLE + length + elements
+    return _PREAMBLE + _LENGTH + struct.pack("<I", len(elements)) + elements
 
 
 def _element(element: int, vr: bytes, value: str, padding: bytes) -> bytes:
     content = value.encode("ascii", "replace")
     content += padding * (len(content) % 2)
     return struct.pack("<HH2sH", 0x0002, element, vr, len(content)) + content
+
+
+def dataset_offset(head: bytes) -> int:
+    """Return where the data set begins in a file of the archive.
+
+    Parameters
+    ----------
+    head : bytes
+        The file's beginning: see :func:`meta_header`.
+
+    Raises
+    ------
+    NotDicom
+        When it is no beginning that the archive writes.
+    """
+    start = len(_PREAMBLE)
+    if not head.startswith(_PREAMBLE) or head[start : start + 8] != _LENGTH:
+        raise NotDicom("the file does not begin as the archive's files do")
+    end = start + 12 + int.from_bytes(head[start + 8 : start + 12], "little")
+    if end > len(head):
+        raise NotDicom("the file ends within its meta header")
+    return end
+
+
+def is_meta_of(head: bytes, sop_class_uid: str, sop_instance_uid: str, syntax_uid: str) -> bool:
+    """Whether a file begins as :func:`meta_header` has it, in whatever version of this program."""
+    expected = meta_header(sop_class_uid, sop_instance_uid, syntax_uid)
+    start, end = len(_PREAMBLE) + 12, expected.rindex(_VERSION_NAME) + len(_VERSION_NAME)
+    return head[start:end] == expected[start:end]
 
 
 def read_part10(content: bytes) -> tuple[bytes, str]:
@@ -60,10 +94,23 @@ def read_part10(content: bytes) -> tuple[bytes, str]:
     try:
         meta = read_dataset(stream, False, True, stop_when=_past_meta)
         start = stream.tell()
-        syntax = str(meta.get("TransferSyntaxUID", "") or "")
+        named = meta.get_item("TransferSyntaxUID") if "TransferSyntaxUID" in meta else None
     except PARSER_ERRORS as exc:
         raise NotDicom(f"the meta header cannot be read: {type(exc).__name__}: {exc}") from exc
+    syntax = "" if named is None else bytes(named.value or b"").strip(b"\0 ").decode("latin-1")
+    if syntax and not is_uid(syntax):
+        raise NotDicom("no DICOM file: its transfer syntax is no UID")
     return content[start:], syntax or _guessed(content[start:])
+
+
+def skip_meta(stream: BinaryIO) -> None:
+    """Move a file that we wrote to where its data set starts.
+
+    The length of the meta information stands in its first element (PS3.10 7.1).
+    """
+    stream.seek(len(_PREAMBLE) + 8)
+    (length,) = struct.unpack("<I", stream.read(4))
+    stream.seek(length, os.SEEK_CUR)
 
 
 def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -72,6 +119,8 @@ def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 def _guessed(content: bytes) -> str:
     """Return the native syntax under which a bare data set parses."""
+    if content.startswith(_COMMAND):
+        raise NotDicom("no DICOM file: it begins with a command (group 0000), a data set is wanted")
     try:
         ds = dcmread(BytesIO(content), force=True, stop_before_pixels=True)
         if not len(ds) or "SOPClassUID" not in ds:

@@ -1,19 +1,22 @@
 """Where each study stands, what its series are, and the files of each."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.db import (
     AssociationRow,
     ConflictRow,
     DecisionRow,
+    DeletionRow,
     InstanceRow,
+    JobRow,
     SendingRow,
     SeriesRow,
     StudyRow,
@@ -70,6 +73,30 @@ class SeriesFacts:
     tasks: Mapping[str, Any]
 
 
+class _Sender(NamedTuple):
+    """An association that has sent to a study."""
+
+    peer: str
+    closed_at: datetime | None
+    last_at: datetime
+
+
+def _waiting(row: StudyRow, senders: Sequence[_Sender], series: Mapping[str, int]) -> Waiting:
+    still = [sender.last_at for sender in senders if sender.closed_at is None]
+    return Waiting(
+        uid=row.uid,
+        revision=row.revision,
+        last_at=row.last_at,
+        sending_at=max(still, default=None),
+        interrupted=row.interrupted,
+        peers=tuple(sorted({sender.peer for sender in senders})),
+        series=dict(series),
+        asked_at=row.asked_at,
+        asked_revision=row.asked_revision,
+        expected=dict(row.expected) if row.expected is not None else None,
+    )
+
+
 class Studies:
     """Studies and their series. Uses the caller's session; never commits it."""
 
@@ -78,41 +105,36 @@ class Studies:
         self._folder = folder
 
     def receiving(self) -> list[Waiting]:
-        """Return every study in reception, the one that waits longest first."""
+        """Return every study in reception, the one that waits longest first.
+
+        Three queries, however many there are: it is asked at every tick.
+        """
+        is_receiving = StudyRow.state == StudyState.RECEIVING
         rows = self._session.scalars(
-            select(StudyRow)
-            .where(StudyRow.state == StudyState.RECEIVING)
-            .order_by(StudyRow.last_at)
-        )
-        return [self._waiting(row) for row in rows]
-
-    def _waiting(self, row: StudyRow) -> Waiting:
-        senders = self._session.execute(
-            select(AssociationRow.peer, AssociationRow.closed_at, SendingRow.last_at)
-            .join(AssociationRow, AssociationRow.id == SendingRow.association_id)
-            .where(SendingRow.study_uid == row.uid)
+            select(StudyRow).where(is_receiving).order_by(StudyRow.last_at)
         ).all()
-        return Waiting(
-            uid=row.uid,
-            revision=row.revision,
-            last_at=row.last_at,
-            sending_at=max((last for _, closed, last in senders if closed is None), default=None),
-            interrupted=row.interrupted,
-            peers=tuple(sorted({peer for peer, _, _ in senders})),
-            series=self.counts(row.uid),
-            asked_at=row.asked_at,
-            asked_revision=row.asked_revision,
-            expected=dict(row.expected) if row.expected is not None else None,
-        )
-
-    def counts(self, study_uid: str) -> dict[str, int]:
-        """Return how many received instances each series has; what was made here is left out."""
-        found = self._session.execute(
-            select(InstanceRow.series_uid, func.count())
-            .where(InstanceRow.study_uid == study_uid, InstanceRow.origin != Origin.MADE)
-            .group_by(InstanceRow.series_uid)
-        )
-        return {row[0]: row[1] for row in found}
+        senders: dict[str, list[_Sender]] = defaultdict(list)
+        for uid, peer, closed_at, last_at in self._session.execute(
+            select(
+                SendingRow.study_uid,
+                AssociationRow.peer,
+                AssociationRow.closed_at,
+                SendingRow.last_at,
+            )
+            .join(AssociationRow, AssociationRow.id == SendingRow.association_id)
+            .join(StudyRow, StudyRow.uid == SendingRow.study_uid)
+            .where(is_receiving)
+        ):
+            senders[uid].append(_Sender(peer, closed_at, last_at))
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        for uid, series_uid, count in self._session.execute(
+            select(InstanceRow.study_uid, InstanceRow.series_uid, func.count())
+            .join(StudyRow, StudyRow.uid == InstanceRow.study_uid)
+            .where(is_receiving, InstanceRow.origin != Origin.MADE)
+            .group_by(InstanceRow.study_uid, InstanceRow.series_uid)
+        ):
+            counts[uid][series_uid] = count
+        return [_waiting(row, senders[row.uid], counts[row.uid]) for row in rows]
 
     def note_answer(
         self, study_uid: str, revision: int, now: datetime, expected: Mapping[str, int] | None
@@ -134,18 +156,27 @@ class Studies:
                 StudyRow.revision == revision,
                 StudyRow.state == StudyState.RECEIVING,
             )
-            .values(state=StudyState.COMPLETE, evidence=evidence)
+            .values(state=StudyState.COMPLETE, evidence=evidence, plan_at=None)
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
 
-    def to_plan(self) -> list[tuple[str, int]]:
-        """Return complete studies with their revision, the oldest first."""
+    def to_plan(self, now: datetime) -> list[tuple[str, int]]:
+        """Return complete studies with their revision, the oldest first; not what is put off."""
+        due = or_(StudyRow.plan_at.is_(None), StudyRow.plan_at <= now)
         rows = self._session.execute(
             select(StudyRow.uid, StudyRow.revision)
-            .where(StudyRow.state == StudyState.COMPLETE)
+            .where(StudyRow.state == StudyState.COMPLETE, due)
             .order_by(StudyRow.last_at)
         )
         return [(uid, revision) for uid, revision in rows]
+
+    def put_off(self, study_uid: str, until: datetime) -> None:
+        """Plan a study when its peers have answered, or ``until`` is over."""
+        self._session.execute(
+            update(StudyRow)
+            .where(StudyRow.uid == study_uid, StudyRow.state == StudyState.COMPLETE)
+            .values(plan_at=until)
+        )
 
     def routed(self, study_uid: str, revision: int) -> bool:
         """Mark a study planned unless an instance came since ``revision``; return whether it is."""
@@ -160,12 +191,33 @@ class Studies:
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
 
+    def state(self, study_uid: str) -> tuple[StudyState, int] | None:
+        """Return where a study stands, and its revision; None where it was never seen."""
+        row = self._session.get(StudyRow, study_uid)
+        return None if row is None else (StudyState(row.state), row.revision)
+
+    def requested(self, study_uid: str, revision: int) -> bool:
+        """Take a study for a request, unless an instance came since ``revision``.
+
+        A plan that is being made at this moment has not seen the request: it is made again.
+        """
+        result = self._session.execute(
+            update(StudyRow)
+            .where(
+                StudyRow.uid == study_uid,
+                StudyRow.revision == revision,
+                StudyRow.state != StudyState.RECEIVING,
+            )
+            .values(revision=StudyRow.revision + 1)
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]
+
     def reopen(self, study_uid: str) -> bool:
         """Let a study that was planned be planned again; return whether there is such a study."""
         result = self._session.execute(
             update(StudyRow)
             .where(StudyRow.uid == study_uid, StudyRow.state == StudyState.ROUTED)
-            .values(state=StudyState.COMPLETE)
+            .values(state=StudyState.COMPLETE, plan_at=None)
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
 
@@ -182,11 +234,36 @@ class Studies:
         return found
 
     def made(self, study_uid: str) -> list[str]:
-        """Return the UIDs of the series of a study that were made here."""
+        """Return the UIDs of the series of a study that were made here, deleted ones too."""
         query = select(InstanceRow.series_uid).where(
             InstanceRow.study_uid == study_uid, InstanceRow.origin == Origin.MADE
         )
-        return sorted(set(self._session.scalars(query)))
+        jobs = select(JobRow.series_uids).where(JobRow.study_uid == study_uid)
+        done = {uid for uids in self._session.scalars(jobs) for uid in uids}
+        return sorted({*self._session.scalars(query), *done})
+
+    def weigh(self, study_uid: str, size: int) -> None:
+        """Add the size of what was made to what a study holds here.
+
+        In a transaction of its own: who holds a job and waits for its study would wait crosswise
+        with who plans that study.
+        """
+        self._session.execute(
+            update(StudyRow)
+            .where(StudyRow.uid == study_uid)
+            .values(stored_bytes=StudyRow.stored_bytes + size)
+        )
+
+    def hold(self, study_uid: str) -> None:
+        """Let nobody else change a study until the end of the transaction."""
+        self._session.execute(
+            select(StudyRow.uid).where(StudyRow.uid == study_uid).with_for_update()
+        )
+
+    def was_deleted(self, study_uid: str) -> bool:
+        """Return whether objects of a study were ever deleted."""
+        query = select(DeletionRow.id).where(DeletionRow.study_uid == study_uid).limit(1)
+        return self._session.scalar(query) is not None
 
     def instances(self, uids: Sequence[str]) -> list[Instance]:
         """Return the instances with these UIDs, in UID order; the absent are left out."""

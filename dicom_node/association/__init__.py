@@ -1,11 +1,25 @@
-"""Peers call: C-ECHO and C-STORE.
+"""Peers call: C-ECHO and C-STORE, C-FIND, C-GET and C-MOVE.
 
 What enters: associations of known peers. What leaves: instances in the archive, each answered only
-once it is kept for good. Loads no torch.
+once it is kept for good; and whatever of it is asked for. Loads no torch.
 """
 
+from dicom_node.association.door import Doorway, Reason, Refused
 from dicom_node.association.peers import Admission, admit
+from dicom_node.association.retrieve import QueryRetrieve
 from dicom_node.association.server import Listener
 from dicom_node.association.status import STATUS_OF, StoreStatus
+from dicom_node.association.told import Telling
 
-__all__ = ["STATUS_OF", "Admission", "Listener", "StoreStatus", "admit"]
+__all__ = [
+    "STATUS_OF",
+    "Admission",
+    "Doorway",
+    "Listener",
+    "QueryRetrieve",
+    "Reason",
+    "Refused",
+    "StoreStatus",
+    "Telling",
+    "admit",
+]

@@ -6,88 +6,116 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any, Protocol, cast
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
-from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket
 
 from dicom_node import log
 from dicom_node.archive import Archive, Associations
-from dicom_node.association.caller import Callers
-from dicom_node.association.contexts import contexts_for, is_storage
-from dicom_node.association.peers import admit
-from dicom_node.association.plane import DataPlane, Request
-from dicom_node.association.store import keep, on_store
-from dicom_node.association.wire import Wire
+from dicom_node.association.caller import Caller, Callers
+from dicom_node.association.contexts import contexts_for
+from dicom_node.association.door import Door, Doorway, Reason, Refused, Server
+from dicom_node.association.judge import REJECTIONS, Judge
+from dicom_node.association.serving import Agreed, Inbox, Loop, Offer, Service, on_message
+from dicom_node.association.store import on_store, store_service
+from dicom_node.association.told import Telling, refusal_teller, tell
+from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.dicom import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     VERIFICATION,
 )
+from dicom_node.dimse import Message, Plane
 from dicom_node.errors import DatabaseAway, SettingsError
-from dicom_node.settings import Listen, Peer
+from dicom_node.probes import Probes
+from dicom_node.settings import Limits, Peer, is_loopback
+from dicom_node.transport import Bounds, Kind, Memory, Wire, WireTaken
 
-__all__ = ["Listener"]
+__all__ = ["Handling", "Listener"]
 
 _log = log.get("association")
-_MAXIMUM_PDU = 131072
-"""16 kB, the usual value, costs eight times as many steps per image."""
-_LONGEST_PDU = 2 * _MAXIMUM_PDU
-"""Some peers count the header in and some do not; beyond doubt is beyond this."""
-_REJECTED_PERMANENT, _SERVICE_USER, _CALLING_AE_UNKNOWN = 0x01, 0x01, 0x03
+_GOES_ON_S = 2.0
+_MB = 2**20
+_NOT_COUNTED = 100_000
+"""pynetdicom counts threads, those of associations that have just ended too; we count for it."""
 
 
-class _Server(ThreadedAssociationServer):
-    """pynetdicom's server with a longer queue of connections that wait to be accepted."""
+class Handling(Protocol):
+    """What is served by pynetdicom's events: messages that the wire leaves to it."""
 
-    request_queue_size = 128
+    def handlers(self, callers: Callers) -> list[Any]:
+        """Return pynetdicom's handlers of its events."""
 
 
 class Listener:
-    """The C-ECHO and C-STORE SCP.
+    """The C-ECHO and C-STORE SCP, and what else is offered.
 
     Parameters
     ----------
     ae_title : str
         Ours; a caller that wants another is rejected.
-    listen : Listen
-        Where, and how many.
+    doorway : Doorway
+        Where, how many, with which certificates, and who is told of refusals.
     peers : sequence of Peer
         Who may call.
-    archive, database
+    store : (Archive, Database)
         Where instances and the ends of associations go.
     now : callable
         The clock, UTC.
+    audit : Audit
+        Told who was refused, and what an association brought.
     """
 
     def __init__(
         self,
         ae_title: str,
-        listen: Listen,
+        doorway: Doorway,
         peers: Sequence[Peer],
-        archive: Archive,
-        database: Database,
+        store: tuple[Archive, Database],
         now: Callable[[], datetime],
+        audit: Audit,
     ) -> None:
+        listen, limits = doorway.listen, doorway.limits
+        self._telling = Telling(audit, now)
+        self._doorway = doorway = doorway.also(refusal_teller(self._telling, peers))
+        self._door = Door(doorway, now)
         self._listen = listen
-        self._peers = peers
-        self._archive = archive
-        self._database = database
+        self._bounds = _bounds(listen.idle_s, limits)
+        self._archive, self._database = store
         self._now = now
+        self._offers: list[Offer] = []
         self._callers = Callers()
+        self._judge = Judge(ae_title, doorway, peers, self._callers, now)
         self._ae = AE(ae_title=ae_title)
-        self._ae.maximum_pdu_size = _MAXIMUM_PDU
-        self._ae.maximum_associations = listen.max_associations
+        self._ae.maximum_pdu_size = limits.pdu_kb * 1024
+        self._ae.maximum_associations = _NOT_COUNTED
+        self._ae.acse_timeout = limits.artim_s
         self._ae.network_timeout = listen.idle_s
         self._ae.dimse_timeout = listen.idle_s
         self._ae.require_called_aet = True
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         self._ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._ae.add_supported_context(VERIFICATION)  # the rest per peer: see _on_requested
-        self._server: ThreadedAssociationServer | None = None
+        self._handlings: list[Handling] = []
+        self._probes = Probes(ae_title)
+        self._server: Server | None = None
+
+    def offer(self, offer: Offer) -> None:
+        """Have requests of more kinds served; call it before :meth:`start`."""
+        self._offers.append(offer)
+
+    def add(self, handling: Handling) -> None:
+        """Serve this too; call it before :meth:`start`."""
+        self._handlings.append(handling)
+
+    def catch(self, probes: Probes) -> None:
+        """Hand over what these expect, instead of archiving it; call it before :meth:`start`."""
+        self._probes = probes
 
     def start(self) -> int:
         """Bind and serve in threads; return the port, which port 0 leaves to the system.
@@ -100,16 +128,19 @@ class Listener:
         _config.LOG_HANDLER_LEVEL = "none"  # a log line per PDU costs more than the PDU
         address = (self._listen.host, self._listen.port)
         try:
-            server = self._ae.make_server(
-                address, evt_handlers=self._handlers(), server_class=_Server
-            )
+            made = self._ae.make_server(address, evt_handlers=self._handlers(), server_class=Server)
         except OSError as exc:
             text = f"listen: {address[0]}:{address[1]} cannot be bound: {exc.strerror or exc}"
             raise SettingsError([f"node.toml: {text}; is another program there?"]) from exc
+        server = cast(Server, made)
+        server.door = self._door
         self._server = server
         threading.Thread(target=server.serve_forever, name="listener", daemon=True).start()
         port = int(server.server_address[1])
-        _log.info("listening", host=address[0], port=port, ae_title=self._ae.ae_title)
+        tls = self._doorway.credentials is not None
+        _log.info("listening", host=address[0], port=port, ae_title=self._ae.ae_title, tls=tls)
+        if not (tls or is_loopback(address[0])):
+            _log.warning("listening without TLS", host=address[0], why="listen.plain = true")
         return port
 
     def stop(self, grace_s: float) -> None:
@@ -119,77 +150,110 @@ class Listener:
             return
         socketserver.BaseServer.shutdown(server)
         server.server_close()
+        self._door.close()
         deadline = time.monotonic() + grace_s
         while server.active_associations and time.monotonic() < deadline:
             time.sleep(0.05)
         for assoc in server.active_associations:
             assoc.abort()
+        for offer in self._offers:
+            offer.close()
 
     def _handlers(self) -> list[Any]:
         return [
-            (evt.EVT_CONN_OPEN, _on_open),
+            (evt.EVT_CONN_OPEN, self._on_open),
             (evt.EVT_REQUESTED, self._on_requested),
-            (evt.EVT_REJECTED, _on_rejected),
             (evt.EVT_ESTABLISHED, self._on_established),
-            (evt.EVT_C_STORE, on_store, [self._archive, self._callers]),
+            (evt.EVT_DIMSE_RECV, on_message, [self._doorway.limits]),
+            (evt.EVT_C_STORE, on_store, [self._archive, self._callers, self._probes]),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_cut_off),
             (evt.EVT_CONN_CLOSE, self._on_cut_off),
+            *(one for other in self._handlings for one in other.handlers(self._callers)),
         ]
+
+    def _on_open(self, event: Event) -> None:
+        """Put the wire between: what has been read at the door is read first."""
+        connection = cast(AssociationSocket, event.assoc.dul.socket)
+        arrival = self._door.arrival(cast(socket.socket, connection.socket))
+        if arrival is None:  # cannot be: pynetdicom is given nobody else
+            return
+        arrival.line.push(arrival.request)
+        told = partial(self._on_broken, event.assoc)
+        wire = Wire(connection, arrival.line, self._bounds, told)
+        event.assoc.dul.socket = cast(AssociationSocket, wire)
+
+    def _on_broken(self, assoc: Association, why: str) -> None:
+        caller = self._callers.of(assoc)
+        peer = caller.peer.name if caller else ""
+        address = str(assoc.requestor.address)
+        self._doorway.refuse(Refused(Reason.BROKEN_OFF, address, why, peer))
 
     def _on_requested(self, event: Event) -> None:
         """Let a peer in with what it may do, or reject it (PS3.8 9.3.4)."""
-        assoc, request = event.assoc, event.assoc.requestor.primitive
-        if request is None:
+        assoc, wire = event.assoc, Wire.of(event.assoc)
+        if assoc.requestor.primitive is None or wire is None:
             return
-        calling = str(request.calling_ae_title)
-        address = str(assoc.requestor.address)
-        admission = admit(calling, address, self._peers)
-        if admission.peer is None:
-            _log.warning("association rejected", address=address, why=admission.refusal)
-            assoc.acse.send_reject(_REJECTED_PERMANENT, _SERVICE_USER, _CALLING_AE_UNKNOWN)
+        judged = self._judge.judge(assoc, wire.line.certificate)
+        if isinstance(judged, Refused):
+            self._doorway.refuse(judged)
+            assoc.acse.send_reject(*REJECTIONS[Reason(judged.reason)])
             assoc.kill()
             return
-        if str(request.called_ae_title).strip() != self._ae.ae_title:
-            text = f"it calls '{request.called_ae_title}', we are '{self._ae.ae_title}'"
-            _log.warning("association rejected", peer=admission.peer.name, why=text)
-            return  # pynetdicom rejects it: called AE title not recognised
-        self._callers.admit(assoc, admission.peer, self._now())
-        wanted = contexts_for(assoc.requestor.requested_contexts, admission.peer.may)
+        peer = judged.peer
+        roles = {
+            str(uid): (bool(role.scu_role), bool(role.scp_role))
+            for uid, role in assoc.requestor.role_selection.items()
+        }
+        requested, reports = assoc.requestor.requested_contexts, self._judge.may_report(peer)
+        wanted = contexts_for(requested, peer.may, roles, reports=reports)
         assoc.acceptor.supported_contexts = wanted
         if not wanted:
-            _log.warning("nothing accepted", peer=admission.peer.name, may=admission.peer.may)
-        if self._listen.data_plane and assoc.dul.socket is not None:
-            assoc.dul.socket = cast(AssociationSocket, Wire(assoc.dul.socket))
+            _log.warning("nothing accepted", peer=peer.name, may=peer.may)
 
     def _on_established(self, event: Event) -> None:
-        """Serve C-STORE on this thread until something else comes."""
-        assoc, wire = event.assoc, _wire(event.assoc)
+        """Serve on this thread until something comes that is pynetdicom's."""
+        assoc, wire = event.assoc, Wire.of(event.assoc)
         caller = self._callers.of(assoc)
-        if wire is None or wire.raw is None or caller is None:
+        if wire is None or caller is None:
             return
-        accepted = {c.context_id: str(c.transfer_syntax[0]) for c in assoc.accepted_contexts}
+        loop = self._loop(assoc, wire, caller)
+        if not loop.wanted:
+            wire.hand_back()
+            return
 
-        def store(request: Request) -> int:
-            announced = request.sop_class_uid, request.sop_instance_uid
-            syntax = accepted[request.context_id]
-            return keep(request.content, syntax, announced, caller, self._archive)
+        def serve(message: Message, is_cancelled: bool) -> None:  # noqa: FBT001 - called by Inbox
+            """Serve what pynetdicom has read, and all that follows."""
+            try:
+                wire.hold()
+            except WireTaken as exc:
+                self._end(assoc, str(exc))
+            else:
+                self._end(assoc, loop.run(message, is_cancelled=is_cancelled))
 
-        contexts = frozenset(
-            c.context_id
-            for c in assoc.accepted_contexts
-            if c.context_id is not None and is_storage(str(c.abstract_syntax))
-        )
-        before = wire.raw.gettimeout()
-        wire.raw.settimeout(self._listen.idle_s)
-        try:  # a bug goes on to pynetdicom, which logs it
-            why = DataPlane(wire, contexts, store, _LONGEST_PDU).run()
-        finally:
-            if wire.raw is not None:
-                wire.raw.settimeout(before)
+        Inbox.put_into(assoc, loop.wanted, serve)
+        self._end(assoc, loop.run())  # a bug goes on to pynetdicom, which logs it
+
+    def _loop(self, assoc: Association, wire: Wire, caller: Caller) -> Loop:
+        services: dict[Kind, Service] = {}
+        for offer in self._offers:
+            services |= offer.services()
+        if self._listen.data_plane:
+            services[Kind.C_STORE_RQ] = store_service(caller, self._archive, self._probes)
+        agreed = Agreed.of(assoc.accepted_contexts, frozenset(services))
+        plane = Plane(wire, assoc.requestor.maximum_length or 0)
+        return Loop(wire, plane, agreed, services, caller, self._doorway.limits)
+
+    def _end(self, assoc: Association, why: str) -> None:
+        """Leave an association to pynetdicom, or abort it where there is a reason to."""
         if why:
-            _log.warning("association aborted", peer=caller.peer.name, why=why)
+            if self._server is not None:  # else it was we who ended it
+                self._on_broken(assoc, why)
             assoc.abort()
+            return
+        deadline = time.monotonic() + _GOES_ON_S
+        while assoc.dul.idle_timer_expired() and time.monotonic() < deadline:
+            time.sleep(0.001)  # its clock ran while we read; it is set right with what it reads now
 
     def _on_released(self, event: Event) -> None:
         self._ended(event, released=True)
@@ -198,9 +262,18 @@ class Listener:
         self._ended(event, released=bool(event.assoc.is_released))
 
     def _ended(self, event: Event, *, released: bool) -> None:
-        """Keep how an association ended; one that stored nothing is no evidence of anything."""
+        """Keep how an association ended, and tell what it brought."""
         caller = self._callers.of(event.assoc)
-        if caller is None or not caller.stored or caller.released:
+        if caller is None:
+            return
+        try:  # told first: a crash in between tells it twice, and never not at all
+            tell(caller, self._telling, self._database, self._archive)
+        finally:
+            self._keep_end(caller, released=released)
+
+    def _keep_end(self, caller: Caller, *, released: bool) -> None:
+        """Keep how it ended; one that stored nothing is no evidence of anything."""
+        if not caller.stored or caller.released:
             return
         caller.released = released
         try:
@@ -212,21 +285,13 @@ class Listener:
             _log.info("received", peer=caller.peer.name, instances=caller.stored)
 
 
-def _wire(assoc: Association) -> Wire | None:
-    connection: object = assoc.dul.socket
-    return connection if isinstance(connection, Wire) else None
-
-
-def _on_rejected(event: Event) -> None:
-    """Let pynetdicom see the peer go: nothing will be served."""
-    wire = _wire(event.assoc)
-    if wire is not None:
-        wire.hand_back()
-
-
-def _on_open(event: Event) -> None:
-    """Answer at once: with Nagle's algorithm each C-STORE response would wait for an ACK."""
-    connection = event.assoc.dul.socket
-    raw = connection.socket if connection else None
-    if raw is not None:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _bounds(idle_s: float, limits: Limits) -> Bounds:
+    return Bounds(
+        idle_s=idle_s,
+        message_s=limits.message_s,
+        # some peers count the head in and some do not; beyond doubt is beyond twice as much
+        longest_pdu=2 * limits.pdu_kb * 1024,
+        data_set=limits.data_set_mb * _MB,
+        other=limits.message_mb * _MB,
+        memory=Memory(limits.memory_mb * _MB),
+    )

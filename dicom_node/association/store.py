@@ -8,17 +8,22 @@ from pynetdicom.events import Event
 from dicom_node import log
 from dicom_node.archive import Archive, Outcome, Received
 from dicom_node.association.caller import Caller, Callers
+from dicom_node.association.serving import Exchange, Service
 from dicom_node.association.status import STATUS_OF, StoreStatus
-from dicom_node.errors import ArchiveError, DatabaseAway
+from dicom_node.audit import Fate, count_apart
+from dicom_node.content import head_of
+from dicom_node.errors import ArchiveError, BeyondLimits, DatabaseAway
+from dicom_node.probes import Probes
+from dicom_node.transport import Field, OutOfMemory, TooMuch
 from dicom_node.values import Origin
 
-__all__ = ["keep", "on_store"]
+__all__ = ["keep", "on_store", "store_service"]
 
 _log = log.get("association")
 _SLOW_S = 1.0
 
 
-def on_store(event: Event, archive: Archive, callers: Callers) -> int:
+def on_store(event: Event, archive: Archive, callers: Callers, probes: Probes) -> int:
     """Keep one instance, then answer (PS3.4 B.2.3).
 
     Success means: file in its place and fsynced, row committed, so a sender may delete. A bug is
@@ -29,40 +34,76 @@ def on_store(event: Event, archive: Archive, callers: Callers) -> int:
         return StoreStatus.OUT_OF_RESOURCES
     request: Any = event.request
     announced = str(request.AffectedSOPClassUID or ""), str(request.AffectedSOPInstanceUID or "")
-    syntax = str(event.context.transfer_syntax)
-    return keep(event.encoded_dataset(include_meta=False), syntax, announced, caller, archive)
+    syntax, content = str(event.context.transfer_syntax), event.encoded_dataset(include_meta=False)
+    originator = str(request.MoveOriginatorApplicationEntityTitle or "")
+    received = _received(content, syntax, announced, caller)
+    return _take(received, originator, caller, archive, probes)
 
 
-def keep(
-    content: bytes,
-    transfer_syntax_uid: str,
-    announced: tuple[str, str],
-    caller: Caller,
-    archive: Archive,
-) -> int:
-    """Keep one encoded data set and return the status to answer.
+def store_service(caller: Caller, archive: Archive, probes: Probes) -> Service:
+    """Return what answers the C-STORE requests of one association; see :func:`on_store`."""
 
-    Parameters
-    ----------
-    announced : (SOP Class UID, SOP Instance UID)
-        Of the command.
-    """
-    association = (caller.id, caller.peer.name, caller.opened_at)
-    received = Received(
+    def serve(exchange: Exchange) -> None:
+        uid = exchange.command.text(Field.AFFECTED_SOP_INSTANCE_UID)
+        announced = exchange.sop_class_uid, uid
+        originator = exchange.command.text(Field.ORIGINATOR_AE_TITLE)
+        if exchange.message.refused is not None:
+            status = _refuse(exchange.message.refused, caller)
+        else:
+            syntax, content = exchange.transfer_syntax_uid, exchange.message.content
+            received = _received(content, syntax, announced, caller)
+            status = _take(received, originator, caller, archive, probes)
+        exchange.answer(status, fields={Field.AFFECTED_SOP_INSTANCE_UID: uid})
+
+    return Service(serve, StoreStatus.OUR_BUG)
+
+
+def _refuse(why: TooMuch, caller: Caller) -> int:
+    """Return the status of an instance whose bytes were not kept while they came."""
+    later = isinstance(why, OutOfMemory)
+    status = StoreStatus.OUT_OF_RESOURCES if later else StoreStatus.BEYOND_LIMITS
+    _log.warning("instance refused", peer=caller.peer.name, status=hex(status), why=str(why))
+    return status
+
+
+def _received(
+    content: bytes, transfer_syntax_uid: str, announced: tuple[str, str], caller: Caller
+) -> Received:
+    """Return an instance as the archive takes it; SOP class and UID are those of the command."""
+    return Received(
         content=content,
         transfer_syntax_uid=transfer_syntax_uid,
         sender=caller.peer.ae_title,
         origin=Origin.RECEIVED,
         announced=announced,
-        association=association,
+        association=(caller.id, caller.peer.name, caller.opened_at),
     )
+
+
+def _take(
+    received: Received, originator: str, caller: Caller, archive: Archive, probes: Probes
+) -> int:
+    """Catch what was fetched to be looked at, keep anything else; return the status to answer."""
+    announced, syntax = received.announced or ("", ""), received.transfer_syntax_uid
+    head = head_of(received.content)  # of bytes it is all of them
+    if probes.caught(caller.peer.name, announced, originator, head, syntax):
+        count_apart(caller.tally, Fate.LOOKED_AT, received)
+        return StoreStatus.SUCCESS
+    return keep(received, caller, archive)
+
+
+def keep(received: Received, caller: Caller, archive: Archive) -> int:
+    """Keep one instance and return the status to answer."""
     began = perf_counter()
     try:
         kept = archive.keep(received)
     except (ArchiveError, DatabaseAway) as exc:
         status = STATUS_OF.get(type(exc), StoreStatus.OUT_OF_RESOURCES)
         _log.warning("instance refused", peer=caller.peer.name, status=hex(status), why=str(exc))
+        if not isinstance(exc, BeyondLimits):  # nobody parses that, not even for its patient
+            count_apart(caller.tally, Fate.REFUSED, received)
         return status
+    caller.tally.kept(kept)
     caller.stored += 1
     if kept.outcome is Outcome.DIFFERS:
         _log.warning(

@@ -14,8 +14,11 @@ from dicom_node.cli.ingest import ingest
 from dicom_node.cli.jobs import jobs
 from dicom_node.cli.models import models
 from dicom_node.cli.peers import peers
+from dicom_node.cli.request import request
 from dicom_node.cli.rules import rules
 from dicom_node.cli.serve import serve
+from dicom_node.cli.upkeep import audit, backup, restore, retention, tokens, verify_archive
+from dicom_node.cli.web import web
 from dicom_node.cli.why import why
 from dicom_node.cli.worker import worker
 from dicom_node.errors import NodeError
@@ -60,5 +63,8 @@ def main(ctx: click.Context, conf: Path) -> None:
     ctx.obj = Context.of_process(conf)
 
 
-for _command in (serve, worker, ingest, why, jobs, rules, models, peers):
+for _command in (
+    *(serve, worker, web, ingest, why, request, jobs, rules, models, peers, tokens),
+    *(retention, backup, restore, verify_archive, audit),
+):
     main.add_command(_command)

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from dicom_node.app import Node, open_node
+from dicom_node.app.clock import utc_now
+from dicom_node.audit import alerts, person_of
 
-__all__ = ["JOB_ID", "Context", "Uid", "as_json", "json_option"]
+__all__ = ["JOB_ID", "Context", "Uid", "as_json", "follow_parent", "json_option"]
 
 JOB_ID = click.IntRange(1, 2**31 - 1)
 
@@ -48,6 +50,21 @@ class Context:
         """Return the context of this process."""
         return cls(conf, dict(os.environ))
 
+    def restricted(self, node: Node, uri: str, what: str, study_uid: str) -> None:
+        """Tell the audit trail what whoever runs this command did.
+
+        Parameters
+        ----------
+        uri : str
+            What it was done to.
+        what : str
+            A sentence.
+        study_uid : str
+            The study that it concerns.
+        """
+        person = person_of(self.environ)
+        node.audit.record(alerts.restricted_function(utc_now(), person, uri, what, study_uid))
+
     def open(self) -> Node:
         """Open the node that the folder describes.
 
@@ -57,6 +74,13 @@ class Context:
             When it cannot be opened.
         """
         return open_node(self.conf, self.environ)
+
+
+def follow_parent() -> None:
+    """Wait for the end of standard input: then the serving process is gone, and so are we."""
+    while os.read(0, 4096):  # unbuffered: a buffer's lock would be in the way of a normal exit
+        continue
+    os._exit(0)
 
 
 def as_json(value: Any) -> None:

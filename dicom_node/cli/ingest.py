@@ -12,11 +12,14 @@ from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.archive import Associations, Outcome, Received, read_part10
 from dicom_node.archive.associations import INGEST
+from dicom_node.audit import Fate, Person, Tally, events, person_of
 from dicom_node.cli.context import Context
 from dicom_node.errors import Mismatched, NotDicom
 from dicom_node.values import Origin
 
 __all__ = ["ingest"]
+
+_STUDIES_A_MESSAGE = 20
 
 
 @click.command()
@@ -33,13 +36,17 @@ def ingest(context: Context, folder: Path) -> None:
       dicom-node ingest /mnt/export/study42
     """
     adding = _Adding(context.open(), (str(uuid4()), INGEST, utc_now()))
+    person = person_of(context.environ)
     whole = False
     try:
         adding.add(_files(folder, adding.refused))
         whole = True
     finally:  # whatever failed: what was kept is told, and nobody waits for more
         adding.report()
-        adding.close(whole=whole)
+        try:
+            adding.tell(person, folder.absolute().as_uri())
+        finally:
+            adding.close(whole=whole)
     if adding.refused or not adding.kept:
         raise click.exceptions.Exit(3 if adding.kept else 1)
 
@@ -58,6 +65,7 @@ class _Adding:
         self._node = node
         self._association = association
         self._counts = dict.fromkeys(Outcome, 0)
+        self._tally = Tally()
         self.refused: dict[Path, str] = {}
 
     @property
@@ -82,12 +90,27 @@ class _Adding:
             return
         content, syntax = read_part10(file)
         received = Received(content, syntax, INGEST, Origin.INGESTED, association=self._association)
-        self._counts[self._node.archive.keep(received).outcome] += 1
+        kept = self._node.archive.keep(received)
+        self._counts[kept.outcome] += 1
+        self._tally.kept(kept)
 
     def close(self, *, whole: bool) -> None:
         """Note that nothing more is to come; unless ``whole``, that there was more."""
         with self._node.database.transaction() as session:
             Associations(session).ended(self._association[0], utc_now(), released=whole)
+
+    def tell(self, person: Person, folder_uri: str) -> None:
+        """Tell the audit trail what was added, a few studies a message."""
+        node, brought = self._node, self._tally.take()
+        for fate in Fate:
+            ones = [one for one in brought if one.fate is fate]
+            for at in range(0, len(ones), _STUDIES_A_MESSAGE):
+                chunk = ones[at : at + _STUDIES_A_MESSAGE]
+                studies = [one.study(node.database, node.archive.folder) for one in chunk]
+                ended = fate.outcome, fate.because
+                node.audit.record(
+                    events.data_imported(utc_now(), person, folder_uri, studies, *ended)
+                )
 
     def report(self) -> None:
         """Print the summary."""

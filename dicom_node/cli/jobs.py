@@ -72,8 +72,10 @@ def retry(context: Context, job_id: int) -> None:
     Example:
       dicom-node jobs retry 17
     """
-    with context.open().database.transaction() as session:
+    node = context.open()
+    with node.database.transaction() as session:
         job = JobQueue(session).retry(job_id, utc_now())
+        context.restricted(node, _uri(job_id), f"job {job_id} is to run again", job.study_uid)
     click.echo(f"job {job.id} is waiting")
 
 
@@ -87,6 +89,12 @@ def cancel(context: Context, job_id: int) -> None:
     Example:
       dicom-node jobs cancel 17
     """
-    with context.open().database.transaction() as session:
+    node = context.open()
+    with node.database.transaction() as session:
         job = JobQueue(session).cancel(job_id)
+        context.restricted(node, _uri(job_id), f"job {job_id} was cancelled", job.study_uid)
     click.echo(f"job {job.id} is cancelled")
+
+
+def _uri(job_id: int) -> str:
+    return f"urn:dicom-synthesis-node:job:{job_id}"

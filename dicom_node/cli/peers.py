@@ -6,11 +6,15 @@ from contextlib import contextmanager
 
 import click
 
+from dicom_node.app import web_server
+from dicom_node.app.build import open_credentials
 from dicom_node.app.clock import utc_now
+from dicom_node.archive import Studies
 from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.destination import echo as send_echo
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.outbox import Outbox
+from dicom_node.scu import Ourselves
 from dicom_node.settings import load_settings
 
 __all__ = ["peers"]
@@ -43,32 +47,39 @@ def list_peers(context: Context, wants_json: bool) -> None:
         return
     for peer in settings.peers:
         where = f"{peer.host}:{peer.port}" if peer.port else f"{peer.host} (calls only)"
+        where += " over TLS" if peer.tls else ""
         may = ", ".join(peer.may) or "nothing"
         click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}; use {peer.use}")
     for other in settings.destinations:
-        click.echo(f"{other.name}: {other.kind} {other.path}; use {other.use}")
+        click.echo(f"{other.name}: {other.kind} {other.path or other.url}; use {other.use}")
 
 
 @peers.command()
 @click.argument("name")
 @click.pass_obj
 def echo(context: Context, name: str) -> None:
-    """Send a C-ECHO to the peer NAME.
+    """Send a C-ECHO to the peer NAME, or a query to a DICOMweb destination of that name.
 
     \b
     Example:
       dicom-node peers echo pacs
     """
     settings = load_settings(context.conf, context.environ)
-    if name in {other.name for other in settings.destinations}:
+    other = next((other for other in settings.destinations if other.name == name), None)
+    if other is not None and other.kind == "folder":
         raise NotPossible(f"{name} is a folder; only peers with a port answer C-ECHO")
+    if other is not None:
+        web_server(settings, other).ask()
+        click.echo(f"{name} answered")
+        return
     peer = next((peer for peer in settings.peers if peer.name == name and peer.port), None)
     if peer is None:
         known = ", ".join(peer.name for peer in settings.peers if peer.port) or "none"
         raise NotKnown(f"no peer '{name}' with a port; peers with one: {known}")
+    file, credentials = settings.file, open_credentials(settings) if peer.tls else None
     with _quiet():
-        send_echo(settings.file.node.ae_title, peer, settings.file.outbox)
-    click.echo(f"{name} answered")
+        send_echo(Ourselves(file.node.ae_title, file.outbox, credentials), peer)
+    click.echo(f"{name} answered" + (" over TLS" if peer.tls else ""))
 
 
 @contextmanager
@@ -101,12 +112,17 @@ def resend(context: Context, study_uid: str, name: str) -> None:
     if name in node.settings.clinical_names():
         raise NotPossible(f"{name} is for clinical use, and no model is signed for that")
     with node.database.transaction() as session:
+        Studies(session, node.archive.folder).hold(study_uid)  # nothing of it is deleted meanwhile
         outbox = Outbox(session, node.archive.folder)
         made, now = outbox.series_made(study_uid), utc_now()
         if not made:
             raise NotKnown(f"nothing was made of study {study_uid}; 'dicom-node why' tells why")
         count = outbox.resend(study_uid, name, now)
         count += sum(outbox.add(study_uid, uid, [name], now) for uid in made)
+        if count:
+            text = f"{count} series of a study are to be sent to {name} again"
+            uri = f"urn:dicom-synthesis-node:destination:{name}"
+            context.restricted(node, uri, text, study_uid)
     if not count:
         raise NotPossible(f"what was made is being sent to {name} at this moment; 'why' tells more")
     click.echo(f"{count} series queued for {name}")

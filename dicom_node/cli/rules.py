@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from dicom_node.app import explain_study
-from dicom_node.app.build import load_all
+from dicom_node.app.build import load_all, open_credentials
+from dicom_node.app.clock import utc_now
 from dicom_node.catalogue import weights_state
 from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.rules import Rule
@@ -35,11 +36,15 @@ def check(context: Context) -> None:
       dicom-node --conf /etc/dicom-node rules check
     """
     settings, catalogue, found = load_all(context.conf, context.environ)
+    credentials = open_credentials(settings)
     click.echo(
         f"{settings.folder}: valid; {len(settings.peers)} peers, {len(catalogue.tasks)} tasks, "
         f"{len(catalogue.models)} models, {len(found)} rules"
     )
     click.echo(f"  listens as {settings.file.node.ae_title} at {_place(settings)}")
+    if credentials is not None:
+        own = credentials.own
+        click.echo(f"  shows the certificate of {own.name}, good until {own.ends_at:%Y-%m-%d}")
     click.echo(f"  keeps its data in {settings.data}")
     for line in _doubts(settings.folder, found):
         click.echo(f"Warning: {line}", err=True)
@@ -50,7 +55,8 @@ def check(context: Context) -> None:
 
 
 def _place(settings: Settings) -> str:
-    return f"{settings.file.listen.host}:{settings.file.listen.port}"
+    listen = settings.file.listen
+    return f"{listen.host}:{listen.port}" + (" over TLS" if listen.tls else "")
 
 
 def _doubts(folder: Path, found: Sequence[Rule]) -> Iterator[str]:
@@ -78,7 +84,7 @@ def explain(context: Context, study_uid: str, wants_json: bool) -> None:
     """
     node = context.open()
     explain_study(node.database, study_uid)  # says so where the study was never seen
-    decisions = node.rules_stage().explain(study_uid)
+    decisions = node.rules_stage().explain(study_uid, utc_now())
     if wants_json:
         as_json(
             [

@@ -1,4 +1,4 @@
-"""Listener, stages and worker processes."""
+"""Listener, stages, and the processes of workers and web."""
 
 import os
 import signal
@@ -13,13 +13,16 @@ from types import FrameType
 import click
 
 from dicom_node import log
-from dicom_node.app import Clock, Node
+from dicom_node.app import BEAT_S, Clock, Node, Pulse, Stage, tell_started, tell_stopped
 from dicom_node.app.clock import utc_now
 from dicom_node.archive import ORPHANS, sweep
+from dicom_node.audit import SyslogStage
 from dicom_node.cli.context import Context
 from dicom_node.destination import DestinationStage
+from dicom_node.destination.receipt import ReceiptStage
 from dicom_node.errors import NodeError
 from dicom_node.installation import only_one
+from dicom_node.processes import Kind
 
 __all__ = ["serve"]
 
@@ -31,12 +34,20 @@ _AGAIN_S = 5.0
 _ORPHANS = "left by a crash, or by a database that is not there any more; 'ingest' keeps them"
 
 
-class _WorkerProcess:
-    """A worker beside us, started again when it ends. It ends when we do: its input closes."""
+class _Beside:
+    """A process beside us, started again when it ends. It ends when we do: its input closes.
 
-    def __init__(self, context: Context) -> None:
+    Parameters
+    ----------
+    context : Context
+    command : str
+        ``worker`` or ``web``.
+    """
+
+    def __init__(self, context: Context, command: str) -> None:
+        self._command = command
         self._arguments = (
-            sys.executable, "-m", "dicom_node", "--conf", str(context.conf), "worker",
+            sys.executable, "-m", "dicom_node", "--conf", str(context.conf), command,
             "--with-parent",
         )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,20 +55,20 @@ class _WorkerProcess:
         self._ending = False
 
     def tick(self, now: datetime) -> int:  # noqa: ARG002 - the shape of every stage
-        """Start the worker where none runs; 1 if it was started."""
+        """Start it where it does not run; 1 if it was started."""
         if self._ending or (self._process is not None and self._process.poll() is None):
             return 0
         if self._process is not None and time.monotonic() - self._started_at < _AGAIN_S:
             return 0
         if self._process is not None:
-            _log.error("worker ended", status=self._process.returncode)
+            _log.error(f"{self._command} ended", status=self._process.returncode)
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own command
             self._arguments,
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in a terminal is for us; we ask it to end
         )
-        _log.info("worker started", pid=self._process.pid)
+        _log.info(f"{self._command} started", pid=self._process.pid)
         return 1
 
     def terminate(self) -> None:
@@ -81,8 +92,9 @@ class _WorkerProcess:
 def serve(context: Context) -> None:
     """Receive studies, plan, make what is missing, and send it on, until stopped.
 
-    Starts the listener, the stages and the worker processes (worker.count). SIGTERM or Ctrl-C: what
-    is in hand is finished or handed back, then it exits with status 0 within 10 seconds.
+    Starts the listener, the stages, the worker processes (worker.count) and the web process
+    (web.enabled). SIGTERM or Ctrl-C: what is in hand is finished or handed back, then it exits with
+    status 0 within 10 seconds.
 
     \b
     Example:
@@ -111,32 +123,46 @@ def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
 
 def _run(node: Node, context: Context, stop: threading.Event) -> None:
     started_at = utc_now()
+    tell_started(node.audit, started_at, node.settings, node.catalogue, context.environ)
     node.recover()
     listener = node.listener()
     listener.start()
-    workers = [_WorkerProcess(context) for _ in range(node.settings.file.worker.count)]
+    processes = [_Beside(context, "worker") for _ in range(node.settings.file.worker.count)]
+    processes += [_Beside(context, "web")] if node.settings.file.web.enabled else []
     stages = node.stages()
-    beside = {f"worker process {n}": (one, 1.0) for n, one in enumerate(workers, start=1)}
-    clock = Clock({**stages, **beside})
-    for worker in workers:
-        worker.tick(started_at)
+    pulse = Pulse(node.database, Kind.LISTENER, node.tally, started_at, node.levels)
+    beside: dict[str, tuple[Stage, float]] = {
+        f"process {number}": (one, 1.0) for number, one in enumerate(processes, start=1)
+    }
+    clock = Clock({**stages, **beside, "pulse": (pulse, BEAT_S)})
+    for process in processes:
+        process.tick(started_at)
     clock.start()
+    _beat(pulse)
     threading.Thread(target=_sweep, args=(node, started_at), daemon=True).start()
     stop.wait()
     deadline = time.monotonic() + _STOP_S
     _log.info("stopping")
-    for worker in workers:
-        worker.terminate()
+    for process in processes:
+        process.terminate()
     for stage, _ in stages.values():
-        if isinstance(stage, DestinationStage):
+        if isinstance(stage, DestinationStage | ReceiptStage | SyslogStage):
             stage.stop()
     listener.stop(_LISTENER_GRACE_S)
     stopping = threading.Thread(target=clock.stop, daemon=True)
     stopping.start()
     stopping.join(max(0.1, deadline - time.monotonic() - 1.0))
-    for worker in workers:
-        worker.wait(deadline - time.monotonic())
+    for process in processes:
+        process.wait(deadline - time.monotonic())
+    tell_stopped(node.audit, utc_now(), context.environ)
     _log.info("stopped")
+
+
+def _beat(pulse: Pulse) -> None:
+    try:
+        pulse.tick(utc_now())
+    except NodeError as exc:  # the next beat is ten seconds away
+        _log.warning("tick failed", stage="pulse", why=str(exc))
 
 
 def _sweep(node: Node, started_at: datetime) -> None:

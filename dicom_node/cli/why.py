@@ -37,23 +37,73 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     for series in answer["series"]:
         yield from _series(series)
     for rule in answer["rules"]:
-        yield f"Rule {rule['rule']}: {'fired' if rule['fired'] else 'did not fire'}"
-        yield from (f"    {text}" for text in rule["unmet"])
+        yield from _rule(rule)
+    for peer in answer["asked"]:
+        yield from _asked(peer)
+    for request in answer["requests"]:
+        yield from _request(request)
     for job in answer["jobs"]:
-        model = f"{job['model']['name']} {job['model']['version']}"
-        yield f"Job {job['id']}: {job['task']} with {model}: {job['state']}"
-        yield from _reasons(job["reasons"], "    ")
-        yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
-        yield from (f"    made {uid}" for uid in job["series_uids"])
+        yield from _job(job)
     for delivery in answer["deliveries"]:
-        yield (
-            f"Delivery to {delivery['destination']}: {delivery['state']}, "
-            f"{delivery['sent']} of {delivery['total']} answered with success"
-        )
-        if delivery["error"]:
-            yield f"    {delivery['error']}"
+        yield from _delivery(delivery)
     for conflict in answer["conflicts"]:
         yield f"Kept apart: {conflict['sop_instance_uid']} from {conflict['sender']}"
+    yield from map(_deletion, answer["deleted"])
+
+
+def _deletion(one: dict[str, Any]) -> str:
+    what = f"{one['instances']} {one['what']} instances"
+    return f"Deleted {one['deleted_at']}: {what}, by {one['rule']}"
+
+
+def _rule(rule: dict[str, Any]) -> Iterator[str]:
+    yield f"Rule {rule['rule']}: {'fired' if rule['fired'] else 'did not fire'}"
+    yield from (f"    {text}" for text in rule["unmet"])
+
+
+def _job(job: dict[str, Any]) -> Iterator[str]:
+    model = f"{job['model']['name']} {job['model']['version']}"
+    yield f"Job {job['id']}: {job['task']} with {model}: {job['state']}"
+    yield from _reasons(job["reasons"], "    ")
+    yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
+    yield from (f"    made {uid}" for uid in job["series_uids"])
+
+
+def _delivery(delivery: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"Delivery to {delivery['destination']}: {delivery['state']}, "
+        f"{delivery['sent']} of {delivery['total']} answered with success"
+    )
+    told = dict.fromkeys((delivery["error"], delivery["receipt"]))
+    yield from (f"    {text}" for text in told if text)
+    for one in delivery["missing"]:
+        yield f"    not there: {one['sop_instance_uid']} ({one['reason']})"
+
+
+def _request(request: dict[str, Any]) -> Iterator[str]:
+    """Say what was asked for; reasons against what was granted came up when more came."""
+    what = f"{request['task']}, asked for by {request['by']} ({request['via']})"
+    where = ", ".join(request["destinations"]) or "nowhere"
+    granted = "granted" if request["granted"] else "refused"
+    now = ", not made any more" if request["granted"] and request["reasons"] else ""
+    yield f"Request: {what} at {request['asked_at']}, to {where}: {granted}{now}"
+    yield from _reasons(request["reasons"], "    ")
+
+
+def _asked(peer: dict[str, Any]) -> Iterator[str]:
+    if peer["answered_at"]:
+        yield f"Asked {peer['peer']}: it has {len(peer['series'])} series that were not here"
+    else:
+        yield f"Asked {peer['peer']}: no answer; waited for until {peer['until']}"
+    if peer["error"]:
+        yield f"    {peer['error']}"
+    for one in peer["series"]:
+        what = f"{one['label']}{', synthetic' if one['synthetic'] else ''}" if one["label"] else "?"
+        how = f"; {one['how']}" if one["how"] else ""
+        yield f"    {one['series_uid']}: {one['modality']}, {what}, {one['instances']} images{how}"
+    for one in peer["fetched"]:
+        error = f": {one['error']}" if one["error"] else ""
+        yield f"    fetch of {one['label']} {one['series_uid']}: {one['state']}{error}"
 
 
 def _series(series: dict[str, Any]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """One more worker process."""
 
-import os
 import signal
 import threading
 from types import FrameType
@@ -8,10 +7,13 @@ from types import FrameType
 import click
 
 from dicom_node import log
+from dicom_node.app import Pulse
 from dicom_node.app.clock import utc_now
-from dicom_node.cli.context import Context
+from dicom_node.audit import alerts, person_of
+from dicom_node.cli.context import Context, follow_parent
 from dicom_node.errors import NodeError
-from dicom_node.worker import WorkerStage
+from dicom_node.processes import Kind
+from dicom_node.worker import Gpus, WorkerStage
 
 __all__ = ["worker"]
 
@@ -44,10 +46,15 @@ def worker(context: Context, with_parent: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     if with_parent:
-        threading.Thread(target=_follow_parent, daemon=True).start()
-    while not stop.is_set():
-        if not _tick(stage):
-            stop.wait(_LOOK_EVERY_S)
+        threading.Thread(target=follow_parent, daemon=True).start()
+    else:  # with one, the parent tells
+        node.audit.record(alerts.application_started(utc_now(), person_of(context.environ)))
+    with Pulse(node.database, Kind.WORKER, node.tally, utc_now(), Gpus().levels).beating():
+        while not stop.is_set():
+            if not _tick(stage):
+                stop.wait(_LOOK_EVERY_S)
+    if not with_parent:
+        node.audit.record(alerts.application_stopped(utc_now(), person_of(context.environ)))
 
 
 def _tick(stage: WorkerStage) -> int:
@@ -56,10 +63,3 @@ def _tick(stage: WorkerStage) -> int:
     except NodeError as exc:  # a database or a disk that was away comes back
         _log.warning("tick failed", stage="worker", why=str(exc))
         return 0
-
-
-def _follow_parent() -> None:
-    """Wait for the end of standard input: then the serving process is gone, and so are we."""
-    while os.read(0, 4096):  # unbuffered: a buffer's lock would be in the way of a normal exit
-        continue
-    os._exit(0)

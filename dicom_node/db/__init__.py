@@ -4,17 +4,23 @@ What enters: the URL of SQLite or PostgreSQL. What leaves: sessions inside a tra
 stores alone; rows go no further.
 """
 
+from dicom_node.db.beside import DeletionRow, DoomedRow, ProcessRow, RequestRow, TokenRow
 from dicom_node.db.convert import instance_of
 from dicom_node.db.session import Database
 from dicom_node.db.tables import (
     AssociationRow,
     Base,
+    CommitmentRow,
     ConflictRow,
     DecisionRow,
     DeliveryItemRow,
     DeliveryRow,
+    FetchRow,
     InstanceRow,
     JobRow,
+    PatientNameRow,
+    PromiseRow,
+    QuestionRow,
     SendingRow,
     SeriesRow,
     StudyRow,
@@ -24,16 +30,26 @@ from dicom_node.db.tables import (
 __all__ = [
     "AssociationRow",
     "Base",
+    "CommitmentRow",
     "ConflictRow",
     "Database",
     "DecisionRow",
+    "DeletionRow",
     "DeliveryItemRow",
     "DeliveryRow",
+    "DoomedRow",
+    "FetchRow",
     "InstanceRow",
     "JobRow",
+    "PatientNameRow",
+    "ProcessRow",
+    "PromiseRow",
+    "QuestionRow",
+    "RequestRow",
     "SendingRow",
     "SeriesRow",
     "StudyRow",
+    "TokenRow",
     "WantedRow",
     "instance_of",
 ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dicom_node.db.tables import InstanceRow
-from dicom_node.values import Instance
+from dicom_node.values import Instance, Origin
 
 __all__ = ["instance_of"]
 
@@ -19,4 +19,5 @@ def instance_of(row: InstanceRow, folder: Path) -> Instance:
         sha256=row.sha256,
         size=row.size,
         path=folder / row.path,
+        origin=Origin(row.origin),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dicom_node.errors import DatabaseAway
 
-__all__ = ["downgrade", "upgrade"]
+__all__ = ["downgrade", "known", "upgrade"]
 
 _LOCK = (
     7_401_120  # PostgreSQL advisory lock: two nodes that start at once migrate one after the other
@@ -35,9 +36,21 @@ def downgrade(engine: Engine, revision: str) -> None:
     _run(engine, revision, command.downgrade)
 
 
-def _run(engine: Engine, revision: str, step: Callable[[Config, str], None]) -> None:
+def known() -> frozenset[str]:
+    """Return every revision that this code can bring up to date."""
+    return frozenset(
+        one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()
+    )
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _run(engine: Engine, revision: str, step: Callable[[Config, str], None]) -> None:
+    config = _config()
     try:
         with engine.begin() as connection:
             _lock(connection)

@@ -16,7 +16,7 @@ from dicom_node.errors import DatabaseAway, SettingsError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0001"
+HEAD = "0006"
 """The revision of db/migrations that this code works with."""
 _READS = "reads_only"
 _PRAGMAS = (
@@ -98,6 +98,11 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
+
+    @property
+    def engine(self) -> Engine:
+        """For this room alone; everybody else takes a session."""
+        return self._engine
 
     def _revision(self) -> str | None:
         try:

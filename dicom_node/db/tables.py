@@ -1,14 +1,16 @@
-"""The whole schema on one page.
+"""The schema on one page; what lies beside studies is in :mod:`dicom_node.db.beside`.
 
-``study ── series ── instance`` is the archive; ``association`` and ``sending`` say who is sending
-what; ``decision`` says why a rule fired or not; ``job`` and ``wanted`` are the queue; ``delivery``
-and ``delivery_item`` are the outbox. Times are UTC.
+``study ── series ── instance`` is the archive, ``patient_name`` what it is searched by;
+``association`` and ``sending`` say who is sending what; ``decision`` says why a rule fired or not;
+``job`` and ``wanted`` are the queue; ``delivery`` and ``delivery_item`` are the outbox,
+``commitment`` what destinations were asked to vouch for, ``promise`` what peers ask us to;
+``question`` and ``fetch`` say what was asked of peers about a study. Times are UTC.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -16,12 +18,17 @@ from sqlalchemy.types import TypeDecorator
 __all__ = [
     "AssociationRow",
     "Base",
+    "CommitmentRow",
     "ConflictRow",
     "DecisionRow",
     "DeliveryItemRow",
     "DeliveryRow",
+    "FetchRow",
     "InstanceRow",
     "JobRow",
+    "PatientNameRow",
+    "PromiseRow",
+    "QuestionRow",
     "SendingRow",
     "SeriesRow",
     "StudyRow",
@@ -31,6 +38,8 @@ __all__ = [
 
 UID = String(64)  # PS3.5 6.2, VR UI
 HASH = String(64)  # SHA-256, hex
+SORTED = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text whose index answers "begins with" as a range, letter code by letter code, everywhere."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -66,10 +75,20 @@ class Base(DeclarativeBase):
 
 
 class StudyRow(Base):
-    """One study; ``revision`` counts the instances that came, so a plan knows what it has seen."""
+    """One study; ``revision`` counts the instances that came, so a plan knows what it has seen.
+
+    ``plan_at`` puts the plan off: peers were asked, and whichever answers sets it back.
+    ``stored_bytes`` is the size of its objects here, ``erased_at`` when the last of them went.
+    """
 
     __tablename__ = "study"
-    __table_args__ = (Index("ix_study_state", "state", "last_at"),)
+    __table_args__ = (
+        Index("ix_study_state", "state", "last_at"),
+        Index("ix_study_kept", "erased_at", "last_at"),
+        Index("ix_study_patient_id", "patient_id"),
+        Index("ix_study_accession_number", "accession_number"),
+        Index("ix_study_date", "study_date"),
+    )
     uid: Mapped[str] = mapped_column(UID, primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
     revision: Mapped[int] = mapped_column(default=0)
@@ -80,6 +99,21 @@ class StudyRow(Base):
     asked_at: Mapped[datetime | None]
     asked_revision: Mapped[int] = mapped_column(default=-1)
     expected: Mapped[list[Any] | None]
+    plan_at: Mapped[datetime | None]
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    erased_at: Mapped[datetime | None]
+    patient_id: Mapped[str | None] = mapped_column(SORTED)
+    accession_number: Mapped[str | None] = mapped_column(SORTED)
+    study_date: Mapped[str | None] = mapped_column(SORTED)
+    header: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class PatientNameRow(Base):
+    """A name of the patient of a study, as names are compared; one row a component group."""
+
+    __tablename__ = "patient_name"
+    name: Mapped[str] = mapped_column(SORTED, primary_key=True)
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), primary_key=True)
 
 
 class SeriesRow(Base):
@@ -97,10 +131,11 @@ class SeriesRow(Base):
     verdict: Mapped[str | None]
     reasons: Mapped[list[Any] | None]
     tasks: Mapped[dict[str, Any] | None]
+    header: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class InstanceRow(Base):
-    """One kept object; the path is relative to the archive's folder."""
+    """One kept object; the path is relative to the archive's folder. One that is promised stays."""
 
     __tablename__ = "instance"
     __table_args__ = (Index("ix_instance_series", "study_uid", "series_uid"),)
@@ -115,6 +150,8 @@ class InstanceRow(Base):
     origin: Mapped[str] = mapped_column(String(16))
     sender: Mapped[str]
     received_at: Mapped[datetime]
+    number: Mapped[int | None]
+    promised_at: Mapped[datetime | None]
 
 
 class ConflictRow(Base):
@@ -200,12 +237,17 @@ class WantedRow(Base):
 
 
 class DeliveryRow(Base):
-    """One series on its way to one destination."""
+    """One series on its way to one destination.
+
+    Once it is sent, ``ask_due`` says when the destination is asked whether it has it (never, where
+    it is null), ``asks`` how often it was asked since, ``receipt`` what came of it in words.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("destination", "series_uid"),
         Index("ix_delivery_due", "destination", "state", "due"),
+        Index("ix_delivery_ask", "destination", "ask_due"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_uid: Mapped[str] = mapped_column(UID, index=True)
@@ -220,13 +262,87 @@ class DeliveryRow(Base):
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     error: Mapped[str | None]
+    ask_due: Mapped[datetime | None]
+    asks: Mapped[int] = mapped_column(default=0, server_default="0")
+    resends: Mapped[int] = mapped_column(default=0, server_default="0")
+    receipt: Mapped[str | None]
+    receipted_at: Mapped[datetime | None]
 
 
 class DeliveryItemRow(Base):
-    """One instance of a delivery, and how the peer answered."""
+    """One instance of a delivery, how the peer answered, and whether it vouches for it.
+
+    ``failure`` is the reason that it gave for not doing so (PS3.4 J.3.3.1.1).
+    """
 
     __tablename__ = "delivery_item"
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     sent_at: Mapped[datetime | None]
     status: Mapped[int | None]
+    receipted_at: Mapped[datetime | None]
+    failure: Mapped[int | None]
+
+
+class CommitmentRow(Base):
+    """One request of ours that a destination commit itself to a delivery; kept for late reports."""
+
+    __tablename__ = "commitment"
+    transaction_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PromiseRow(Base):
+    """One request of a peer that we commit ourselves to instances: class and UID of each."""
+
+    __tablename__ = "promise"
+    __table_args__ = (
+        UniqueConstraint("peer", "transaction_uid"),
+        Index("ix_promise_due", "peer", "state", "due"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    peer: Mapped[str] = mapped_column(String(64))
+    transaction_uid: Mapped[str] = mapped_column(UID)
+    instances: Mapped[list[Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime]
+    due: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+
+
+class QuestionRow(Base):
+    """What a peer was asked about a study, and what it answered.
+
+    Open until ``until``, unless it is answered: so long a rule waits.
+    """
+
+    __tablename__ = "question"
+    __table_args__ = (Index("ix_question_due", "peer", "answered_at", "due"),)
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), primary_key=True)
+    peer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked_at: Mapped[datetime]
+    until: Mapped[datetime]
+    due: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    answered_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    series: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class FetchRow(Base):
+    """A series that a rule fetches from a peer."""
+
+    __tablename__ = "fetch"
+    __table_args__ = (Index("ix_fetch_state", "peer", "state"),)
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), primary_key=True)
+    peer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    label: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime]
+    until: Mapped[datetime]
+    error: Mapped[str | None]

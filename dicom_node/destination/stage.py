@@ -11,15 +11,18 @@ from typing import Protocol
 from pydicom.errors import InvalidDicomError
 
 from dicom_node import log
+from dicom_node.audit import Audit, Remote
 from dicom_node.backoff import next_try
 from dicom_node.db import Database
+from dicom_node.destination.told import tell_begin, tell_end
 from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, PeerAway
 from dicom_node.lease import Lease
 from dicom_node.outbox import Outbox
+from dicom_node.tally import Tally
 from dicom_node.values import Delivery, Instance
 
-__all__ = ["DestinationStage", "Patience", "Sender"]
+__all__ = ["CountedSender", "DestinationStage", "Patience", "Sender", "Target"]
 
 _log = log.get("destination")
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
@@ -31,6 +34,38 @@ class Sender(Protocol):
 
     def send(self, instances: Sequence[Instance]) -> Iterator[tuple[str, int]]:
         """Yield SOP Instance UID and DIMSE status of each as it is answered."""
+
+
+class CountedSender:
+    """A sender whose answers are counted.
+
+    Parameters
+    ----------
+    name : str
+        Of the destination.
+    sender : Sender
+    tally : Tally
+    """
+
+    def __init__(self, name: str, sender: Sender, tally: Tally) -> None:
+        self._name = name
+        self._sender = sender
+        self._tally = tally
+
+    def send(self, instances: Sequence[Instance]) -> Iterator[tuple[str, int]]:
+        """Yield what the sender yields."""
+        for uid, status in self._sender.send(instances):
+            labels = {"destination": self._name, "status": f"0x{status:04X}"}
+            self._tally.add("sent_instances_total", labels)
+            yield uid, status
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a stage sends to: who that is, named as rules name it, and how it is reached."""
+
+    who: Remote
+    sender: Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +89,33 @@ class DestinationStage:
 
     Parameters
     ----------
-    name : str
-        The destination's, as rules name it.
-    sender : Sender
+    target : Target
     store : (Database, Path)
         The database, and the archive's folder.
     lease : Lease
     patience : Patience
     now : callable
         The clock, UTC: sending takes time.
+    audit : Audit
+        Told when a delivery begins, and how it ended.
     """
 
     def __init__(
         self,
-        name: str,
-        sender: Sender,
+        target: Target,
         store: tuple[Database, Path],
         lease: Lease,
         patience: Patience,
         now: Callable[[], datetime],
+        audit: Audit,
     ) -> None:
-        self._name = name
-        self._sender = sender
+        self._name = target.who.name
+        self._target = target
         self._database, self._folder = store
         self._lease = lease
         self._patience = patience
         self._now = now
+        self._audit = audit
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -107,7 +143,10 @@ class DestinationStage:
             outbox = Outbox(session, self._folder)
             if lost := outbox.reclaim(now):
                 _log.warning("deliveries reclaimed", destination=self._name, deliveries=lost)
-            return outbox.claim(self._name, now, self._lease)
+            delivery = outbox.claim(self._name, now, self._lease)
+            if delivery is not None and delivery.attempts == 1:  # told before anything leaves
+                tell_begin(self._audit, now, self._target.who, delivery)
+            return delivery
 
     def _send(self, delivery: Delivery) -> bool:
         away: PeerAway | OSError | InvalidDicomError | None = None
@@ -115,7 +154,7 @@ class DestinationStage:
         fresh: dict[str, int] = {}  # not kept yet
         renewed, third = self._now(), timedelta(seconds=self._lease.seconds / 3)
         # nothing is unsent where a process died between the last answer and this settling
-        answers = self._sender.send(delivery.unsent) if delivery.unsent else ()
+        answers = self._target.sender.send(delivery.unsent) if delivery.unsent else ()
         try:
             for uid, status in answers:
                 statuses[uid] = fresh[uid] = status
@@ -146,15 +185,18 @@ class DestinationStage:
             outbox = Outbox(session, self._folder)
             if not refused and not lacking and not doubted:
                 outbox.sent(delivery)
+                self._tell_end(outbox, delivery, now, None)
                 error = None
             else:
                 error = _sentence(self._name, bad, away, doubted)
-                if not refused and not lacking:  # what is doubted is there: nothing is left to send
-                    outbox.failed(delivery, error)
-                elif self._stopping.is_set():
+                is_there = (
+                    not refused and not lacking
+                )  # doubted, but there: nothing is left to send
+                if not is_there and self._stopping.is_set():
                     outbox.later(delivery, now, "the node was stopped; the rest follows")
-                elif self._is_over(delivery, refused, now):
+                elif is_there or self._is_over(delivery, refused, now):
                     outbox.failed(delivery, error)
+                    self._tell_end(outbox, delivery, now, error)
                 else:
                     due = next_try(now, delivery.attempts)
                     outbox.later(delivery, due, error, refused=bool(_final(refused)))
@@ -168,6 +210,13 @@ class DestinationStage:
         else:
             _log.warning("delivery not whole", destination=self._name, why=error)
         return error is None
+
+    def _tell_end(
+        self, outbox: Outbox, delivery: Delivery, now: datetime, error: str | None
+    ) -> None:
+        """Tell how a delivery ended: before the commit, so that no crash comes in between."""
+        if self._audit.on:
+            tell_end(self._audit, now, self._target.who, outbox.instances(delivery), error or "")
 
     def _is_over(self, delivery: Delivery, refused: Sequence[int], now: datetime) -> bool:
         """Whether it was tried long enough."""

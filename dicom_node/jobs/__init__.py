@@ -1,10 +1,11 @@
 """The queue: jobs with a lease and a fence.
 
-What enters: what a rule wants done. What leaves: one job at a time to whoever claims it, and the
-word of how it ended.
+What enters: what a rule, or a person, wants done. What leaves: one job at a time to whoever claims
+it, and the word of how it ended.
 """
 
 from dicom_node.jobs.key import JobPlan, job_key
 from dicom_node.jobs.queue import Ended, JobQueue
+from dicom_node.jobs.requests import Request, Requests
 
-__all__ = ["Ended", "JobPlan", "JobQueue", "job_key"]
+__all__ = ["Ended", "JobPlan", "JobQueue", "Request", "Requests", "job_key"]

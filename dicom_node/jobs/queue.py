@@ -1,6 +1,6 @@
 """Jobs: added once per key, claimed by one, finished only by who holds the token."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.backoff import next_try
-from dicom_node.db import JobRow, WantedRow
+from dicom_node.db import DeletionRow, InstanceRow, JobRow, WantedRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
 from dicom_node.jobs.key import JobPlan
 from dicom_node.lease import Lease, is_lost
-from dicom_node.values import Job, JobState, Model, Priority, Source
+from dicom_node.values import Job, JobState, Model, Origin, Priority, Source
 from engine.reason import Code
 
 __all__ = ["Ended", "JobQueue"]
@@ -89,6 +89,11 @@ class JobQueue:
         if row.state == JobState.CANCELLED and _codes(row) == [Code.SUPERSEDED]:
             row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
         return _job(row)
+
+    def of_key(self, key: str) -> Job | None:
+        """Return the job of ``key``; None where there is none yet."""
+        row = self._session.scalars(select(JobRow).where(JobRow.key == key)).first()
+        return None if row is None else _job(row)
 
     def anything(self, now: datetime) -> bool:
         """Return whether a job is due or was lost, without taking a lock."""
@@ -236,17 +241,52 @@ class JobQueue:
         self._session.flush()
         return cancelled
 
+    def made_before(self, plan: JobPlan) -> str | None:
+        """Return the key of the job that once made what a plan asks for, from the same instances.
+
+        With another model it would be another job. But once its result has left, and its objects
+        were deleted here, the study that is sent again is not to get a second series.
+        """
+        rows = self._session.scalars(
+            select(JobRow)
+            .join(WantedRow, WantedRow.job_id == JobRow.id)
+            .where(
+                JobRow.study_uid == plan.study_uid,
+                JobRow.state == JobState.DONE,
+                JobRow.task == plan.task,
+                JobRow.grid == plan.grid,
+                WantedRow.rule == plan.rule,
+            )
+            .order_by(JobRow.id.desc())
+        )
+        wanted = _roles((one.label, one.sop_instance_uids) for one in plan.sources)
+        same = (row for row in rows if _roles((s[0], s[2]) for s in row.sources) == wanted)
+        return next((row.key for row in same), None)
+
+    def make_again(self, job_id: int, now: datetime) -> None:
+        """Let a job that is done run again: its objects are wanted, and here no more."""
+        row = self._row(job_id)
+        row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
+
     def retry(self, job_id: int, now: datetime) -> Job:
         """Let a job that ended without result run again under the same key.
+
+        One that is done too, where what it made was deleted.
 
         Raises
         ------
         NotKnown, NotPossible
-            When there is no such job, or it is waiting, running or done.
+            When there is no such job, or it is waiting, running or done, or what it works on was
+            deleted.
         """
         row = self._row(job_id)
-        if row.state not in _RETRIABLE:
+        if row.state not in _RETRIABLE and not (row.state == JobState.DONE and self._is_gone(row)):
             raise NotPossible(f"job {job_id} is {row.state}; only a job without result is retried")
+        if not self._has_sources(row):
+            raise NotPossible(
+                f"job {job_id}: what it works on is not here any more; send study {row.study_uid} "
+                "again"
+            )
         row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
         return _job(row)
 
@@ -284,6 +324,26 @@ class JobQueue:
             raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
         return row
 
+    def _is_gone(self, row: JobRow) -> bool:
+        """Whether what a job made was deleted here."""
+        if not self._was_deleted(row):
+            return False
+        here = InstanceRow.study_uid == row.study_uid, InstanceRow.series_uid.in_(row.series_uids)
+        return self._session.scalar(select(InstanceRow.path).where(*here).limit(1)) is None
+
+    def _was_deleted(self, row: JobRow) -> bool:
+        """Whether anything of its study ever was."""
+        query = select(DeletionRow.id).where(DeletionRow.study_uid == row.study_uid).limit(1)
+        return self._session.scalar(query) is not None
+
+    def _has_sources(self, row: JobRow) -> bool:
+        """Whether all that a job works on is here."""
+        if not self._was_deleted(row):
+            return True
+        uids = {uid for _, _, uids in row.sources for uid in uids}
+        here = InstanceRow.study_uid == row.study_uid, InstanceRow.origin != Origin.MADE
+        return uids <= set(self._session.scalars(select(InstanceRow.sop_instance_uid).where(*here)))
+
     def _settle(self, job: Job, values: Mapping[str, object]) -> None:
         result = self._session.execute(
             update(JobRow).where(*_held(job)).values(**values, lease_owner=None, lease_until=None)
@@ -295,6 +355,10 @@ class JobQueue:
 def _held(job: Job) -> tuple[ColumnElement[bool], ...]:
     """Return the fence: still running, and still with the token that was handed out."""
     return JobRow.id == job.id, JobRow.token == job.token, JobRow.state == JobState.RUNNING
+
+
+def _roles(sources: Iterable[tuple[str, Sequence[str]]]) -> set[tuple[str, str]]:
+    return {(label, uid) for label, uids in sources for uid in uids}
 
 
 def _codes(row: JobRow) -> list[str]:

@@ -8,12 +8,19 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from dicom_node.db import DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
+from dicom_node.db import (
+    CommitmentRow,
+    DeliveryItemRow,
+    DeliveryRow,
+    InstanceRow,
+    instance_of,
+)
 from dicom_node.db.upsert import insert_into
 from dicom_node.dicom import STORED, STORED_WITH_WARNING
-from dicom_node.errors import LeaseLost
+from dicom_node.errors import LeaseLost, NotPossible
 from dicom_node.lease import Lease, is_lost
-from dicom_node.values import Delivery, DeliveryState, Origin
+from dicom_node.outbox.receipts import VOID
+from dicom_node.values import Delivery, DeliveryState, Instance, Origin
 
 __all__ = ["Outbox"]
 
@@ -28,8 +35,13 @@ class Outbox:
     def add(
         self, study_uid: str, series_uid: str, destinations: Sequence[str], now: datetime
     ) -> int:
-        """Queue a series for each destination that does not have it queued; return how many."""
+        """Queue a series for each destination that does not have it queued; return how many.
+
+        None where nothing of it is here any more: no delivery is of nothing.
+        """
         uids = self._uids(study_uid, series_uid)
+        if not uids:
+            return 0
         added = 0
         for destination in destinations:
             delivery_id = self._session.scalar(
@@ -110,7 +122,7 @@ class Outbox:
                     DeliveryItemRow.delivery_id == delivery.id,
                     DeliveryItemRow.sop_instance_uid == uid,
                 )
-                .values(status=status, sent_at=now if status == STORED else None)
+                .values(_answer(status, now))
             )
 
     def renew(self, delivery: Delivery, now: datetime, lease: Lease) -> None:
@@ -124,7 +136,7 @@ class Outbox:
         self._settle(delivery, {"lease_until": lease.until(now)})
 
     def sent(self, delivery: Delivery) -> None:
-        """Mark a delivery as sent: every instance was answered 0000.
+        """Mark a delivery as sent: every instance was answered 0000. Who has it is asked next.
 
         Raises
         ------
@@ -133,7 +145,8 @@ class Outbox:
         """
         if self._unsent(delivery.id):
             raise LeaseLost(f"delivery {delivery.id} has instances that were not answered 0000")
-        self._settle(delivery, {"state": DeliveryState.SENT, "error": None, **_FREE})
+        asked = {"ask_due": DeliveryRow.due, "asks": 0}
+        self._settle(delivery, {"state": DeliveryState.SENT, "error": None, **asked, **_FREE})
 
     def later(
         self, delivery: Delivery, due: datetime, error: str, *, refused: bool = False
@@ -205,7 +218,17 @@ class Outbox:
         -------
         int
             How many series; what is being sent at this moment is left alone.
+
+        Raises
+        ------
+        NotPossible
+            When what was made is not here any more.
         """
+        if any(not self._uids(study_uid, series_uid) for series_uid in self.series_made(study_uid)):
+            raise NotPossible(
+                f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
+                "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
+            )
         rows = self._session.scalars(
             select(DeliveryRow)
             .where(
@@ -217,18 +240,39 @@ class Outbox:
         ).all()
         for row in rows:
             row.state, row.due, row.error = DeliveryState.WAITING, now, None
-            row.attempts, row.refusals, row.created_at = 0, 0, now
+            row.attempts = row.refusals = row.asks = row.resends = 0
+            row.created_at, row.ask_due = now, None
+            row.receipt = row.receipted_at = None
             self._session.execute(
                 update(DeliveryItemRow)
                 .where(DeliveryItemRow.delivery_id == row.id)
-                .values(sent_at=None, status=None)
+                .values(sent_at=None, status=None, receipted_at=None, failure=None)
+            )
+            self._session.execute(  # a report of before says nothing of what is sent now
+                update(CommitmentRow).where(CommitmentRow.delivery_id == row.id).values(state=VOID)
             )
         return len(rows)
+
+    def instances(self, delivery: Delivery) -> list[tuple[Instance, int | None]]:
+        """Return every instance of a delivery, with its last answer; None: it had none."""
+        rows = self._session.execute(
+            select(InstanceRow, DeliveryItemRow.status)
+            .join(DeliveryItemRow, DeliveryItemRow.sop_instance_uid == InstanceRow.sop_instance_uid)
+            .where(DeliveryItemRow.delivery_id == delivery.id)
+            .order_by(InstanceRow.sop_instance_uid)
+        )
+        return [(instance_of(row, self._folder), status) for row, status in rows]
 
     def series_made(self, study_uid: str) -> list[str]:
         """Return the UIDs of the series of a study that were queued for anyone."""
         query = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
         return sorted(set(self._session.scalars(query)))
+
+    def lacking(self, series_uid: str, destinations: Sequence[str]) -> list[str]:
+        """Return those of ``destinations`` for which a series was never queued."""
+        query = select(DeliveryRow.destination).where(DeliveryRow.series_uid == series_uid)
+        queued = set(self._session.scalars(query))
+        return [name for name in destinations if name not in queued]
 
     def _settle(self, delivery: Delivery, values: Mapping[str, object]) -> None:
         result = self._session.execute(update(DeliveryRow).where(*_held(delivery)).values(**values))
@@ -278,6 +322,12 @@ class Outbox:
 
 
 _FREE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+def _answer(status: int, now: datetime) -> dict[str, object]:
+    """Return what an answer changes; what is sent anew may be there this time."""
+    kept = {"sent_at": now, "failure": None} if status == STORED else {"sent_at": None}
+    return {"status": status, **kept}
 
 
 def _is_lost(row: DeliveryRow, now: datetime) -> bool:

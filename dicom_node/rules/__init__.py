@@ -1,19 +1,30 @@
 """Which modality is missing, and which task makes it.
 
-What enters: complete studies, their series understood. What leaves: jobs, and for every rule the
-word of why it fired or did not.
+What enters: complete studies, their series understood, and what people ask to be made of them.
+What leaves: jobs, and for every rule the word of why it fired or did not.
 """
 
-from dicom_node.rules.elsewhere import Elsewhere
+from dicom_node.rules.ask import AskStage, FetchStage
+from dicom_node.rules.elsewhere import Asked, Elsewhere, Inquirer, Looks
 from dicom_node.rules.load import load_rules, rule_mistakes
 from dicom_node.rules.plan import Decision, decide
+from dicom_node.rules.request import Granted, Requester
 from dicom_node.rules.rule import Condition, Rule
 from dicom_node.rules.stage import RulesStage, Understood, understand
+from dicom_node.rules.wish import Offer
 
 __all__ = [
+    "AskStage",
+    "Asked",
     "Condition",
     "Decision",
     "Elsewhere",
+    "FetchStage",
+    "Granted",
+    "Inquirer",
+    "Looks",
+    "Offer",
+    "Requester",
     "Rule",
     "RulesStage",
     "Understood",

@@ -18,7 +18,7 @@ from engine.task import GRIDS
 
 __all__ = ["load_rules", "rule_mistakes"]
 
-_KEYS = {"name", "task", "model", "destinations", "priority", "when", "grid"}
+_KEYS = {"name", "task", "model", "destinations", "priority", "when", "grid", "fetch"}
 _NEEDED = ("name", "task", "destinations")
 
 
@@ -109,6 +109,7 @@ def _rule(raw: Mapping[str, Any], catalogue: Catalogue) -> Rule:
         priority=Priority[raw.get("priority", "routine").upper()],
         when=tuple(when),
         own_model="model" in raw,
+        fetch=raw.get("fetch", False),
     )
 
 
@@ -127,6 +128,8 @@ def _wrong(raw: Mapping[str, Any], names: _Names) -> Iterator[str]:
         yield from _wrong_task(raw, names.catalogue)
     if raw.get("grid", "native") not in GRIDS:
         yield f"grid = {raw['grid']!r}; one of {', '.join(GRIDS)} is wanted"
+    if not isinstance(raw.get("fetch", False), bool):
+        yield f"fetch = {raw['fetch']!r}; true or false is wanted"
     priorities = [member.name.lower() for member in Priority]
     if raw.get("priority", "routine") not in priorities:
         yield f"priority = {raw['priority']!r}; one of {', '.join(priorities)} is wanted"

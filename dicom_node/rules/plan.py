@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dicom_node.rules.elsewhere import may_be
+from dicom_node.rules.elsewhere import is_label, may_be
 from dicom_node.rules.rule import Rule
 from dicom_node.scu import SeriesThere
 from dicom_node.series import Findings, fits
-from engine.reason import Reason
+from engine.reason import Code, Reason
 
 __all__ = ["Candidate", "Decision", "decide"]
 
@@ -32,11 +32,17 @@ class Decision:
         Why it does not fire; empty when it does.
     sources : tuple of (label, series UID)
         What its task works on, in the order of the task's needs.
+    lacking : tuple of str
+        Labels that its task needs and no series will do for, where it lacks nothing else.
+    reasons : tuple of Reason
+        The same as ``unmet``, code by code, for a program; a condition of a rule has no code.
     """
 
     rule: Rule
     unmet: tuple[str, ...]
     sources: tuple[tuple[str, str], ...] = ()
+    lacking: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def fired(self) -> bool:
@@ -66,42 +72,74 @@ def decide(
         for one in acquired
         if one.findings.label == rule.task.makes
     ]
-    unmet += [
-        f"{rule.task.makes} may not be missing: {one.peer} has series {one.series_uid} of modality "
-        f"{one.modality}, which is not here"
-        for one in elsewhere
-        if may_be(rule.task.makes, one)
-    ]
+    unmet += _not_missing(rule.task.makes, elsewhere)
     sources: list[tuple[str, str]] = []
+    lacking: list[str] = []
+    reasons = [Reason(Code.NOT_MISSING, text) for text in unmet]
+    lacks_nothing_else = not unmet
     for label in rule.task.needs:
-        usable, why_not = _usable(rule, label, acquired)
+        usable, why_not, codes = _usable(rule, label, acquired)
         if usable:
             sources.append((label, max(usable, key=_rank).series_uid))
         else:
-            unmet.extend(why_not)
-    return Decision(rule, tuple(unmet), tuple(sources) if not unmet else ())
+            unmet += [*why_not, *_only_there(label, elsewhere)]
+            reasons += codes
+            lacking.append(label)
+    return Decision(
+        rule,
+        tuple(unmet),
+        tuple(sources) if not unmet else (),
+        tuple(lacking) if lacks_nothing_else else (),
+        tuple(reasons),
+    )
+
+
+def _not_missing(label: str, elsewhere: Sequence[SeriesThere]) -> list[str]:
+    """Say what peers have that is ``label``, or may be."""
+    return [
+        f"{label} is not missing: {one.peer} has series {one.series_uid}, acquired {label} "
+        f"({one.how}), which is not here"
+        for one in elsewhere
+        if is_label(label, one)
+    ] + [
+        f"{label} may not be missing: {one.peer} has series {one.series_uid} of modality "
+        f"{one.modality}, which is not here"
+        for one in elsewhere
+        if may_be(label, one)
+    ]
+
+
+def _only_there(label: str, elsewhere: Sequence[SeriesThere]) -> list[str]:
+    return [
+        f"{one.peer} has {label} series {one.series_uid}, which is not here"
+        for one in elsewhere
+        if is_label(label, one)
+    ]
 
 
 def _usable(
     rule: Rule, label: str, acquired: Sequence[Candidate]
-) -> tuple[list[Candidate], list[str]]:
-    """Return the series that will do for ``label``, and otherwise why none does."""
+) -> tuple[list[Candidate], list[str], list[Reason]]:
+    """Return the series that will do for ``label``, and otherwise why none does: words, codes."""
     labelled = [one for one in acquired if one.findings.label == label]
     if not labelled:
         there = ", ".join(sorted({str(one.findings.label) for one in acquired})) or "no series"
-        return [], [f"no series is {label}; the study has {there}"]
-    usable, why_not = [], []
+        text = f"no series is {label}; the study has {there}"
+        return [], [text], [Reason(Code.SOURCE_MISSING, text)]
+    usable, why_not, codes = [], [], []
     for one in labelled:
         judged = one.against.get(rule.task.name, ())
         if rule.asks_otherwise:
             judged = fits(one.findings, rule.task.bundle.contract, rule.grid)
         against = [str(reason) for reason in judged]
         against = against or rule.unmet(one.findings.header)
+        where = f"{label} series {one.series_uid}"
+        codes += [Reason(reason.code, f"{where}: {reason.text}") for reason in judged]
         if against:
-            why_not.append(f"{label} series {one.series_uid}: {'; '.join(against)}")
+            why_not.append(f"{where}: {'; '.join(against)}")
         else:
             usable.append(one)
-    return usable, why_not
+    return usable, why_not, codes
 
 
 def _rank(one: Candidate) -> tuple[float, float, str]:

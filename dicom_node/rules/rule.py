@@ -89,6 +89,8 @@ class Rule:
         All have to hold for each source series.
     own_model : bool
         Whether the rule names the model itself.
+    fetch : bool
+        Whether a needed series that only a peer has is fetched.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Rule:
     priority: Priority
     when: tuple[Condition, ...]
     own_model: bool = False
+    fetch: bool = False
 
     @property
     def asks_otherwise(self) -> bool:

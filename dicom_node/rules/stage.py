@@ -12,13 +12,17 @@ from dicom_node import log
 from dicom_node.archive import SeriesFacts, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
-from dicom_node.jobs import JobPlan, JobQueue, job_key
+from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
 from dicom_node.outbox import Outbox
+from dicom_node.questions import Fetches, Questions
 from dicom_node.rules.elsewhere import Elsewhere
+from dicom_node.rules.fetch import Bounds, Sought, seek
 from dicom_node.rules.plan import Candidate, Decision, decide
 from dicom_node.rules.rule import Rule
+from dicom_node.rules.wish import Offer, wish
+from dicom_node.scu import SeriesThere
 from dicom_node.series import Findings, OwnIdentity, examine, fits
-from dicom_node.values import Instance, JobState, Model, Source
+from dicom_node.values import Instance, Job, JobState, Model, Source
 from engine.provenance import PIPELINE_VERSION, digest_of
 from engine.reason import Code, Reason
 from engine.task import Task
@@ -30,11 +34,16 @@ _log = log.get("rules")
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A study as the rules see it: its series, the instances of each, and all series here."""
+    """A study as the rules see it: its series, the instances of each, and all series here.
+
+    ``made`` are those of them that were made here, ``wishes`` the rules that stand for requests.
+    """
 
     series: tuple[Candidate, ...]
     instances: Mapping[str, Sequence[Instance]]
     here: frozenset[str]
+    made: frozenset[str] = frozenset()
+    wishes: tuple[Rule, ...] = ()
 
 
 def understand(
@@ -73,7 +82,7 @@ def understand(
             name: fits(judged, task.bundle.contract, task.grid) for name, task in tasks.items()
         }
         series.append(Candidate(uid, judged, against))
-    return Understood(tuple(series), instances, made | frozenset(instances))
+    return Understood(tuple(series), instances, made | frozenset(instances), made)
 
 
 def _identity_reasons(
@@ -103,13 +112,13 @@ class RulesStage:
     database : Database
     archive_folder : Path
     rules : sequence of Rule
-    tasks : mapping
-        Every task that is configured, by name.
+    offer : Offer
+        Every task that is configured, and where results may go.
     own : (str, mapping)
         The installation's device UID, by which our own objects are told, and what of the
         configuration changes an object's meaning: both are in every job's key.
     elsewhere : Elsewhere
-        Who is asked for series that are not here.
+        Who is asked for series that are not here, and how long that is waited for.
     """
 
     def __init__(
@@ -117,72 +126,157 @@ class RulesStage:
         database: Database,
         archive_folder: Path,
         rules: Sequence[Rule],
-        tasks: Mapping[str, Task],
+        offer: Offer,
         own: tuple[str, Mapping[str, str]],
         elsewhere: Elsewhere,
     ) -> None:
         self._database = database
         self._folder = archive_folder
         self._rules = rules
-        self._tasks = tasks
+        self._offer = offer
         self._node_uid, self._output = own[0], dict(own[1])
-        used = (*tasks.values(), *(rule.task for rule in rules))
+        used = (*offer.tasks.values(), *(rule.task for rule in rules))
         self._digests = frozenset(task.bundle.identity.digest for task in used)
         self._elsewhere = elsewhere
 
     def tick(self, now: datetime) -> int:
         """Plan every complete study; return how many were planned."""
         with self._database.reading() as session:
-            waiting = Studies(session, self._folder).to_plan()
+            waiting = Studies(session, self._folder).to_plan(now)
         return sum(self._plan(uid, revision, now) for uid, revision in waiting)
 
-    def explain(self, study_uid: str) -> list[Decision]:
-        """Return what every rule would do with a study now; nothing is written."""
+    def explain(self, study_uid: str, now: datetime) -> list[Decision]:
+        """Return what every rule would do with a study now; nothing is written.
+
+        What peers answered lately counts; else they are asked, for no longer than they take.
+        """
         with self._database.reading() as session:
-            studies = Studies(session, self._folder)
-            study = self._understand(studies, study_uid)
-        return self._decide(study_uid, study)
-
-    def _understand(self, studies: Studies, study_uid: str) -> Understood:
-        return understand(studies, study_uid, self._tasks, (self._node_uid, self._digests))
-
-    def _decide(self, study_uid: str, study: Understood) -> list[Decision]:
-        """Decide by what is here; ask peers only where a rule would fire on that."""
-        decisions = [decide(rule, study.series) for rule in self._rules]
-        if not any(decision.fired for decision in decisions):
+            study = self.understand(session, study_uid)
+            known = Questions(session).known(study_uid, now, self._elsewhere.cache_s)
+        decisions = self._decide(study, ())
+        if not _peers_matter(decisions):
             return decisions
-        there = self._elsewhere.series(study_uid, study.here)
-        return [decide(rule, study.series, there) for rule in self._rules] if there else decisions
+        if set(known) >= set(self._elsewhere.inquirers):
+            there = [one for answer in known.values() for one in answer.series]
+        else:
+            told = self._elsewhere.ask_now(study_uid, study.here, study.made)
+            there = [one for series in told.values() for one in series]
+        return self._decide(study, there)
+
+    def understand(self, session: Session, study_uid: str) -> Understood:
+        """Return a study as the rules see it now, with what was asked to be made of it."""
+        studies, known = Studies(session, self._folder), (self._node_uid, self._digests)
+        asked = Requests(session).granted(study_uid).items()
+        wishes = (wish(task, destinations, self._offer) for task, destinations in asked)
+        study = understand(studies, study_uid, self._offer.tasks, known)
+        return replace(study, wishes=tuple(one for one in wishes if one is not None))
+
+    def _decide(self, study: Understood, there: Sequence[SeriesThere]) -> list[Decision]:
+        elsewhere = [one for one in there if one.series_uid not in study.here]
+        return [decide(rule, study.series, elsewhere) for rule in (*self._rules, *study.wishes)]
 
     def _plan(self, study_uid: str, revision: int, now: datetime) -> bool:
+        """Decide by what is here; ask peers only where that may change anything."""
         with self._database.reading() as session:
-            studies = Studies(session, self._folder)
-            study = self._understand(studies, study_uid)
-        decisions = self._decide(study_uid, study)
+            study = self.understand(session, study_uid)
+        decisions = self._decide(study, ())
+        if self._elsewhere.inquirers and _peers_matter(decisions):
+            weighed = self._weigh(study_uid, study, now)
+            if weighed is None:
+                return False
+            decisions = weighed
+        return self._route((study_uid, revision), study, decisions, now)
+
+    def _weigh(self, study_uid: str, study: Understood, now: datetime) -> list[Decision] | None:
+        """Decide by what peers have too; None where there is an answer, or a series, to wait for.
+
+        A study that waits is put off in the transaction that asks: whoever answers wakes it.
+        """
+        elsewhere = self._elsewhere
+        with self._database.transaction() as session:
+            answers, until = Questions(session).consult(
+                study_uid, tuple(elsewhere.inquirers), now, elsewhere.wait_s, elsewhere.cache_s
+            )
+            if until is not None:
+                Studies(session, self._folder).put_off(study_uid, until)
+                return None
+            there = [one for answer in answers for one in answer.series]
+            decisions = self._decide(study, there)
+            fetches = Fetches(session).of_study(study_uid)
+            bounds = Bounds(elsewhere.movers, elsewhere.fetch_s, elsewhere.cache_s)
+            sought = [
+                seek(one, there, fetches, bounds, (study_uid, now))
+                if one.rule.fetch and one.lacking
+                else Sought()
+                for one in decisions
+            ]
+            ends = [one.until for one in sought if one.until is not None]
+            ends += [one.until for one in fetches if one.is_open(now)]  # it may be half here
+            if ends:
+                Fetches(session).want([one for each in sought for one in each.wanted], now)
+                Studies(session, self._folder).put_off(study_uid, max(ends))
+                return None
+        return [
+            replace(one, unmet=(*one.unmet, *each.notes))
+            for one, each in zip(decisions, sought, strict=True)
+        ]
+
+    def _route(
+        self,
+        study_at: tuple[str, int],
+        study: Understood,
+        decisions: Sequence[Decision],
+        now: datetime,
+    ) -> bool:
+        study_uid, revision = study_at
         with self._database.transaction() as session:
             studies = Studies(session, self._folder)
             if not studies.routed(study_uid, revision):
                 return False  # an instance came while headers were read: it is planned again
-            studies.note_series(study_uid, [_facts(one) for one in study.series])
+            self.note(session, study_uid, study)
             for decision in decisions:
-                studies.note_decision(study_uid, decision.rule.name, decision.unmet, now)
-            plans = [self._job_plan(study_uid, one, study) for one in decisions if one.fired]
-            keys = {plan.rule: job_key(self._node_uid, plan) for plan in plans}
+                if decision.rule not in study.wishes:
+                    studies.note_decision(study_uid, decision.rule.name, decision.unmet, now)
+            wished = [one for one in decisions if one.rule in study.wishes]
+            Requests(session).decided(
+                study_uid, {one.rule.task.name: one.reasons for one in wished}
+            )
+            plans = [self.plan(study_uid, one, study) for one in decisions if one.fired]
+            keys = {plan.rule: self.key(session, plan) for plan in plans}
             for plan in plans:
-                self._queue(session, keys[plan.rule], plan, now)
+                self.queue(session, plan, now)
             JobQueue(session).keep_only(study_uid, keys)
         fired = [decision.rule.name for decision in decisions if decision.fired]
         _log.info("study routed", study_uid=study_uid, series=len(study.series), fired=fired)
         return True
 
-    def _queue(self, session: Session, key: str, plan: JobPlan, now: datetime) -> None:
-        job = JobQueue(session).add(key, plan, now)
+    def note(self, session: Session, study_uid: str, study: Understood) -> None:
+        """Keep what was understood of each series."""
+        facts = [_facts(one) for one in study.series]
+        Studies(session, self._folder).note_series(study_uid, facts)
+
+    def key(self, session: Session, plan: JobPlan) -> str:
+        """Return the UID of the job that a plan asks for.
+
+        Of a study that was deleted here and came again it is that of the job that it had.
+        """
+        deleted = Studies(session, self._folder).was_deleted(plan.study_uid)
+        before = JobQueue(session).made_before(plan) if deleted else None
+        return before or job_key(self._node_uid, plan)
+
+    def queue(self, session: Session, plan: JobPlan, now: datetime) -> Job:
+        """Return the job of a plan, queued if it is new; what it has made is sent on."""
+        queue, outbox = JobQueue(session), Outbox(session, self._folder)
+        job = queue.add(self.key(session, plan), plan, now)
         if job.state is JobState.DONE:  # made already: this rule only adds where it goes
-            outbox = Outbox(session, self._folder)
             for series_uid in job.series_uids:
                 outbox.add(plan.study_uid, series_uid, plan.destinations, now)
+                if outbox.lacking(series_uid, plan.destinations):  # deleted here since
+                    queue.make_again(job.id, now)
+        return job
 
-    def _job_plan(self, study_uid: str, decision: Decision, study: Understood) -> JobPlan:
+    def plan(self, study_uid: str, decision: Decision, study: Understood) -> JobPlan:
+        """Return what a rule that fires wants done."""
         rule, identity = decision.rule, decision.rule.task.bundle.identity
         return JobPlan(
             study_uid=study_uid,
@@ -199,6 +293,11 @@ class RulesStage:
             pipeline_version=PIPELINE_VERSION,
             config_sha256=digest_of(self._output),
         )
+
+
+def _peers_matter(decisions: Sequence[Decision]) -> bool:
+    """Whether what peers have may change a decision: a rule fires, or fetches what it lacks."""
+    return any(one.fired or (one.rule.fetch and one.lacking) for one in decisions)
 
 
 def _facts(one: Candidate) -> SeriesFacts:

@@ -7,21 +7,26 @@ docs/reference/acceptance.md says what is asked, in which order and on which gro
 """
 
 from dicom_node.series.anatomy import shows_face
-from dicom_node.series.examine import examine
+from dicom_node.series.examine import TELLING, Judged, examine, judge
 from dicom_node.series.findings import Findings, Label, Verdict
 from dicom_node.series.instances import OwnIdentity
 from dicom_node.series.label import label_of
 from dicom_node.series.scope import fits
+from dicom_node.series.text import named
 from engine.io.header import ROOT as KEYWORDS
 
 __all__ = [
     "KEYWORDS",
+    "TELLING",
     "Findings",
+    "Judged",
     "Label",
     "OwnIdentity",
     "Verdict",
     "examine",
     "fits",
+    "judge",
     "label_of",
+    "named",
     "shows_face",
 ]

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydicom.dataset import Dataset
+
+from dicom_node.series.facts import codes
 from dicom_node.series.findings import Findings, Label
 from dicom_node.series.instances import (
     OwnIdentity,
@@ -17,9 +20,10 @@ from dicom_node.series.instances import (
 from dicom_node.series.label import Labelled, kind_of_object, label_of
 from engine.errors import InputRefused
 from engine.io import Candidate, Frame, Stack, read_frames, split, stack
+from engine.io.header import ROOT, headers_of
 from engine.reason import Code, Reason
 
-__all__ = ["examine"]
+__all__ = ["TELLING", "Judged", "examine", "judge"]
 
 LOCALIZER_PLANES, LOCALIZER_SLICES = 3, 10
 """Slices of so many orientations, fewer than so many of each, plan other series."""
@@ -81,6 +85,52 @@ def examine(files: Sequence[Path], own: OwnIdentity) -> Findings:
         slices=parts.slices,
         contrast_agent=any(one.contrast_agent for one in labelled),
     )
+
+
+_NOT_ASKED = ("Patient", "Issuer", "SpecificCharacterSet")
+TELLING = tuple(w for w in ROOT if not w.startswith(_NOT_ASKED) and not w.endswith("InstanceUID"))
+"""What an archive is asked of an image, so that it can be judged: of the patient, nothing."""
+_TELLING_TIMES = ("EchoTime", "RepetitionTime", "InversionTime")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a series shows, as far as one of its instances tells."""
+
+    label: Label
+    synthetic: bool
+
+
+def judge(ds: Dataset, own: OwnIdentity, *, whole: bool) -> Judged | None:
+    """Judge a series by one instance; None where too little is known of that.
+
+    Parameters
+    ----------
+    ds : Dataset
+        The instance, or what an archive answered about it.
+    own : OwnIdentity
+        By what this node knows its own work.
+    whole : bool
+        Whether all of its header is there. An archive answers what it keeps, and what it leaves out
+        may be what decides: the image type, the maker of a CT, the times of an MR sequence.
+    """
+    headers = [dict(header) for header in headers_of(ds)]
+    synthetic = any(synthetic_signs(header, own) for header in headers)
+    if not whole and not synthetic and not all(_tells(header) for header in headers):
+        return None
+    label = _one_label([label_of(header).label for header in headers])
+    if not whole and not synthetic and label is Label.UNKNOWN:
+        return None
+    return Judged(label, synthetic)
+
+
+def _tells(header: Mapping[str, Any]) -> bool:
+    if not header.get("SOPClassUID") or not codes(header, "ImageType"):
+        return False
+    kind = kind_of_object(header)
+    if kind == "MR":
+        return any(header.get(word) for word in _TELLING_TIMES)
+    return kind != "CT" or bool(header.get("Manufacturer"))
 
 
 @dataclass(frozen=True, slots=True)

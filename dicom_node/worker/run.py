@@ -215,6 +215,7 @@ def _placed(entry: Entry) -> Placed:
         size=entry.size,
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=identity.sop_class_uid,
+        number=identity.number,
     )
 
 

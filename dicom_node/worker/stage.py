@@ -1,6 +1,6 @@
 """The stage: jobs run, results archived and queued to leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +8,15 @@ from threading import Event
 
 from dicom_node import log
 from dicom_node.archive import Archive, Entry, Identity, SeriesFacts, Studies
+from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
 from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
 from dicom_node.outbox import Outbox
-from dicom_node.values import Job, JobState, Origin
+from dicom_node.values import Instance, Job, JobState, Origin
 from dicom_node.worker.process import Child, ChildDied
+from dicom_node.worker.told import tell_made, tell_read
 from dicom_node.worker.work import Answer, Work
 from engine.reason import Code
 
@@ -41,31 +43,32 @@ class WorkerStage:
 
     Parameters
     ----------
-    database : Database
-    archive : Archive
+    store : (Database, Archive)
     child : Child
     lease : Lease
         In whose name jobs are claimed, and for how long at a time.
     retries : Retries
     now : callable
         The clock, UTC: a job runs for minutes, and its lease is renewed meanwhile.
+    audit : Audit
+        Told which images a job reads, and which series it made.
     """
 
     def __init__(
         self,
-        database: Database,
-        archive: Archive,
+        store: tuple[Database, Archive],
         child: Child,
         lease: Lease,
         retries: Retries,
         now: Callable[[], datetime],
+        audit: Audit,
     ) -> None:
-        self._database = database
-        self._archive = archive
+        self._database, self._archive = store
         self._child = child
         self._lease = lease
         self._retries = retries
         self._now = now
+        self._audit = audit
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -122,7 +125,11 @@ class WorkerStage:
         However this ends without an answer, the child ends with it: what it would still say would
         be taken for the answer to the next job.
         """
-        work = self._work(job)
+        sources = self._sources(job)
+        work = _work(job, sources)
+        tell_read(
+            self._audit, self._now(), job.study_uid, [one for files in sources for one in files]
+        )
         with ExitStack() as without_answer:
             without_answer.callback(self._child.stop)
             self._child.give(work.to_line())
@@ -157,31 +164,16 @@ class WorkerStage:
             if not JobQueue(session).renew(job, now, self._lease):
                 raise LeaseLost(f"job {job.id} was taken by another worker or cancelled meanwhile")
 
-    def _work(self, job: Job) -> Work:
+    def _sources(self, job: Job) -> list[list[Instance]]:
+        """Return the instances of each source of a job."""
         with self._database.reading() as session:
             studies = Studies(session, self._archive.folder)
-            sources = [
-                (
-                    source.label,
-                    source.series_uid,
-                    [str(one.path) for one in studies.instances(source.sop_instance_uids)],
-                )
-                for source in job.sources
-            ]
-        return Work(
-            job_id=job.id,
-            run=f"{job.id}.{job.token}",
-            key=job.key,
-            created_at=job.created_at.isoformat(),
-            task=job.task,
-            grid=job.grid,
-            model_digest=job.model.digest,
-            sources=sources,
-        )
+            return [studies.instances(source.sop_instance_uids) for source in job.sources]
 
     def _end(self, job: Job, answer: Answer) -> None:
         """Write how it ended; what was made is entered in the same transaction."""
-        now = self._now()
+        now, added = self._now(), 0
+        entries = self._entries(answer, now)
         with self._database.transaction() as session:
             queue = JobQueue(session)
             if answer.kind == "again" and _codes(answer) == [Code.NO_SPACE]:
@@ -195,12 +187,19 @@ class WorkerStage:
                 series = (answer.series_uid,) if answer.kind == "made" else ()
                 queue.finish(job, Ended(state, tuple(answer.reasons), series))
             if answer.kind == "made":
-                self._archive.enter(session, self._entries(answer, now))
+                added = self._archive.enter(session, entries)
                 Studies(session, self._archive.folder).note_series(
                     answer.study_uid, [_facts(job, answer)]
                 )
                 outbox = Outbox(session, self._archive.folder)
                 outbox.add(job.study_uid, answer.series_uid, queue.destinations(job.id), now)
+                tell_made(self._audit, now, answer, self._archive.folder)
+        if added:
+            with self._database.transaction() as session:
+                Studies(session, self._archive.folder).weigh(job.study_uid, added)
+        labels = {"task": job.task, "state": str(state)}
+        self._archive.tally.add("jobs_ended_total", labels)
+        self._archive.tally.add("job_seconds_total", labels, sum((answer.seconds or {}).values()))
         _log.info(
             "job ended",
             job=job.id,
@@ -210,6 +209,9 @@ class WorkerStage:
         )
 
     def _entries(self, answer: Answer, now: datetime) -> list[Entry]:
+        """Return what was made, ready to be entered; the first speaks for the series in queries."""
+        places = [placed.place for placed in answer.placed[:1]]
+        headers = {one: self._archive.headers_of(one, _EXPLICIT_LITTLE) for one in places}
         return [
             Entry(
                 identity=Identity(
@@ -217,6 +219,7 @@ class WorkerStage:
                     sop_instance_uid=placed.sop_instance_uid,
                     study_uid=answer.study_uid,
                     series_uid=answer.series_uid,
+                    number=placed.number,
                 ),
                 transfer_syntax_uid=_EXPLICIT_LITTLE,
                 sha256=placed.sha256,
@@ -225,6 +228,7 @@ class WorkerStage:
                 origin=Origin.MADE,
                 sender="NODE",
                 received_at=now,
+                headers=headers.get(placed.place),
             )
             for placed in answer.placed
         ]
@@ -236,6 +240,22 @@ _STATES = {
     "failed": JobState.FAILED,
     "again": JobState.FAILED,
 }
+
+
+def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
+    return Work(
+        job_id=job.id,
+        run=f"{job.id}.{job.token}",
+        key=job.key,
+        created_at=job.created_at.isoformat(),
+        task=job.task,
+        grid=job.grid,
+        model_digest=job.model.digest,
+        sources=[
+            (source.label, source.series_uid, [str(one.path) for one in files])
+            for source, files in zip(job.sources, sources, strict=True)
+        ],
+    )
 
 
 def _codes(answer: Answer) -> list[str]:

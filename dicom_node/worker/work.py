@@ -65,6 +65,7 @@ class Placed:
     size: int
     sop_instance_uid: str
     sop_class_uid: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,11 @@ def main() -> None:
         say("making a phantom head with known truth")
         source, truth = make_study(folder / "sent")
         say(f"its T1 lies in {folder / 'sent'}: {len(source)} slices, as a scanner writes them")
-        ports = _free_ports(3)
+        ports = _free_ports(4)
         pacs = open_pacs(folder / "pacs", ports[1], ports[2])
         stack.callback(pacs.stop)
         say(f"PACS: {pacs.name}, port {ports[1]}")
-        conf = _configure(folder / "conf", ports[0], ports[1], pacs)
+        conf = _configure(folder / "conf", (ports[0], ports[3]), ports[1], pacs)
         stack.enter_context(_node(conf, ports[0], folder / "node.log"))
         say(f"node: SYNTHNODE, port {ports[0]}, configuration in {conf}")
         _send(source, ports[0])
@@ -82,11 +82,11 @@ def _free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def _configure(conf: Path, port: int, pacs_port: int, pacs: Pacs) -> Path:
+def _configure(conf: Path, ports: tuple[int, int], pacs_port: int, pacs: Pacs) -> Path:
     """Write the smallest configuration that does the job; tasks and models are the program's."""
     (conf / "rules").mkdir(parents=True)
     (conf / "node.toml").write_text(
-        f'[node]\ndata = "../data"\n\n[listen]\nport = {port}\n\n'
+        f'[node]\ndata = "../data"\n\n[listen]\nport = {ports[0]}\n\n[web]\nport = {ports[1]}\n\n'
         "[completion]\nquiet_s = 2.0\n\n[archive]\nkeep_free_mb = 100\n"
     )
     (conf / "peers.toml").write_text(
@@ -156,7 +156,7 @@ def _wait(conf: Path, say: Callable[[str], None]) -> dict[str, Any]:
             if line not in told:
                 told.append(line)
                 say(line)
-        if answer and any(one["state"] == "sent" for one in answer["deliveries"]):
+        if answer and any(one["state"] in ("sent", "receipted") for one in answer["deliveries"]):
             return answer
         if any(one["state"] in ("failed", "refused") for one in answer.get("jobs", [])):
             raise RuntimeError(f"the job did not end well: {answer['jobs']}")

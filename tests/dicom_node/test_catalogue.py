@@ -107,6 +107,14 @@ def test_every_mistake_of_every_file_is_told(site):
     assert sorted(told) == [[name] for name in wrong]
 
 
+def test_the_name_of_a_task_fits_where_jobs_are_kept(site):
+    write_task(site, "t" * 56)
+    assert "t" * 56 in load_catalogue(site).tasks
+    write_task(site, "t" * 57)
+    with pytest.raises(SettingsError, match=r"t\.toml: its name has 57 characters, 56 is the most"):
+        load_catalogue(site)
+
+
 def test_a_task_whose_model_makes_something_else_is_a_mistake(site):
     write_task(site, text='needs = ["T1"]\nmakes = "STIR"\nmodel = "tiny"\n')
     with pytest.raises(SettingsError, match="makes CT from T1; name another model"):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 PROGRAM = """
-import logging, sys, warnings
+import logging, sys, threading, warnings
 from pathlib import Path
 from dicom_node import log
 
@@ -23,6 +23,9 @@ except ValueError:
 theirs.info("a chatty library")
 theirs.warning("two\\nlines")
 warnings.warn("a value is odd")
+dying = threading.Thread(target=lambda: 1 / 0, name="doomed")
+dying.start()
+dying.join()
 """
 
 
@@ -74,6 +77,12 @@ def test_an_exception_in_a_library_is_told_whole(said):
     assert "second line" in told["exception"]
 
 
+def test_what_ended_a_thread_is_a_line_like_any_other(said):
+    told = said["thread died"]
+    assert (told["thread"], told["level"]) == ("doomed", "error")
+    assert "ZeroDivisionError" in told["exception"]
+
+
 def test_a_warning_of_python_is_a_line_like_any_other(said):
     (told,) = (line for event, line in said.items() if "a value is odd" in event)
     assert (told["library"], told["level"]) == ("py.warnings", "warning")
@@ -83,3 +92,25 @@ def test_what_is_below_the_level_is_not_written(said):
     assert "too quiet" not in said
     assert "too quiet" in {line["event"] for line in lines("debug")}
     assert "kept" not in {line["event"] for line in lines("warning")}
+
+
+DOUBTS = """
+from pydicom.dataelem import DataElement
+from dicom_node import log
+
+log.configure("info")
+for value in ("O'Geheim^Anna", 'Geheim"^"Anna', "Geheim\\nAnna", "Geheim" * 20):
+    DataElement(0x0020000D, "UI", value)
+    DataElement(0x00100020, "DA", value)
+"""
+
+
+def test_a_doubt_about_a_value_is_logged_without_the_value():
+    done = subprocess.run(
+        [sys.executable, "-c", DOUBTS], capture_output=True, check=True, text=True
+    )
+    found = [json.loads(line) for line in done.stderr.splitlines()]
+    assert found
+    assert all(line["library"] == "py.warnings" for line in found)
+    assert any("Invalid value for VR UI: '…'" in line["event"] for line in found)
+    assert not any(word in done.stderr for word in ("Geheim", "Anna"))

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from dicom_node.errors import SettingsError
-from dicom_node.settings import NodeFile, Settings, load_settings, shipped
+from dicom_node.settings import NodeFile, Settings, _tuples, load_settings, shipped
 
 ROOT = Path(__file__).parents[2]
+CLOUD = '[[destination]]\nname = "cloud"\nkind = "dicomweb"\n'
+FOLDER = '[[destination]]\nname = "share"\nkind = "folder"\npath = "x"\n'
 PEER = '[[peer]]\nname = "pacs"\nae_title = "PACS"\nhost = "h"\n'
 
 
@@ -90,12 +92,49 @@ def test_a_peer_of_the_interface_is_understood(load):
     assert settings.destination_names() == ("pacs", "share")
 
 
+def test_what_is_kept_whatever_happens_is_named_by_peers_and_studies(load):
+    kept = load('[retention]\nkeep_from = ["pacs", "INGEST"]\nkeep_studies = ["1.2.3"]\n', PEER)
+    assert kept.file.retention.keep_from == ("pacs", "INGEST")
+    assert kept.file.retention.keep_studies == ("1.2.3",)
+    kept = load(
+        peers=PEER, NODE_RETENTION__KEEP_FROM='["pacs"]', NODE_RETENTION__RECEIVED_DAYS="30"
+    )
+    assert (kept.file.retention.keep_from, kept.file.retention.received_days) == (("pacs",), 30.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "receipting"),
+    [
+        ('port = 1\nask = ["find"]', {"pacs"}),
+        ('port = 1\nask = ["commit"]', {"pacs"}),
+        ('port = 1\nask = ["move"]', set()),
+        ("port = 1", set()),
+        ("", set()),
+    ],
+)
+def test_a_destination_that_answers_questions_can_vouch_for_what_it_got(load, lines, receipting):
+    assert load(peers=PEER + lines).receipting_names() == receipting
+
+
+@pytest.mark.parametrize(
+    ("text", "receipting"),
+    [
+        (FOLDER, {"share"}),
+        (FOLDER + "keeps = false", set()),
+        (CLOUD + 'url = "https://h"', set()),
+        (CLOUD + 'url = "https://h"\nask = ["find"]', {"cloud"}),
+    ],
+)
+def test_a_folder_is_looked_at_and_a_dicomweb_archive_searched_where_it_may(load, text, receipting):
+    assert load(peers=text).receipting_names() == receipting
+
+
 def test_the_shipped_file_shows_every_key_with_its_default():
     raw = tomllib.loads((ROOT / "conf" / "node.toml").read_text())
     known = {name: set(section.annotation.model_fields) for name, section in fields_of(NodeFile)}
     assert {name: set(keys) for name, keys in raw.items()} == known
     raw["node"]["data"] = "var"  # a checkout keeps its data beside conf, not in it
-    assert NodeFile.model_validate(raw) == NodeFile()
+    assert NodeFile.model_validate(_tuples(raw)) == NodeFile()
 
 
 def fields_of(model):
@@ -124,14 +163,15 @@ def test_what_is_read_cannot_be_changed(load):
     assert isinstance(settings.peers[0].may, tuple)
 
 
+RECEIVER = '[[audit.receiver]]\nname = "arr"\nhost = "h"\n'
 NODE_MISTAKES = {
     "[listen]\nprot = 1": ("listen.prot", "did you mean 'port'?"),
     "[listen]\nzzz = 1": (
         "listen.zzz",
-        "keys here are data_plane, host, idle_s, max_associations, port",
+        "keys here are data_plane, host, idle_s, max_associations, plain, port, tls",
     ),
     "[lisen]\nport = 1": ("lisen", "did you mean 'listen'?"),
-    "port = 1": ("port", "keys here are archive, completion"),
+    "port = 1": ("port", "keys here are archive, asking, audit, commitment, completion"),
     "listen = 1": ("listen", "a table is wanted"),
     '[listen]\nport = "11112"': ("listen.port", "should be a valid integer"),
     "[listen]\nport = 11112.5": ("listen.port", "should be a valid integer"),
@@ -159,11 +199,31 @@ NODE_MISTAKES = {
     '[node]\nae_title = "Ä"': ("node.ae_title", "should match"),
     '[node]\ndevice_uid = "1.02"': ("node.device_uid", "leave it empty to get one"),
     '[site]\ncontent_qualification = "PRODUCT"': ("site.content", "'RESEARCH' or 'SERVICE'"),
+    "[retention]\nreceived_days = -1": ("retention.received_days", "greater than or equal to 0"),
+    "[retention]\nmax_gb = inf": ("retention.max_gb", "number"),
+    '[retention]\nkeep_from = "lab"': ("retention.keep_from", "a list is wanted"),
+    '[retention]\nkeep_from = ["lab"]': ("retention.keep_from", "no peer 'lab'; peers.toml has"),
+    '[retention]\nkeep_studies = ["1.02"]': ("retention.keep_studies", "Study Instance UIDs are"),
+    '[retention]\ndelivered = "yes"': ("retention.delivered", "'receipted' or 'best'"),
     '[database]\nurl = "mysql://h/n"': ("database.url", "sqlite:///file.db or postgresql://"),
     '[database]\nurl = "node.db"': ("database.url", "sqlite:///file.db or postgresql://"),
     '[database]\nurl = "sqlite://"': ("database.url", "sqlite:///file.db or postgresql://"),
     '[database]\nurl = "postgresql+psycopg2://h/n"': ("database.url", "sqlite:///file.db or"),
+    '[web]\nhost = "0.0.0.0"': ("web.host = '0.0.0.0'", "plain = true in [web]"),
+    '[web]\nhost = "10.1.2.3"\nplain = true\nloopback_without_token = true': (
+        "web.loopback_without_token",
+        "take one of the two back",
+    ),
+    '[web]\nurl = "https://node.example.org/?a=b"': ("web.url", "should match"),
+    "[web]\nrequests = 0": ("web.requests", "greater than or equal to 1"),
     "[node\nae_title": ("node.toml", "not readable as TOML"),
+    "[audit]\nkeep_days = -1": ("audit.keep_days", "greater than or equal to 0"),
+    "[audit]\non = 1": ("audit.on", "boolean"),
+    RECEIVER + 'transport = "mail"': ("audit.receiver.0.transport", "'tls', 'tcp' or 'udp'"),
+    RECEIVER + "prot = 1": ("audit.receiver.0.prot", "did you mean 'port'?"),
+    RECEIVER + RECEIVER: ("'arr' is given twice", "rename one"),
+    RECEIVER + 'transport = "udp"\nca_file = "a"': ("'arr' has certificates", "or take them out"),
+    RECEIVER + 'cert_file = "a"': ("'arr' has only one of", "give both, or neither"),
 }
 
 
@@ -190,6 +250,24 @@ PEERS_MISTAKES = {
     PEER.replace("pacs", "../pacs"): ("peer.0.name", "should match"),
     '[[destination]]\nname = "a"\nkind = "ftp"\npath = "x"': ("destination.0.kind", "'folder'"),
     '[[destination]]\nname = "a"\nkind = "folder"': ("destination.0.path", "add it"),
+    CLOUD: ("destination.0.url is missing", "add it"),
+    CLOUD + 'url = "https://h/x"\npath = "x"': ("destination.0.path", "take it out"),
+    CLOUD + 'url = "http://pacs.example.org/x"': (
+        "destination.0.url is plain http",
+        "plain = true",
+    ),
+    CLOUD + 'url = "https://h"\ntoken_file = "a"\ntoken_env = "B"': ("token_env", "take one out"),
+    CLOUD + 'url = "ftp://h/x"': ("destination.0.url", "https://host/path is wanted"),
+    FOLDER + 'ask = ["find"]': ("destination.0.ask", 'belongs to kind = "dicomweb"'),
+    CLOUD + 'url = "https://h"\nkeeps = false': (
+        "destination.0.keeps",
+        'belongs to kind = "folder"',
+    ),
+    CLOUD + 'url = "https://h"\nask = ["move"]': ("destination.0.ask", "find"),
+    '[[destination]]\nname = "a"\nkind = "folder"\npath = "x"\ntrust = "ca.pem"': (
+        "destination.0.trust",
+        'belongs to kind = "dicomweb"',
+    ),
     "[[peers]]": ("peers", "did you mean 'peer'?"),
     "[peer]\nname = 3": ("peer", "a list is wanted"),
     "peer = 3 3": ("peers.toml", "not readable as TOML"),
@@ -292,6 +370,20 @@ def test_a_wrong_override_is_told_where_it_stands_not_in_the_file(load, name, te
     assert mistake.startswith(f"environment: {name} = ")
 
 
+def test_receivers_of_the_audit_trail_come_from_the_file_or_from_the_environment(load):
+    (one,) = load(RECEIVER).file.audit.receiver
+    assert (one.port, one.transport, one.ca_file) == (6514, "tls", "")
+    both = '[{"name": "a", "host": "h"}, {"name": "b", "host": "h", "transport": "udp"}]'
+    found = load(NODE_AUDIT__RECEIVER=both).file.audit.receiver
+    assert [(one.name, one.transport) for one in found] == [("a", "tls"), ("b", "udp")]
+
+
+def test_the_audit_can_be_turned_off(load):
+    assert load("").file.audit.on
+    assert not load("[audit]\non = false").file.audit.on
+    assert not load(NODE_AUDIT__ON="false").file.audit.on
+
+
 @pytest.mark.parametrize("name", ["NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "node_env"])
 def test_variables_of_others_are_left_alone(load, name):
     assert load(**{name: "--max-old-space-size=4096"}).file == NodeFile()
@@ -322,6 +414,31 @@ def test_a_database_without_a_password_is_taken(load, url):
     assert load(f'[database]\nurl = "{url}"').file.database.url == url
 
 
+@pytest.mark.parametrize(
+    "url", ["https://user:secret@h/x", "https://h/x?token=secret", "http://[::1/x"]
+)
+def test_a_mistake_does_not_show_the_secret_in_the_url_of_a_destination(load, url):
+    (mistake,) = mistakes_of(load, "", CLOUD + f'url = "{url}"')
+    assert "destination.0.url is none that serves" in mistake
+    assert "secret" not in mistake
+
+
+@pytest.mark.parametrize(
+    "url", ["https://pacs.example.org/dicom-web/", "http://127.0.0.1:8042", "http://[::1]:1/x"]
+)
+def test_a_destination_on_the_web_is_https_or_on_this_machine(load, url):
+    (cloud,) = load("", CLOUD + f'url = "{url}"').destinations
+    assert (cloud.url, cloud.kind, cloud.plain) == (url, "dicomweb", False)
+
+
+@pytest.mark.parametrize(
+    "text", ['host = "::1"', 'host = "localhost"', 'host = "0.0.0.0"\nplain = true',
+             'host = "0.0.0.0"\nenabled = false', 'loopback_without_token = true'],
+)  # fmt: skip
+def test_the_web_is_plain_on_loopback_or_in_so_many_words(load, text):
+    assert load(f"[web]\n{text}").file.web.port == 8080
+
+
 @pytest.mark.parametrize("count", [0, 1, 8])
 def test_a_host_has_as_many_workers_as_are_wanted(load, count):
     assert load(f"[worker]\ncount = {count}").file.worker.count == count
@@ -349,3 +466,12 @@ def test_addresses_and_names_are_hosts(load, host):
 
 def test_spaces_around_an_ae_title_do_not_count(load):
     assert load('[node]\nae_title = " SYNTH "').file.node.ae_title == "SYNTH"
+
+
+def test_peers_of_one_ae_title_speak_for_each_other(load):
+    one = PEER.replace('"pacs"', '"one"')
+    other = PEER.replace('"PACS"', '"ELSE"').replace('"pacs"', '"other"')
+    settings = load(peers=PEER + one + other)
+    assert settings.speaks_for("pacs") == {"pacs", "one"}
+    assert settings.speaks_for("other") == {"other"}
+    assert settings.speaks_for("nobody") == frozenset()

@@ -242,18 +242,27 @@ def job_child_of(pid: int) -> int | None:
     return None
 
 
-def test_a_killed_child_takes_nothing_with_it_and_the_job_is_tried_again(node):
-    series = MrSeries(slices=60, size=160, spacing_mm=1.2, step_mm=2.5)
-    node.wait_for("worker started")
+def killed_at_work(node, seed: str) -> tuple[str, int]:
+    """Kill the child at a job; return the state in which the job ends, and its attempts."""
+    series = MrSeries(seed=seed, slices=60, size=160, spacing_mm=1.2, step_mm=2.5)
     send(node.port, series.datasets())
-    node.wait_for("job running", 60)
+    node.wait_for("job running", 60, study_uid=series.study_uid)
     pid = None
     while pid is None:
         pid = job_child_of(node.process.pid)
     os.kill(pid, signal.SIGKILL)
-    answer = node.until(series.study_uid, is_sent, 90)
-    (job,) = answer["jobs"]
-    assert (job["state"], job["attempts"]) == ("done", 2)
+    (job,) = node.until(series.study_uid, is_sent, 90)["jobs"]
+    return job["state"], job["attempts"]
+
+
+def test_a_killed_child_takes_nothing_with_it_and_the_job_is_tried_again(node):
+    node.wait_for("worker started")
+    for seed in ("killed", "once more", "and again"):  # on a busy machine it may be done before
+        ended = killed_at_work(node, seed)
+        assert ended in (("done", 2), ("done", 1))
+        if ended == ("done", 2):
+            return
+    pytest.fail("no job was hit")
 
 
 def test_a_job_that_kills_its_child_each_time_fails_with_its_reason(start, orthanc):

@@ -23,6 +23,7 @@ class NodeConf:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    web_port: int = field(default_factory=free_port)
     database: str = "sqlite:///node.db"
     quiet_s: float = 0.6
     interrupted_s: float = 10.0
@@ -43,6 +44,7 @@ class NodeConf:
             "completion": {"quiet_s": self.quiet_s, "interrupted_s": self.interrupted_s},
             "archive": {"keep_free_mb": 1},
             "engine": {"device": "cpu"},
+            "web": {"enabled": False, "port": self.web_port},
         }
         for name, values in self.extra.items():
             sections.setdefault(name, {}).update(values)
@@ -190,6 +192,12 @@ class RunningNode:
 
 
 def is_sent(answer: dict) -> bool:
-    """Whether every delivery of a study is sent, and there is one."""
+    """Whether every delivery of a study is sent, and there is one; receipted is more than that."""
     states = [delivery["state"] for delivery in answer["deliveries"]]
-    return bool(states) and set(states) == {"sent"}
+    return bool(states) and set(states) <= {"sent", "receipted"}
+
+
+def is_receipted(answer: dict) -> bool:
+    """Whether every delivery of a study is receipted, and there is one."""
+    states = [delivery["state"] for delivery in answer["deliveries"]]
+    return bool(states) and set(states) == {"receipted"}

@@ -19,6 +19,7 @@ class Orthanc:
     dicom_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     modalities: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
     process: subprocess.Popen | None = None
 
     def start(self) -> "Orthanc":
@@ -39,6 +40,7 @@ class Orthanc:
                     "DicomAlwaysAllowFind": True,
                     "DicomModalities": self.modalities,
                     "Plugins": [],
+                    **self.options,
                 }
             )
         )
@@ -79,6 +81,26 @@ class Orthanc:
             one["MainDicomTags"]["SeriesInstanceUID"]: one["Instances"]
             for one in self.get("series?expand")
         }
+
+    def post(self, path: str, content: bytes | dict, method: str = "POST"):
+        body = json.dumps(content).encode() if isinstance(content, dict) else content
+        url = f"http://127.0.0.1:{self.http_port}/{path}"
+        request = urllib.request.Request(url, data=body, method=method)
+        with urllib.request.urlopen(request, timeout=60) as got:
+            text = got.read()
+        return json.loads(text) if text.strip() else None
+
+    def delete(self, path: str) -> None:
+        self.post(path, b"", "DELETE")
+
+    def know(self, name: str, port: int, ae_title: str = "SYNTHNODE") -> None:
+        """Add a modality, so that things can be moved and reported to it."""
+        about = {"AET": ae_title, "Host": "127.0.0.1", "Port": port}
+        self.post(f"modalities/{name}", about, "PUT")
+
+    def upload(self, *files: bytes) -> None:
+        for file in files:
+            self.post("instances", file)
 
     def send(self, modality: str, series_id: str) -> None:
         request = urllib.request.Request(

@@ -1,6 +1,7 @@
 """A storage SCP that answers as it is told: a PACS with opinions."""
 
 from collections.abc import Callable
+from ssl import SSLContext
 
 from pynetdicom import AE, StoragePresentationContexts, evt
 
@@ -10,22 +11,33 @@ from dicom_node.dicom import VERIFICATION
 class Scp:
     """Answers each C-STORE with ``answer(event)``; keeps what it answered with 0000.
 
-    It listens only between ``start`` and ``stop``, always on the same port.
+    It listens only between ``start`` and ``stop``, always on the same port; over TLS where it is
+    given a context for it.
     """
 
-    def __init__(self, port: int, answer: Callable[[evt.Event], int] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        answer: Callable[[evt.Event], int] | None = None,
+        secured: SSLContext | None = None,
+    ) -> None:
         self.port = port
+        self.secured = secured
         self.answer = answer or (lambda _event: 0x0000)
+        self.contexts = StoragePresentationContexts
         self.kept: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._server = None
 
     def start(self) -> "Scp":
         ae = AE(ae_title="PACS")
-        ae.supported_contexts = StoragePresentationContexts
+        ae.supported_contexts = self.contexts
         ae.add_supported_context(VERIFICATION)
         self._server = ae.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+            ("127.0.0.1", self.port),
+            block=False,
+            evt_handlers=[(evt.EVT_C_STORE, self._store)],
+            ssl_context=self.secured,
         )
         return self
 

@@ -1,10 +1,14 @@
 """A configuration folder becomes a node, or every mistake in it is told."""
 
 import pytest
+from sqlalchemy import select
 
 from dicom_node.app import open_node
-from dicom_node.app.build import load_all
+from dicom_node.app.build import keep_of, load_all
+from dicom_node.db import DoomedRow, InstanceRow
 from dicom_node.errors import SettingsError
+from dicom_node.rules.wish import wish
+from tests.dicom_node.archive.objects import instance, received
 from tests.support.node import NodeConf
 
 PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}
@@ -16,7 +20,90 @@ def test_a_node_has_a_stage_per_destination(tmp_path):
     node = open_node(conf.write(), {})
     names = set(node.stages())
     node.database.close()
-    assert names == {"completion", "rules", "destination pacs", "destination archive"}
+    assert names == {
+        "audit", "completion", "rules", "headers", "retention", "destination pacs",
+        "destination archive", "receipts pacs", "receipts archive",
+    }  # fmt: skip
+
+
+def test_a_peer_that_asks_and_is_asked_has_stages_of_its_own(tmp_path):
+    conf = NodeConf(tmp_path)
+    rights = {"may": ["store", "commit"], "ask": ["find", "move", "commit"]}
+    conf.peers += [{**PACS, **rights}, {**PACS, "name": "other", "ae_title": "OTHER"}]
+    conf.rules = [{"name": "sct", "task": "ct_from_mr", "destinations": [], "fetch": True}]
+    node = open_node(conf.write(), {})
+    names = {name for name in node.stages() if name.endswith(" pacs")}
+    others = {name for name in node.stages() if name.endswith(" other")}
+    node.database.close()
+    assert names - others >= {"promises pacs", "questions pacs", "fetches pacs"}
+    assert others == {"destination other", "receipts other"}
+
+
+def test_peers_are_asked_for_what_somebody_may_ask_for_though_no_rule_makes_it(tmp_path):
+    conf = NodeConf(tmp_path)
+    conf.peers.append({**PACS, "ask": ["find"]})
+    conf.rules = []
+    node = open_node(conf.write(), {})
+    stage, _ = node.stages()["questions pacs"]
+    planning, asking = node.rules_stage()._elsewhere, node.requester()._elsewhere
+    (first,) = [asking(rule) for rule in wishes(node)]
+    node.database.close()
+    assert set(planning.inquirers) == set(first.inquirers) == {"pacs"}
+    assert stage._inquirer._looks.labels_for(["ct_from_mr"]) == {"CT"}
+    assert first.inquirers["pacs"]._looks.labels_for([]) == {"CT"}
+
+
+def wishes(node):
+    return [wish(task, (), node.offer()) for task in node.offer().tasks]
+
+
+CLOUD = {"name": "cloud", "kind": "dicomweb", "url": "https://pacs.example.org/dicom-web"}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({"ask": ["find"]}, True),
+        ({}, False),
+        ({"kind": "folder", "path": "out", "url": ""}, True),
+        ({"kind": "folder", "path": "out", "url": "", "keeps": False}, False),
+    ],
+)
+def test_retention_waits_for_a_receipt_where_somebody_can_be_asked_for_one(tmp_path, values, asked):
+    conf = NodeConf(tmp_path)
+    conf.destinations.append({**CLOUD, **values})
+    node = open_node(conf.write(), {})
+    stages = node.stages()
+    node.database.close()
+    assert (stages["receipts cloud"][0]._ways.why_not == "") is asked
+    assert ("cloud" in keep_of(node.settings).receipting) is asked
+    assert ("questions cloud" in stages) is ("ask" in values)
+
+
+def test_a_rule_that_fetches_needs_somebody_to_fetch_from(tmp_path):
+    conf = NodeConf(tmp_path)
+    conf.peers.append({**PACS, "ask": ["find", "move"], "may": ["echo"]})  # may not store here
+    conf.rules = [{"name": "sct", "task": "ct_from_mr", "destinations": [], "fetch": True}]
+    with pytest.raises(SettingsError) as caught:
+        load_all(conf.write(), {})
+    (mistake,) = caught.value.mistakes
+    assert "rule 'sct' has fetch = true" in mistake
+    assert '"store" in may' in mistake
+
+
+def test_a_file_that_a_crash_left_aside_is_back_before_anything_starts(tmp_path, now):
+    """Its study was deleted and sent again; the node died while it looked which of the two."""
+    node = open_node(NodeConf(tmp_path).write(), {})
+    kept = node.archive.keep(received(instance()))
+    with node.database.transaction() as session:
+        path = session.scalars(select(InstanceRow.path)).one()
+        row = {"path": path, "sop_instance_uid": kept.sop_instance_uid, "due": now}
+        session.add(DoomedRow(**row))
+    file = node.archive.folder / path
+    file.rename(file.with_name(f"{file.name}.doomed"))
+    node.recover()
+    node.database.close()
+    assert file.exists()
 
 
 def test_nothing_unsigned_goes_to_a_clinical_destination(tmp_path):

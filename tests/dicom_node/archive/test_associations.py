@@ -110,3 +110,37 @@ def test_after_a_start_every_study_in_reception_has_its_quiet_period_anew(store)
     assert {row.uid: row.last_at for row in store.rows(StudyRow)} == {
         study_uid("one"): store.now, study_uid("two"): before,
     }  # fmt: skip
+
+
+def left_open(store, **titles) -> list[tuple[str, int, str]]:
+    with store.database.reading() as session:
+        found = Associations(session).left_open(titles, store.files.folder)
+    return [(peer, len(ones), ones[0].study_uid) for peer, ones in found]
+
+
+def test_what_an_association_brought_that_never_ended_is_found(store):
+    sent(store, "before", "a-0")
+    store.end("a-0")
+    store.now += timedelta(seconds=1)
+    for number in range(3):
+        sent(store, "one", "a-1", number)
+    sent(store, "two", "a-1")
+    assert set(left_open(store, scanner="SCANNER")) == {
+        ("scanner", 3, study_uid("one")), ("scanner", 1, study_uid("two")),
+    }  # fmt: skip
+
+
+def test_what_came_before_it_began_or_from_somebody_else_is_not_of_it(store):
+    sent(store, "one", "a-0", 1)
+    store.end("a-0")
+    store.now += timedelta(seconds=1)
+    sent(store, "one", "a-1", 2)
+    store.keep(instance("one", number=3), sender="OTHER")
+    assert left_open(store, scanner="SCANNER") == [("scanner", 1, study_uid("one"))]
+    assert left_open(store, scanner="RENAMED") == []
+    assert left_open(store) == []
+
+
+def test_files_from_disk_are_nobodys_association(store):
+    sent(store, "one", "a-1", peer=INGEST)
+    assert left_open(store, scanner="SCANNER", INGEST="SCANNER") == []

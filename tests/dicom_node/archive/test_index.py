@@ -40,7 +40,7 @@ def add(database):
 
     def batch(*entries: Entry, seen: Seen = seen) -> list[Outcome]:
         with database.transaction() as session:
-            known = add_entries(session, entries, seen)
+            known = add_entries(session, entries, seen, lambda _place, _syntax: None)
         seen.committed()
         return [one.outcome for one in known]
 
@@ -134,3 +134,27 @@ def test_what_was_rolled_back_is_not_remembered():
     assert seen.news([("a",)]) == [("a",)]
     seen.committed()
     assert seen.news([("a",), ("b",)]) == [("b",)]
+
+
+def test_a_study_weighs_what_is_new_of_it_and_is_no_longer_erased(database, add, entry):
+    with database.transaction() as session:
+        at = entry().received_at
+        session.add(StudyRow(uid="1.9", state="routed", first_at=at, last_at=at, erased_at=at))
+    add(entry("1.1"), entry("1.2"))
+    add(entry("1.1"), entry("1.3"))
+    with database.transaction() as session:
+        add_conflict(session, entry("1.1", sha="b" * 64))
+        add_conflict(session, entry("1.1", sha="b" * 64))
+    with database.reading() as session:
+        row = session.get(StudyRow, "1.9")
+    assert (row.stored_bytes, row.erased_at) == (40, None)
+
+
+def test_what_was_made_is_no_news_and_weighs_nothing_until_it_is_weighed(database, add, entry):
+    add(entry("1.1"))
+    add(entry("1.2", origin=Origin.MADE, association=None))
+    with database.transaction() as session:
+        Studies(session, None).weigh("1.9", 10)
+    with database.reading() as session:
+        row = session.get(StudyRow, "1.9")
+    assert (row.stored_bytes, row.revision) == (20, 1)

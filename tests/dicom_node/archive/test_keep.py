@@ -1,10 +1,13 @@
 """Kept for good or refused, and nothing in between; on both databases."""
 
+import hashlib
 import multiprocessing
 import os
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -316,3 +319,64 @@ def test_what_is_made_here_comes_back_from_a_peer_as_the_same(store):
     routed(store)
     assert store.keep(instance(series="made")).outcome is Outcome.SAME
     assert store.row(StudyRow).state == StudyState.ROUTED
+
+
+@contextmanager
+def spooled(store, ds, syntax=ExplicitVRLittleEndian, **values):
+    """Give what was received as it is while it lies in a temporary file."""
+    whole = received(ds, syntax, **values)
+    with store.archive.spool() as file:
+        file.write(b"what stood before it")
+        for at in range(0, len(whole.content), 70_000):
+            file.write(whole.content[at : at + 70_000])
+        yield replace(whole, content=file.whole(start=20))
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=[syntax.name for syntax in SYNTAXES])
+def test_what_came_by_way_of_a_file_is_kept_byte_for_byte(store, syntax):
+    ds = instance(PatientName="Smith^John")
+    ds.add_new("PixelData", "OW", os.urandom(3 * 2**20))
+    with spooled(store, ds, syntax) as arrived:
+        assert store.archive.keep(arrived).outcome is Outcome.NEW
+    row = store.row(InstanceRow)
+    head = meta_header(ds.SOPClassUID, ds.SOPInstanceUID, syntax)
+    assert (store.archive.folder / row.path).read_bytes() == head + wire(ds, syntax)
+    assert (row.size, row.sha256) == (
+        len(wire(ds, syntax)), hashlib.sha256(wire(ds, syntax)).hexdigest(),
+    )  # fmt: skip
+    assert store.row(StudyRow).header["00100010"]["Value"] == [{"Alphabetic": "Smith^John"}]
+    assert store.keep(ds, syntax).outcome is Outcome.SAME
+    assert not list((store.archive.folder / "incoming").iterdir())
+
+
+def test_a_file_with_other_content_under_a_known_uid_is_told_from_another_encoding(store):
+    ds = instance()
+    ds.add_new("PixelData", "OW", os.urandom(3 * 2**20))
+    store.keep(ds)
+    with spooled(store, ds, ImplicitVRLittleEndian) as arrived:
+        assert store.archive.keep(arrived).outcome is Outcome.SAME
+    ds.PixelData = ds.PixelData[:-1] + b"?"
+    with spooled(store, ds) as arrived:
+        assert store.archive.keep(arrived).outcome is Outcome.DIFFERS
+    conflict = store.row(ConflictRow)
+    assert (store.archive.folder / conflict.path).read_bytes().endswith(wire(ds))
+
+
+def test_a_file_that_is_swept_at_the_worst_moment_is_written_again(store, monkeypatch):
+    submit = store.archive._group.submit
+
+    def swept(entry):
+        (store.archive.folder / entry.place).unlink()
+        return submit(entry)
+
+    monkeypatch.setattr(store.archive._group, "submit", swept)
+    with spooled(store, instance()) as arrived:
+        store.archive.keep(arrived)
+    path = store.archive.folder / store.row(InstanceRow).path
+    assert path.read_bytes().endswith(wire(instance()))
+
+
+def test_a_disk_that_fills_up_refuses_what_is_arriving(store, monkeypatch):
+    archive = Archive(store.database, store.files, Space(store.files.folder, 2**60), None)
+    with archive.spool() as file, pytest.raises(ArchiveFull):
+        file.write(b"one byte is too many")

@@ -1,10 +1,12 @@
 """The same object in other bytes, and another object under the same name."""
 
 from copy import deepcopy
+from io import BytesIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -49,7 +51,7 @@ def same(tmp_path):
 
     def compare(one: Dataset, first: str, other: Dataset, second: str) -> bool:
         (tmp_path / "first.dcm").write_bytes(file(one, first))
-        return same_content(tmp_path / "first.dcm", file(other, second))
+        return same_content(tmp_path / "first.dcm", BytesIO(file(other, second)))
 
     return compare
 
@@ -115,7 +117,39 @@ def test_between_other_encodings_nothing_is_said(same, syntax):
 def test_what_cannot_be_read_is_not_the_same(tmp_path):
     whole = file(rich(), ExplicitVRLittleEndian)
     (tmp_path / "first.dcm").write_bytes(whole)
-    assert same_content(tmp_path / "first.dcm", whole)
-    assert not same_content(tmp_path / "gone.dcm", whole)
+    assert same_content(tmp_path / "first.dcm", BytesIO(whole))
+    assert not same_content(tmp_path / "gone.dcm", BytesIO(whole))
     for length in range(len(whole)):
-        assert not same_content(tmp_path / "first.dcm", whole[:length])
+        assert not same_content(tmp_path / "first.dcm", BytesIO(whole[:length]))
+
+
+def large(last: int, length: int = 3 * 2**20) -> Dataset:
+    ds = rich()
+    ds.PixelData = bytes(length - 2) + bytes((1, last))
+    return ds
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_values_too_large_for_the_memory_are_compared_to_the_last_byte(same, syntax):
+    assert same(large(2), ExplicitVRLittleEndian, large(2), syntax)
+    assert not same(large(2), ExplicitVRLittleEndian, large(3), syntax)
+    assert not same(large(2), ExplicitVRLittleEndian, large(2, 3 * 2**20 + 2), syntax)
+    assert not same(large(2), ExplicitVRLittleEndian, large(2, 2), syntax)
+
+
+def test_large_values_of_undefined_length_are_compared_to_the_last_byte(same):
+    def compressed(last: int) -> Dataset:
+        ds = large(2)
+        ds.PixelData = encapsulate([bytes(2**21) + bytes((last, 7))])
+        ds["PixelData"].VR = "OB"
+        ds["PixelData"].is_undefined_length = True
+        return ds
+
+    assert same(compressed(1), JPEG2000Lossless, compressed(1), JPEG2000Lossless)
+    assert not same(compressed(1), JPEG2000Lossless, compressed(2), JPEG2000Lossless)
+
+
+def test_large_values_of_deflated_objects_are_compared(same):
+    deflated = DeflatedExplicitVRLittleEndian
+    assert same(large(2), deflated, large(2), deflated)
+    assert not same(large(2), deflated, large(3), deflated)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from dicom_node.archive import SeriesFacts, Studies
 from dicom_node.db import DecisionRow, SeriesRow, StudyRow
@@ -70,7 +71,7 @@ def test_a_study_is_complete_only_as_it_was_judged(store):
     study = store.row(StudyRow)
     assert (study.state, study.evidence) == (StudyState.COMPLETE, "counted")
     assert store.ask(Studies.receiving) == []
-    assert store.ask(Studies.to_plan) == [(study_uid(), 2)]
+    assert store.ask(Studies.to_plan, store.now) == [(study_uid(), 2)]
 
 
 def test_a_study_is_planned_only_as_it_was_read(store):
@@ -80,7 +81,18 @@ def test_a_study_is_planned_only_as_it_was_read(store):
     assert not store.ask(Studies.routed, study_uid(), 0)
     assert store.ask(Studies.routed, study_uid(), 1)
     assert store.row(StudyRow).state == StudyState.ROUTED
-    assert store.ask(Studies.to_plan) == []
+    assert store.ask(Studies.to_plan, store.now) == []
+
+
+def test_a_study_that_is_put_off_is_left_alone_until_then_or_until_more_of_it_comes(store):
+    sent(store)
+    store.ask(Studies.complete, study_uid(), 1, "counted")
+    store.ask(Studies.put_off, study_uid(), store.now + timedelta(seconds=30))
+    assert store.ask(Studies.to_plan, store.now + timedelta(seconds=29)) == []
+    assert store.ask(Studies.to_plan, store.now + timedelta(seconds=30)) == [(study_uid(), 1)]
+    sent(store, number=2)
+    store.ask(Studies.complete, study_uid(), 2, "counted")
+    assert store.ask(Studies.to_plan, store.now) == [(study_uid(), 2)]
 
 
 def test_only_a_study_that_was_planned_is_planned_again(store):
@@ -104,7 +116,25 @@ def test_the_files_of_a_study_are_those_received_series_by_series(store):
     }  # fmt: skip
     assert all(one.path.is_file() for found in files.values() for one in found)
     assert store.ask(Studies.made, study_uid()) == [series]
-    assert store.ask(Studies.counts, study_uid()) == {series_uid(): 3, "1.2.3": 1}
+    (waiting,) = store.ask(Studies.receiving)
+    assert waiting.series == {series_uid(): 3, "1.2.3": 1}
+
+
+def test_studies_in_reception_cost_no_query_each(store):
+    for number in range(5):
+        store.now += timedelta(seconds=1)
+        for image in range(number + 1):
+            sent(store, f"study {number}", number=image)
+    asked: list[str] = []
+    with store.database.reading() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        found = Studies(session, store.files.folder).receiving()
+    assert len(asked) == 3
+    assert [(one.uid, sum(one.series.values())) for one in found] == [
+        (study_uid(f"study {number}"), number + 1) for number in range(5)
+    ]
+    assert [one.revision for one in found] == [1, 2, 3, 4, 5]
 
 
 def test_instances_come_by_name_and_the_absent_are_left_out(store):

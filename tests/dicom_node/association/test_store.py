@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydicom.config import disable_value_validation
@@ -10,38 +10,80 @@ from pynetdicom import AE, build_context, evt
 
 from benchmarks.raw_client import Target, _associate, _message
 from dicom_node.archive import Archive, Files, Space, Studies
-from dicom_node.association import STATUS_OF, Listener, StoreStatus
+from dicom_node.association import (
+    STATUS_OF,
+    Doorway,
+    Listener,
+    QueryRetrieve,
+    Refused,
+    StoreStatus,
+    Telling,
+)
+from dicom_node.audit import Silence
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveBroken, ArchiveError
-from dicom_node.settings import Listen, Peer
+from dicom_node.scu import Ourselves
+from dicom_node.settings import Limits, Listen, Outbox, Peer
 from tests.support.mr import MR_IMAGE, MrSeries, encoded
 from tests.support.sender import send
 
 SIEMENS_CSA_NON_IMAGE = "1.3.12.2.1107.5.9.1"
 
 
+def scanner(**keys) -> Peer:
+    return Peer(**{"name": "scanner", "ae_title": "SCANNER", "host": "127.0.0.1", **keys})
+
+
 class Scene:
     """A listener on a port of its own, with its archive."""
 
     def __init__(
-        self, folder, *, reserve=0, may=("echo", "store"), data_plane=True, idle_s=5.0
+        self,
+        folder,
+        *,
+        may=("echo", "store"),
+        limits=None,
+        credentials=None,
+        peers=None,
+        audit=None,
+        **settings,
     ) -> None:
+        self.ahead, audit = timedelta(), audit or Silence()
         self.database = Database("sqlite:///node.db", folder)
         self.database.prepare()
         self.files = Files(folder / "archive")
+        limits = limits or Limits()
+        space = Space(folder, settings.pop("reserve", 0))
         self.archive = Archive(
-            self.database, self.files, Space(folder, reserve), lambda: datetime.now(UTC)
+            self.database, self.files, space, lambda: datetime.now(UTC), limits=limits
         )
-        peer = Peer(name="scanner", ae_title="SCANNER", host="127.0.0.1", may=may)
+        self.refused: list[Refused] = []
+        if peers is None:
+            peers = [scanner(may=may)]
+        self.peers, self.credentials = peers, credentials
+        listen = Listen(port=0, **{"idle_s": 5.0, **settings})
         self.listener = Listener(
             "SYNTHNODE",
-            Listen(port=0, idle_s=idle_s, data_plane=data_plane),
-            [peer],
-            self.archive,
-            self.database,
-            lambda: datetime.now(UTC),
+            Doorway(listen, limits, credentials, self.refused.append),
+            peers,
+            (self.archive, self.database),
+            self.now,
+            audit,
         )
+        store = (self.database, self.archive.folder)
+        times = Outbox(connect_s=5.0, answer_s=listen.idle_s)
+        self.query = QueryRetrieve(
+            store,
+            peers,
+            Ourselves("SYNTHNODE", times, credentials),
+            Telling(audit, self.now),
+            pending_s=0.0,
+        )
+        self.listener.offer(self.query)
         self.port = self.listener.start()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
     def kept(self, study_uid: str):
         with self.database.reading() as session:

@@ -14,7 +14,7 @@ from dicom_node.completion import AskSender, CompletionStage, Limits
 from dicom_node.db import Database, StudyRow
 from dicom_node.dicom import STUDY_ROOT_FIND, VERIFICATION
 from dicom_node.errors import PeerAway, PeerRefused
-from dicom_node.scu import Askable
+from dicom_node.scu import Askable, Ourselves
 from dicom_node.settings import Outbox, Peer
 from tests.dicom_node.archive.objects import Store, file_of, instance, series_uid, study_uid
 from tests.support.need import free_port
@@ -43,7 +43,7 @@ def peer(port: int | None, **values) -> Peer:
 
 
 def sender(*peers: Peer) -> AskSender:
-    return AskSender(Askable("SYNTHNODE", peers, TIMES))
+    return AskSender(Askable(Ourselves("SYNTHNODE", TIMES), peers))
 
 
 def test_orthanc_tells_how_many_instances_it_has_of_each_series(pacs):

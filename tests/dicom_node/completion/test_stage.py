@@ -107,7 +107,7 @@ def test_a_straggler_opens_the_study_and_it_is_planned_again(store, tick):
     assert tick() == 0
     later(store, 5)
     assert tick() == 1
-    assert store.ask(Studies.to_plan) == [(study_uid(), 2)]
+    assert store.ask(Studies.to_plan, store.now) == [(study_uid(), 2)]
 
 
 def test_an_instance_that_comes_between_judging_and_marking_wins(store, tick):

@@ -59,6 +59,141 @@ def test_the_way_back_leaves_nothing_and_the_way_up_is_open_again(database):
     assert tables(database) == set(Base.metadata.tables)
 
 
+_SENT = """INSERT INTO delivery (study_uid, series_uid, destination, state, attempts, refusals,
+ token, due, created_at) VALUES ('1.2', '1.2.3', 'pacs', :state, 1, 0, 1,
+ '2026-01-02 03:04:05+00:00', '2026-01-02 03:04:05+00:00')"""
+
+
+@pytest.mark.parametrize(("state", "asked"), [("sent", 1), ("failed", 0)])
+def test_what_was_sent_before_there_were_receipts_is_asked_for(empty, state, asked):
+    migrate.upgrade(empty._engine, "0002")
+    with empty.transaction() as session:
+        session.execute(text(_SENT), {"state": state})
+    empty.prepare()
+    query = text("SELECT count(*) FROM delivery WHERE ask_due = due AND asks = 0")
+    with empty.reading() as session:
+        assert session.execute(query).scalar() == asked
+
+
+def test_what_is_receipted_is_sent_for_a_program_that_knows_no_receipts(database):
+    with database.transaction() as session:
+        session.execute(text(_SENT), {"state": "receipted"})
+    migrate.downgrade(database._engine, "0002")
+    with database.reading() as session:
+        assert session.execute(text("SELECT state FROM delivery")).scalar() == "sent"
+
+
+ROWS = (
+    "INSERT INTO study (uid, state, revision, first_at, last_at, interrupted, asked_revision)"
+    " VALUES ('1.1', 'routed', 2, :at, :at, false, -1), ('1.2', 'receiving', 0, :at, :at, true, 0)",
+    "INSERT INTO instance VALUES"
+    " ('1.1.1', '1.0', '1.1', '1.8', '1.2', 'aa', 2000000000, 'p1', 'received', 'S', :at),"
+    " ('1.1.2', '1.0', '1.1', '1.9', '1.2', 'bb', 2000000000, 'p2', 'made', 'NODE', :at)",
+    "INSERT INTO job (id, key, study_uid, rule, task, grid, priority, state, attempts, token, due,"
+    " created_at, lease_owner, model, sources, reasons, series_uids) VALUES (7, '9.9', '1.1', 'r',"
+    " 't', 'native', 1, 'running', 1, 3, :at, :at, 'h/b/1/1', '{}', '[]', '[]', '[\"1.9\"]')",
+    "INSERT INTO delivery (id, study_uid, series_uid, destination, state, attempts, refusals,"
+    " token, due, created_at) VALUES (5, '1.1', '1.9', 'pacs', 'sending', 2, 0, 4, :at, :at)",
+    "INSERT INTO delivery_item (delivery_id, sop_instance_uid, sent_at, status)"
+    " VALUES (5, '1.1.2', NULL, 42752)",
+)
+"""A queue in flight: a job that runs, and a delivery that is being sent."""
+
+LATER = (
+    "INSERT INTO patient_name VALUES ('doe', '1.1')",
+    "INSERT INTO commitment VALUES ('2.25.1', 5, 'asked', :at)",
+    "INSERT INTO promise VALUES (1, 'pacs', '2.25.2', '[]', 'waiting', :at, :at, 0, 0, NULL)",
+    "INSERT INTO question VALUES ('1.1', 'pacs', :at, :at, :at, 0, NULL, NULL, NULL)",
+    "INSERT INTO \"fetch\" VALUES ('1.1', 'pacs', '1.7', 'T2', 'wanted', :at, :at, NULL)",
+    "INSERT INTO deletion VALUES (1, '1.1', 'made', 'r', :at, 1)",
+    "INSERT INTO doomed VALUES ('p9', '1.1.9', :at)",
+    "INSERT INTO token VALUES ('t', 'viewer', 'cc', '[]', :at, :at, NULL)",
+    "INSERT INTO process VALUES ('h/b/1/1', 'web', :at, :at, '[]')",
+    "INSERT INTO request VALUES ('1.1', 't', 'anna', 'http', :at, '[]', true, '[]')",
+)
+"""A row in every table that came after the first schema."""
+
+FIRST = {"study", "instance", "job", "delivery", "delivery_item"}
+
+
+def test_every_table_that_came_later_has_such_a_row():
+    named = {statement.split()[2].strip('"') for statement in LATER}
+    there = {"association", "sending", "conflict", "decision", "series", "wanted"}
+    assert set(Base.metadata.tables) == FIRST | there | named
+
+
+def fill(database: Database, statements: tuple[str, ...]) -> None:
+    postgres = database._engine.dialect.name == "postgresql"
+    at = "2026-01-02 03:04:05.000000+00:00" if postgres else "2026-01-02 03:04:05"
+    with database.transaction() as session:
+        for statement in statements:
+            session.execute(text(statement), {"at": at})
+
+
+def columns_of(database: Database) -> dict[str, list[str]]:
+    with database._engine.connect() as connection:
+        found = inspect(connection)
+        return {table: [c["name"] for c in found.get_columns(table)] for table in sorted(FIRST)}
+
+
+def rows_of(database: Database, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return what these columns hold."""
+    found = {}
+    with database._engine.connect() as connection:
+        for table, names in columns.items():
+            query = text(f"SELECT {', '.join(names)} FROM {table}")  # noqa: S608
+            found[table] = sorted(str(tuple(row)) for row in connection.execute(query))
+    return found
+
+
+@pytest.fixture
+def in_flight(empty):
+    """The first schema with a queue in flight; what its columns are, and what they hold."""
+    migrate.upgrade(empty._engine, "0001")
+    fill(empty, ROWS)
+    columns = columns_of(empty)
+    return empty, columns, rows_of(empty, columns)
+
+
+def test_an_upgrade_with_a_queue_in_flight_loses_nothing_and_weighs_the_studies(in_flight):
+    database, columns, before = in_flight
+    database.prepare()
+    assert revision(database) == HEAD
+    assert rows_of(database, columns) == before
+    with database.reading() as session:
+        weights = session.execute(text("SELECT uid, stored_bytes, erased_at FROM study ORDER BY 1"))
+        assert weights.all() == [("1.1", 4_000_000_000, None), ("1.2", 0, None)]
+
+
+def test_what_peers_were_promised_before_is_marked(in_flight):
+    database, _, _ = in_flight
+    migrate.upgrade(database._engine, "0003")
+    promise = "INSERT INTO promise VALUES ({}, 'ct', '2.25.{}', '[[\"1.0\", \"{}\"]]', '{}', {})"
+    times = ":at, :at, 0, 0, NULL"
+    told = promise.format(1, 1, "1.1.1", "reported", times)
+    waits = promise.format(2, 2, "1.1.2", "waiting", times)
+    fill(database, (told, waits))
+    database.prepare()
+    query = text("SELECT sop_instance_uid FROM instance WHERE promised_at IS NOT NULL")
+    with database.reading() as session:
+        assert session.scalars(query).all() == ["1.1.1"]
+
+
+def test_every_step_up_and_down_keeps_the_rows_of_the_first_schema(in_flight):
+    database, columns, before = in_flight
+    line = sorted(migrate.known())
+    for one in line[1:]:
+        migrate.upgrade(database._engine, one)
+        assert (revision(database), rows_of(database, columns)) == (one, before)
+    fill(database, LATER)
+    for one in reversed(line[:-1]):
+        migrate.downgrade(database._engine, one)
+        assert (revision(database), rows_of(database, columns)) == (one, before)
+    database.prepare()
+    assert rows_of(database, columns) == before
+    assert tables(database) == set(Base.metadata.tables)
+
+
 def test_the_revision_that_the_code_names_is_the_newest():
     config = Config()
     config.set_main_option("script_location", "dicom_node:db/migrations")

@@ -6,13 +6,15 @@ import pytest
 
 from dicom_node.archive import Archive, Files, Received, Space
 from dicom_node.archive.index import Outcome
+from dicom_node.audit import Remote, Silence
 from dicom_node.backoff import next_try
 from dicom_node.db import Database, DeliveryRow
-from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience
+from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience, Target
 from dicom_node.dicom import new_uid
 from dicom_node.errors import DatabaseAway
 from dicom_node.lease import Lease, process_owner
 from dicom_node.outbox import Outbox
+from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox as OutboxSettings
 from dicom_node.settings import Peer
 from dicom_node.values import DeliveryState, Origin
@@ -46,6 +48,7 @@ class Scene:
             self.sent[ds.SOPInstanceUID] = content
         self.port = free_port()
         self.time = T0
+        self.audit = Silence()
 
     def queue(self, *destinations: str) -> None:
         with self.database.transaction() as session:
@@ -56,12 +59,12 @@ class Scene:
         peer = Peer(name="pacs", ae_title="PACS", host="127.0.0.1", port=self.port)
         limits = {"give_up": timedelta(days=7), "refused_attempts": 3, **patience}
         return DestinationStage(
-            name,
-            sender or DimseSender("SYNTHNODE", peer, TIMES),
+            Target(Remote(name), sender or DimseSender(Ourselves("SYNTHNODE", TIMES), peer)),
             (self.database, self.archive.folder),
             Lease(process_owner(), 30),
             Patience(**limits),
             lambda: self.time,
+            self.audit,
         )
 
     def delivery(self, name: str = "pacs") -> DeliveryRow:

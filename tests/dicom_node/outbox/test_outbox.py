@@ -323,3 +323,15 @@ def test_what_somebody_sent_under_our_series_is_not_sent_on(box):
     box.store.keep(instance("one", "made", 9))
     box.add(uid, "pacs")
     assert box.claim().total == 2
+
+
+def test_every_instance_is_known_with_its_last_answer_and_none_of_another_delivery(box):
+    uid, other = box.make(), box.make("other")
+    box.add(uid, "pacs", "share")
+    box.add(other, "pacs")
+    delivery = box.claim()
+    box.answer(delivery, SUCCESS, REFUSED)
+    found = box.do(Outbox.instances, delivery)
+    assert [status for _, status in found] == [SUCCESS, REFUSED, None]
+    assert {one.series_uid for one, _ in found} == {uid}
+    assert all(one.path.is_file() for one, _ in found)

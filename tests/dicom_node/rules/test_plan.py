@@ -164,3 +164,21 @@ def test_a_rule_with_a_model_of_its_own_goes_by_that_models_contract(rule, task)
     decision = decide(own, [series("1.1")])
     assert not decision.fired
     assert any("a step between slices of 4.00 mm" in text for text in decision.unmet)
+
+
+def test_what_stops_a_rule_is_told_code_by_code_too(rule):
+    lossy = Reason(Code.LOSSY, "8 bits")
+    refused = series("1.2", against={"ct_from_mr": (GAP, lossy)})
+    decision = decide(rule, [series("1.1", Label.CT), refused])
+    assert [(one.code, one.text) for one in decision.reasons] == [
+        (Code.NOT_MISSING, decision.unmet[0]),
+        (Code.GEOM_GAP, "T1 series 1.2: a slice is missing"),
+        (Code.LOSSY, "T1 series 1.2: 8 bits"),
+    ]
+    assert decision.unmet[1] == f"T1 series 1.2: {GAP}; {lossy}"
+    assert [one.code for one in decide(rule, []).reasons] == [Code.SOURCE_MISSING]
+
+
+def test_a_series_that_will_do_leaves_nothing_to_tell_of_the_others(rule):
+    decision = decide(rule, [series("1.1"), series("1.2", against={"ct_from_mr": (GAP,)})])
+    assert (decision.fired, decision.reasons) == (True, ())

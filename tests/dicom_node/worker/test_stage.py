@@ -7,6 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dicom_node.archive import Archive, Files, Received, Space
+from dicom_node.archive.query import (
+    ATTRIBUTES,
+    Condition,
+    Finder,
+    Level,
+    Query,
+    Retriever,
+    values_of,
+)
+from dicom_node.audit import Audit, Silence
 from dicom_node.db import Database
 from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import JobPlan, JobQueue, job_key
@@ -41,6 +51,7 @@ class Scene:
     archive: Archive
     source: str
     now: datetime = T0
+    audit: Audit = field(default_factory=Silence)
     child: Child = field(init=False)
     stage: WorkerStage = field(init=False)
 
@@ -48,7 +59,7 @@ class Scene:
         self.child = Child(("-c", self.source))
         lease, retries = Lease(process_owner(), 0.3), Retries(attempts=2, job_limit_s=30)
         self.stage = WorkerStage(
-            self.database, self.archive, self.child, lease, retries, self._clock
+            (self.database, self.archive), self.child, lease, retries, self._clock, self.audit
         )
 
     def _clock(self) -> datetime:
@@ -166,6 +177,55 @@ def test_what_cannot_be_entered_is_made_again(start):
     state, told = scene.reasons()[1]
     assert state is JobState.WAITING
     assert "gone from the archive" in told
+
+
+def placed_in(scene: Scene) -> str:
+    """Place an object as a child does; return the answer's words for it."""
+    (ds,) = MrSeries(slices=1).datasets()
+    ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = "1.2.3", "1.2.4", 7
+    ds.SeriesDescription, ds.SyntheticData = "sCT (SYNTHETIC)", "YES"
+    received = Received(encoded(ds), "1.2.840.10008.1.2.1", "NODE", Origin.MADE)
+    entry = scene.archive.place(received)
+    about = {
+        "study_uid": entry.identity.study_uid,
+        "series_uid": "1.2.4",
+        "label": "CT",
+        "placed": [
+            {"place": entry.place, "sha256": entry.sha256, "size": entry.size, "number": 7,
+             "sop_instance_uid": "1.2.3", "sop_class_uid": entry.identity.sop_class_uid}
+        ],
+    }  # fmt: skip
+    return json.dumps(about)
+
+
+def synthetic(scene: Scene) -> tuple[list[str], list[str]]:
+    """Return descriptions of synthetic series that a query finds, and what a retrieval takes."""
+    store = scene.database, scene.archive.folder
+    wanted = ATTRIBUTES["SeriesDescription"], ATTRIBUTES["InstanceNumber"]
+    asked = Condition(ATTRIBUTES["SyntheticData"], ("YES",))
+    found = list(Finder(*store).find(Query(Level.IMAGE, (asked,), wanted)))
+    told = [str(values_of(one, attribute)) for one in found for attribute in wanted]
+    series = Condition(ATTRIBUTES["SeriesInstanceUID"], ("1.2.4",))
+    return told, [one.sop_instance_uid for one in Retriever(*store).select((series,))]
+
+
+@pytest.mark.parametrize("kind", ["refused", "failed", "again", "made"])
+def test_a_result_is_found_and_retrieved_once_its_job_is_done_and_not_before(start, kind):
+    scene = start("")
+    about = placed_in(scene).replace('"', '\\"')
+    scene.child = Child(
+        ("-c", program(said=f'json.dumps({{**answer, **json.loads("{about}"), "kind": "{kind}"}})'))
+    )
+    scene.stage._child = scene.child
+    assert synthetic(scene) == ([], [])
+    scene.stage.tick(scene.now)
+    state, _ = scene.reasons()[1]
+    if kind == "made":
+        assert state is JobState.DONE
+        assert synthetic(scene) == (["['sCT (SYNTHETIC)']", "[7]"], ["1.2.3"])
+    else:
+        assert state is not JobState.DONE
+        assert synthetic(scene) == ([], [])
 
 
 def test_a_job_whose_child_dies_each_time_fails_with_its_reason(start):

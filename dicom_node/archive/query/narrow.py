@@ -1,0 +1,123 @@
+"""Matching keys as SQL: what an index can rule out. Never more than that: Python decides."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from dicom_node.archive.query.attributes import Level
+from dicom_node.archive.query.condition import Condition, folded
+from dicom_node.db import InstanceRow, PatientNameRow, SeriesRow, StudyRow
+
+__all__ = ["MOST_UIDS", "UIDS", "narrowed"]
+
+MOST_UIDS = 500
+"""In one statement; longer lists are asked for piece by piece."""
+_AFTER_ALL = "\U0010ffff"
+Column = InstrumentedAttribute[Any]
+Keys = Select[str] | Select[str, str] | Select[str, str, str]
+
+_IS_HERE = (
+    select(InstanceRow.sop_instance_uid)
+    .where(InstanceRow.study_uid == SeriesRow.study_uid, InstanceRow.series_uid == SeriesRow.uid)
+    .exists()
+)
+"""Of a series that retention has deleted the row stays."""
+
+_TEXTS: dict[str, Column] = {
+    "PatientID": StudyRow.patient_id,
+    "AccessionNumber": StudyRow.accession_number,
+}
+_UIDS: dict[str, Column] = {
+    "StudyInstanceUID": StudyRow.uid,
+    "SeriesInstanceUID": SeriesRow.uid,
+    "SOPInstanceUID": InstanceRow.sop_instance_uid,
+    "SOPClassUID": InstanceRow.sop_class_uid,
+}
+
+UIDS = frozenset(_UIDS)
+"""Keywords whose conditions the index decides alone."""
+
+
+def narrowed(level: Level, conditions: Sequence[Condition]) -> Iterator[Keys]:
+    """Yield statements whose answers together hold whatever matches, as UIDs from the study down.
+
+    Several where a list of UIDs is long.
+    """
+    lists = [one for one in conditions if one.attribute.vr == "UI" and len(one.wanted) > MOST_UIDS]
+    longest = max(lists, key=lambda one: len(one.wanted), default=None)
+    if longest is None:
+        yield _statement(level, conditions)
+        return
+    others = [one for one in conditions if one is not longest]
+    uids = list(dict.fromkeys(longest.wanted))
+    for start in range(0, len(uids), MOST_UIDS):
+        piece = Condition(longest.attribute, tuple(uids[start : start + MOST_UIDS]))
+        yield from narrowed(level, [*others, piece])
+
+
+def _statement(level: Level, conditions: Sequence[Condition]) -> Keys:
+    clauses = [clause for one in conditions if not one.is_universal for clause in _clauses(one)]
+    if level in (Level.PATIENT, Level.STUDY):
+        return select(StudyRow.uid).where(StudyRow.erased_at.is_(None), *clauses)
+    if level is Level.SERIES:
+        joined = select(SeriesRow.study_uid, SeriesRow.uid)
+        joined = joined.join(StudyRow, StudyRow.uid == SeriesRow.study_uid)
+        return joined.where(_IS_HERE, *clauses)
+    return (
+        select(InstanceRow.study_uid, InstanceRow.series_uid, InstanceRow.sop_instance_uid)
+        .join(
+            SeriesRow,
+            and_(
+                SeriesRow.study_uid == InstanceRow.study_uid,
+                SeriesRow.uid == InstanceRow.series_uid,
+            ),
+        )
+        .join(StudyRow, StudyRow.uid == InstanceRow.study_uid)
+        .where(*clauses)
+        .order_by(
+            InstanceRow.study_uid,
+            InstanceRow.series_uid,
+            InstanceRow.number,
+            InstanceRow.sop_instance_uid,
+        )
+    )
+
+
+def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
+    """Yield what the index can say to a condition; nothing where it has nothing to say."""
+    keyword, wanted = condition.attribute.keyword, condition.wanted
+    if keyword in _UIDS:
+        yield _UIDS[keyword].in_(wanted)
+    elif keyword in _TEXTS:
+        yield or_(*(_like(_TEXTS[keyword], value.strip()) for value in wanted))
+    elif keyword == "StudyDate":
+        yield or_(*(_within(StudyRow.study_date, one.low, one.high) for one in condition.ranges))
+    elif keyword == "PatientName":
+        groups = [group for value in wanted for group in folded(value).split("=")[:1] if group]
+        names = select(PatientNameRow.study_uid)
+        if groups and len(groups) == len(wanted):
+            names = names.where(or_(*(_like(PatientNameRow.name, group) for group in groups)))
+            yield StudyRow.uid.in_(names)
+    elif keyword == "ModalitiesInStudy" and not _has_stars(wanted):
+        yield StudyRow.uid.in_(select(SeriesRow.study_uid).where(SeriesRow.modality.in_(wanted)))
+    elif keyword == "Modality" and not _has_stars(wanted):
+        yield SeriesRow.modality.in_(wanted)
+
+
+def _like(column: Column, pattern: str) -> ColumnElement[bool]:
+    """Return what holds for whatever matches ``pattern``: its letters up to the first star."""
+    start = pattern.replace("?", "*").split("*")[0]
+    if start == pattern:
+        return column == pattern
+    return and_(column >= start, column <= start + _AFTER_ALL)
+
+
+def _within(column: Column, low: str, high: str) -> ColumnElement[bool]:
+    ends = [column >= low] if low else []
+    return and_(column.is_not(None), *ends, *([column <= high] if high else []))
+
+
+def _has_stars(wanted: Sequence[str]) -> bool:
+    return any(letter in value for value in wanted for letter in "*?")

@@ -1,0 +1,190 @@
+"""Identifiers of queries: data sets into queries, headers into answers (PS3.4 C.4.1.1.3)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom import config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
+
+from dicom_node.archive.query import (
+    ATTRIBUTES,
+    CHARSET_KEY,
+    Attribute,
+    Condition,
+    Header,
+    Level,
+    Query,
+    attribute_at,
+    charsets_for,
+    texts_of,
+)
+from dicom_node.errors import QueryInvalid
+
+__all__ = [
+    "UNIQUE_KEYS",
+    "Asked",
+    "answer_of",
+    "is_key",
+    "level_of",
+    "read_identifier",
+    "texts_at",
+]
+
+_LEVEL, _CHARSET, _TIMEZONE = 0x00080052, 0x00080005, 0x00080201
+_MATCHED_THOUGH_COUNTED = frozenset({"ModalitiesInStudy", "SOPClassesInStudy"})
+UNIQUE_KEYS: Mapping[Level, str] = {
+    Level.PATIENT: "PatientID",
+    Level.STUDY: "StudyInstanceUID",
+    Level.SERIES: "SeriesInstanceUID",
+    Level.IMAGE: "SOPInstanceUID",
+}
+"""The unique key of each level (PS3.4 C.6)."""
+_SEQUENCES = "SQ"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An identifier, understood.
+
+    Parameters
+    ----------
+    query : Query
+        What it asks for.
+    unknown : tuple of int
+        Tags that mean nothing at its level: answered empty, and with a warning.
+    """
+
+    query: Query
+    unknown: tuple[int, ...]
+
+
+def read_identifier(ds: Dataset, levels: Iterable[Level]) -> Asked:
+    """Return what an identifier asks for.
+
+    Keys of levels above may be left out: a query need not walk down the hierarchy.
+
+    Parameters
+    ----------
+    ds : Dataset
+        As it was decoded; its values are read from their bytes.
+    levels : iterable of Level
+        Those that the query's model has.
+
+    Raises
+    ------
+    QueryInvalid
+        When its level is none of these, or a key's value is no date, time or number.
+    """
+    charsets = texts_at(ds, _CHARSET, "CS", ())
+    level = level_of(ds, levels)
+    conditions: list[Condition] = []
+    wanted: list[Attribute] = []
+    unknown: list[int] = []
+    for tag in sorted(int(tag) for tag in ds.keys()):  # noqa: SIM118 - iterating decodes
+        attribute = attribute_at(tag)
+        if not is_key(tag):
+            continue
+        if attribute is None or attribute.level not in level.above:
+            unknown.append(tag)
+            continue
+        wanted.append(attribute)
+        if attribute.vr != _SEQUENCES and _is_matched(attribute):
+            conditions.append(Condition(attribute, texts_at(ds, tag, attribute.vr, charsets)))
+    return Asked(Query(level, tuple(conditions), tuple(wanted)), tuple(unknown))
+
+
+def answer_of(header: Header, asked: Asked, our_ae_title: str) -> Dataset:
+    """Return the identifier of one answer: what was asked for, empty where there is no value.
+
+    It is written in the character set of the object that it comes from, where that does.
+    """
+    ds = Dataset()
+    level = asked.query.level
+    levels = level.above if level is Level.PATIENT else level.above[1:]
+    unique = [ATTRIBUTES[UNIQUE_KEYS[one]] for one in levels]
+    for attribute in {*asked.query.wanted, *unique}:
+        values = header.get(attribute.key, {}).get("Value", [])
+        _set(ds, attribute.tag, attribute.vr, [_plain(value) for value in values])
+    for tag in asked.unknown:
+        _set_empty(ds, tag)
+    declared = tuple(str(one or "") for one in header.get(CHARSET_KEY, {}).get("Value", ()))
+    charsets = charsets_for(_foreign(ds), declared)
+    if charsets:
+        _set(ds, _CHARSET, "CS", list(charsets))
+    _set(ds, _LEVEL, "CS", [level.value])
+    ds.RetrieveAETitle = our_ae_title
+    ds.InstanceAvailability = "ONLINE"
+    return ds
+
+
+def level_of(ds: Dataset, levels: Iterable[Level]) -> Level:
+    """Return the Query/Retrieve Level of an identifier.
+
+    Raises
+    ------
+    QueryInvalid
+        When it is none of ``levels``.
+    """
+    text, known = "".join(texts_at(ds, _LEVEL, "CS", ())), tuple(levels)
+    if text not in known:
+        names = ", ".join(known)
+        raise QueryInvalid(f"QueryRetrieveLevel = '{text}'; one of {names} is wanted")
+    return Level(text)
+
+
+def is_key(tag: int) -> bool:
+    """Whether an element of an identifier is a key, and not about the identifier itself."""
+    return tag not in (_LEVEL, _CHARSET, _TIMEZONE) and bool(tag & 0xFFFF)
+
+
+def _is_matched(attribute: Attribute) -> bool:
+    return not attribute.counted or attribute.keyword in _MATCHED_THOUGH_COUNTED
+
+
+def texts_at(ds: Dataset, tag: int, vr: str, charsets: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values of a key as they stand in the identifier; none where it is empty."""
+    if tag not in ds:
+        return ()
+    element = ds.get_item(tag)
+    if element.is_raw:
+        return texts_of(element.value or b"", vr, charsets)
+    values = element.value if element.VM > 1 else [element.value]
+    return tuple(str(value) for value in values if value not in (None, ""))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the JSON model as pydicom takes it."""
+    if isinstance(value, dict):
+        return "=".join(
+            str(value.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic")
+        ).rstrip("=")
+    return "" if value is None else value
+
+
+def _set(ds: Dataset, tag: int, vr: str, values: list[Any]) -> None:
+    """Set an element to what is kept, sound or not: a query shows what there is."""
+    if vr == _SEQUENCES:
+        ds[tag] = DataElement(tag, vr, [Dataset.from_json(item) for item in values])
+        return
+    value = None if not values else values[0] if len(values) == 1 else values
+    ds[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)
+
+
+def _set_empty(ds: Dataset, tag: int) -> None:
+    try:
+        vr = dictionary_VR(tag).split(" ")[0]
+    except KeyError:
+        vr = "UN"
+    _set(ds, tag, vr, [])
+
+
+def _foreign(ds: Dataset) -> Iterator[str]:
+    """Yield the texts that a character set is needed for."""
+    for element in ds.iterall():
+        if element.VR in CUSTOMIZABLE_CHARSET_VR and not element.is_empty:
+            values = element.value if element.VM > 1 else (element.value,)
+            yield from (str(value) for value in values)

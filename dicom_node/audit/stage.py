@@ -1,0 +1,49 @@
+"""The stage that keeps the trail in order: what was counted is told, what is old is deleted."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dicom_node.audit.here import audit_folder, journal_of, source_of
+from dicom_node.audit.journal import Retention
+from dicom_node.audit.message import to_xml
+from dicom_node.audit.message.alerts import lines_deleted
+from dicom_node.audit.recorder import Audit
+from dicom_node.audit.syslog import Position, lowest
+from dicom_node.settings import Settings
+
+__all__ = ["AuditStage"]
+
+
+class AuditStage:
+    """Tells what was only counted, and deletes one old file of the journal at a time.
+
+    Parameters
+    ----------
+    settings : Settings
+    audit : Audit
+        Of this process.
+    """
+
+    def __init__(self, settings: Settings, audit: Audit) -> None:
+        section = settings.file.audit
+        self._audit = audit
+        self._journal = journal_of(settings)
+        self._source = source_of(settings)
+        self._positions = [
+            Position(audit_folder(settings), receiver.name) for receiver in section.receiver
+        ]
+        keep = timedelta(days=section.keep_days)
+        self._retention = Retention(keep, self._sent, self._told)
+
+    def tick(self, now: datetime) -> int:
+        """Do what is due; return how many files were deleted."""
+        self._audit.flush(now)
+        return self._retention.apply(self._journal, now)
+
+    def _sent(self) -> int:
+        return lowest(self._positions)
+
+    def _told(self, now: datetime, path: Path, numbers: tuple[int, int]) -> str:
+        first, last = numbers
+        why = f"lines {first} to {last} are older than audit.keep_days; the file was deleted"
+        return to_xml(lines_deleted(now, path.as_uri(), why), self._source)

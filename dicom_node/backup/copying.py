@@ -1,0 +1,101 @@
+"""Files into a backup, each with its line in the manifest."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from dicom_node.archive.part10 import dataset_offset
+from dicom_node.backup.hashing import Hashing, Unreadable
+from dicom_node.backup.listing import Wanted
+from dicom_node.backup.manifest import Entry, Writer
+from dicom_node.backup.target import Target
+from dicom_node.errors import NotDicom
+
+__all__ = ["Copying"]
+
+_HEAD = 4096
+
+
+class Copying:
+    """Copies files, and keeps count.
+
+    Parameters
+    ----------
+    archive : Path
+        The archive's folder.
+    target : Target
+    writer : Writer
+        Of the manifest.
+    progress : callable
+        Told how many bytes more are done.
+    """
+
+    def __init__(
+        self, archive: Path, target: Target, writer: Writer, progress: Callable[[int], None]
+    ) -> None:
+        self._archive = archive
+        self._target = target
+        self._writer = writer
+        self._progress = progress
+        self.linked = 0
+        self.lacking: list[str] = []
+
+    def object(self, wanted: Wanted) -> None:
+        """Copy the file of a row, or take it over from the earlier backup.
+
+        One that is not there, or not what its row says, is noted as lacking.
+        """
+        if wanted.earlier is not None and self._target.link(wanted.earlier):
+            self._writer.add(wanted.earlier)
+            self._progress(wanted.earlier.size)
+            self.linked += 1
+            return
+        path = self._archive / wanted.file.path
+        reading = self._put(f"archive/{wanted.file.path}", path, is_object=True)
+        if reading is None or reading.rest != wanted.file.sha256:
+            self.lacking.append(wanted.file.path)
+
+    def put(self, name: str, path: Path) -> bool:
+        """Copy any other file; return whether it could be read."""
+        return self._put(name, path) is not None
+
+    def _put(self, name: str, path: Path, *, is_object: bool = False) -> Hashing | None:
+        file = _opened(path)
+        if file is None:
+            return None
+        with file:
+            state = os.fstat(file.fileno())
+            reading = Hashing(file, _offset(file) if is_object else 0)
+            try:
+                self._target.put(name, reading, state.st_size, state.st_mtime)
+            except Unreadable:
+                return None
+        self._writer.add(Entry(name, reading.size, reading.whole))
+        self._progress(reading.size)
+        return reading
+
+
+def _offset(file: BinaryIO) -> int:
+    """Return where the data set begins; 0 where nobody can tell, so that no hash will fit."""
+    with suppress(OSError, NotDicom):
+        offset = dataset_offset(file.read(_HEAD))
+        file.seek(0)
+        return offset
+    file.seek(0)
+    return 0
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """Open a file; a sweep may have moved it aside for the moment."""
+    for place in _places(path):
+        with suppress(OSError):
+            return place.open("rb")
+    return None
+
+
+def _places(path: Path) -> Iterator[Path]:
+    yield path
+    yield from path.parent.glob(f"{path.name}.*")
+    yield path

@@ -1,0 +1,132 @@
+"""Backup and restore: one command each."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from dicom_node.app.clock import utc_now
+from dicom_node.backup import open_backup, target_at
+from dicom_node.backup import restore as restore_from
+from dicom_node.backup import take as take_backup
+from dicom_node.backup.read import check as check_backup
+from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.db import Database
+from dicom_node.settings import Settings, load_settings
+
+__all__ = ["backup", "restore"]
+
+_PARTLY = 3
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def backup(context: Context, target: Path, wants_json: bool) -> None:
+    """Copy database, archive and configuration of a node that may run to TARGET.
+
+    A TARGET that ends in .tar becomes one file. Any other is a folder of backups: each has a folder
+    of its own, named by its time, and shares by hard links what an earlier one has. Secrets are
+    left out.
+
+    Exit status: 0 all copied; 3 copied, but files that the database names are missing or damaged; 1
+    no backup was made.
+
+    \b
+    Example:
+      dicom-node backup /mnt/backup/node
+      dicom-node backup /mnt/tape/node-2026-11-22.tar
+    """
+    settings, database = _parts(context)
+    now = utc_now()
+    with target_at(target, now) as place, _bar("Copying") as progress:
+        taken = take_backup(settings, database, place, now, progress)
+    database.close()
+    if wants_json:
+        as_json(
+            {
+                "backup": str(taken.place),
+                "files": taken.files,
+                "bytes": taken.size,
+                "linked": taken.linked,
+                "lacking": list(taken.lacking),
+                "left_out": list(taken.left_out),
+            }
+        )
+    else:
+        click.echo(
+            f"{taken.place}: {taken.files} files, {_megabytes(taken.size)}; "
+            f"{taken.linked} of them shared with an earlier backup"
+        )
+    _tell(taken.lacking, "is not here as the database says; 'dicom-node verify-archive' tells more")
+    _tell(taken.left_out, "is left out: it may be a secret")
+    if taken.lacking:
+        raise click.exceptions.Exit(_PARTLY)
+
+
+@click.command()
+@click.argument("backup_place", metavar="BACKUP", type=click.Path(path_type=Path))
+@click.option("--check", "only_check", is_flag=True, help="Only read it and say if it is whole.")
+@click.pass_obj
+def restore(context: Context, backup_place: Path, only_check: bool) -> None:
+    """Restore BACKUP into an empty data folder and an empty database.
+
+    Which these are is said by the configuration in use; that of the backup lies in its folder conf.
+    All of the backup is read and compared with its manifest before anything is written. An older
+    schema is brought up to date.
+
+    Exit status: 0 all there; 3 there, but files were missing or damaged when the backup was taken;
+    1 nothing was restored.
+
+    \b
+    Example:
+      dicom-node --conf /etc/dicom-node restore /mnt/backup/node/20261122T011500Z
+      dicom-node restore --check /mnt/backup/node/20261122T011500Z
+    """
+    found = open_backup(backup_place)
+    if only_check:
+        with _bar("Reading") as progress:
+            check_backup(found, lambda done: progress(done, found.seal.size))
+        click.echo(f"whole: {found.seal.files} files, {_megabytes(found.seal.size)}")
+        return
+    settings, database = _parts(context)
+    with _bar("Restoring") as progress:
+        done = restore_from(settings, database, found, lambda n: progress(n, 2 * found.seal.size))
+    click.echo(f"{done.files} files restored, {_megabytes(done.size)}; start the node")
+    if done.brought_up:
+        click.echo(f"the schema was {done.brought_up} and is up to date now")
+    _tell(done.receiving, "was being received when the backup was taken; have it sent again")
+    _tell(done.lacking, "was missing or damaged when the backup was taken")
+    if done.lacking:
+        raise click.exceptions.Exit(_PARTLY)
+
+
+def _parts(context: Context) -> tuple[Settings, Database]:
+    """Return settings and database; nothing is made, and no schema is changed."""
+    settings = load_settings(context.conf, context.environ)
+    return settings, Database(settings.file.database.url, settings.data)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Draw progress on a terminal only."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=0, label=label, file=sys.stderr, hidden=hidden) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done)
+
+        yield progress
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _tell(names: tuple[str, ...], what: str) -> None:
+    for name in names:
+        click.echo(f"Warning: {name} {what}", err=True)

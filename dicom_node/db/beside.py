@@ -1,0 +1,77 @@
+"""Tables of what lies beside studies: what went, who may call, what lives, what people ask for.
+
+``deletion`` says what of a study is here no more, ``doomed`` which files are still to go; ``token``
+says who may call over HTTP, ``process`` which processes live; ``request`` what was asked of us.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from dicom_node.db.tables import HASH, UID, Base
+
+__all__ = ["DeletionRow", "DoomedRow", "ProcessRow", "RequestRow", "TokenRow"]
+
+
+class DeletionRow(Base):
+    """What retention deleted of a study, when, and by which rule; all other rows of it stay."""
+
+    __tablename__ = "deletion"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), index=True)
+    what: Mapped[str] = mapped_column(String(16))
+    rule: Mapped[str]
+    deleted_at: Mapped[datetime]
+    instances: Mapped[int]
+
+
+class DoomedRow(Base):
+    """A file whose row was deleted: it is to go, unless a row names it again by then."""
+
+    __tablename__ = "doomed"
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(UID)
+    due: Mapped[datetime] = mapped_column(index=True)
+
+
+class TokenRow(Base):
+    """A bearer token: the SHA-256 of its secret, never the secret."""
+
+    __tablename__ = "token"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(HASH)
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class ProcessRow(Base):
+    """A process of the node, when it was seen last, and its counters then."""
+
+    __tablename__ = "process"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    counts: Mapped[list[Any]]
+
+
+class RequestRow(Base):
+    """A series that somebody asked for although no rule makes it, and what was decided last.
+
+    One that was ``granted`` is decided again like a rule whenever more of its study comes.
+    """
+
+    __tablename__ = "request"
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), primary_key=True)
+    task: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked_by: Mapped[str] = mapped_column(String(64), primary_key=True)
+    via: Mapped[str] = mapped_column(String(16), primary_key=True)
+    asked_at: Mapped[datetime]
+    destinations: Mapped[list[Any]]
+    granted: Mapped[bool]
+    reasons: Mapped[list[Any]]

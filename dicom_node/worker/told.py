@@ -1,0 +1,38 @@
+"""Jobs into the audit trail: which images one reads, and which it made (PS3.15 A.5.3.6)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from dicom_node.audit import Action, Audit, events, read_study
+from dicom_node.values import Instance
+from dicom_node.worker.work import Answer
+
+__all__ = ["tell_made", "tell_read"]
+
+
+def tell_read(audit: Audit, now: datetime, study_uid: str, instances: Sequence[Instance]) -> None:
+    """Record that a job is about to read these instances; each try of it reads them again."""
+    if audit.on and instances:
+        classes = _counted(one.sop_class_uid for one in instances)
+        study = read_study(study_uid, classes, instances[0].path)
+        audit.record(events.instances_accessed(now, study, Action.READ))
+
+
+def tell_made(audit: Audit, now: datetime, answer: Answer, archive: Path) -> None:
+    """Record the series that a job made.
+
+    Parameters
+    ----------
+    archive : Path
+        The archive's folder.
+    """
+    if audit.on and answer.placed:
+        classes = _counted(one.sop_class_uid for one in answer.placed)
+        study = read_study(answer.study_uid, classes, archive / answer.placed[0].place)
+        audit.record(events.instances_accessed(now, study, Action.CREATE))
+
+
+def _counted(uids: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(uids).items()))

@@ -1,0 +1,225 @@
+"""What the archive answers; every test on both databases."""
+
+from itertools import product
+
+import pytest
+from pydicom import config
+from pydicom.dataelem import DataElement, RawDataElement
+
+from dicom_node.archive.query import ATTRIBUTES, Condition, Finder, Level, Query, values_of
+from dicom_node.archive.query.narrow import MOST_UIDS
+from dicom_node.db import StudyRow
+from dicom_node.values import Origin
+from tests.dicom_node.archive.conftest import database, migrated, store  # noqa: F401
+from tests.dicom_node.archive.objects import MR_IMAGE, SYNTAXES, instance, series_uid, study_uid
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def query(level: str, wanted: str = "", **keys: str) -> Query:
+    conditions = (Condition(ATTRIBUTES[key], tuple(text.split("\\"))) for key, text in keys.items())
+    return Query(Level(level), tuple(conditions), tuple(ATTRIBUTES[one] for one in wanted.split()))
+
+
+@pytest.fixture
+def find(store):  # noqa: F811
+    finder = Finder(store.database, store.archive.folder)
+
+    def found(level, wanted, **keys):
+        """Return the value of one attribute of each answer."""
+        answers = finder.find(query(level, wanted, **keys))
+        return [(values_of(one, ATTRIBUTES[wanted]) or [None])[0] for one in answers]
+
+    return found
+
+
+def filled(store):  # noqa: F811
+    """Three patients, one with two studies; a CT and an MR series in one of them."""
+    for study, patient, name, date in (
+        ("one", "P1", "Smith^John", "20260101"), ("two", "P1", "Smith^John", "20260202"),
+        ("three", "P2", "Smithers^Ann", "20260303"), ("four", "P3", "Müller^Jörg", ""),
+    ):  # fmt: skip
+        for number in (1, 2):
+            store.keep(instance(study, number=number, SpecificCharacterSet="ISO_IR 100",
+                                PatientID=patient, PatientName=name, StudyDate=date,
+                                AccessionNumber=f"A-{study}", StudyDescription="Head"))  # fmt: skip
+    store.keep(instance("two", series="ct", Modality="CT", SOPClassUID=CT_IMAGE, PatientID="P1"))
+    return store
+
+
+def test_nothing_asked_for_is_everything(store, find):  # noqa: F811
+    filled(store)
+    assert sorted(find("STUDY", "AccessionNumber")) == ["A-four", "A-one", "A-three", "A-two"]
+    assert sorted(find("PATIENT", "PatientID")) == ["P1", "P2", "P3"]
+    assert len(find("SERIES", "Modality")) == 5
+    assert len(find("IMAGE", "SOPInstanceUID")) == 9
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"PatientID": "P1"}, {"one", "two"}),
+        ({"PatientID": "P*"}, {"one", "two", "three", "four"}),
+        ({"PatientName": "smith*"}, {"one", "two", "three"}),
+        ({"PatientName": "SMITH^*"}, {"one", "two"}),
+        ({"PatientName": "müller*"}, {"four"}),
+        ({"PatientName": "*ann"}, {"three"}),
+        ({"StudyDate": "20260201-"}, {"two", "three"}),
+        ({"StudyDate": "20260101-20260202"}, {"one", "two"}),
+        ({"AccessionNumber": "A-t*"}, {"two", "three"}),
+        ({"AccessionNumber": "A-?ne"}, {"one"}),
+        ({"ModalitiesInStudy": "CT"}, {"two"}),
+        ({"ModalitiesInStudy": "CT\\MR"}, {"one", "two", "three", "four"}),
+        ({"StudyDescription": "head"}, set()),
+        ({"StudyDescription": "H*", "PatientID": "P2"}, {"three"}),
+        ({"StudyDate": "19000101", "PatientID": "P1"}, set()),
+    ],
+)
+def test_studies_are_found_by_what_they_are_searched_by(store, find, keys, expected):  # noqa: F811
+    filled(store)
+    found = find("STUDY", "AccessionNumber", **keys)
+    assert {one.removeprefix("A-") for one in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_numbers_of_what_lies_below_are_counted(store):  # noqa: F811
+    filled(store)
+    wanted = (
+        "NumberOfPatientRelatedStudies NumberOfPatientRelatedSeries NumberOfPatientRelatedInstances"
+        " ModalitiesInStudy SOPClassesInStudy NumberOfStudyRelatedSeries"
+        " NumberOfStudyRelatedInstances"
+    )
+    finder = Finder(store.database, store.archive.folder)
+    (two,) = finder.find(query("STUDY", wanted, StudyInstanceUID=study_uid("two")))
+    values = [values_of(two, ATTRIBUTES[one]) for one in wanted.split()]
+    classes = [CT_IMAGE, MR_IMAGE]
+    assert values == [[2], [3], [5], ["CT", "MR"], classes, [2], [3]]
+    (ct,) = finder.find(query("SERIES", "NumberOfSeriesRelatedInstances", Modality="CT"))
+    assert values_of(ct, ATTRIBUTES["NumberOfSeriesRelatedInstances"]) == [1]
+
+
+def test_a_list_of_uids_longer_than_a_statement_takes_is_asked_for_in_pieces(store, find):  # noqa: F811
+    filled(store)
+    others = [f"1.2.3.{n}" for n in range(2 * MOST_UIDS)]
+    uids = "\\".join([*others, study_uid("one"), study_uid("two"), study_uid("one")])
+    assert sorted(find("STUDY", "AccessionNumber", StudyInstanceUID=uids)) == ["A-one", "A-two"]
+
+
+def test_images_come_in_the_order_of_their_numbers(store, find):  # noqa: F811
+    for number in (3, 10, 1, 2):
+        store.keep(instance(number=number))
+    assert find("IMAGE", "InstanceNumber", SeriesInstanceUID=series_uid()) == [1, 2, 3, 10]
+
+
+def test_what_only_the_file_says_of_an_image_is_read_from_it(store, find):  # noqa: F811
+    store.keep(instance(number=1, Rows=64, ImageType=["DERIVED", "SECONDARY"]))
+    store.keep(instance(number=2, Rows=128, ImageType=["ORIGINAL", "PRIMARY"]))
+    assert find("IMAGE", "Rows", ImageType="ORIGINAL") == [128]
+    assert find("IMAGE", "InstanceNumber", Rows="64") == [1]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_header_is_read_from_every_encoding(store, find, syntax):  # noqa: F811
+    ds = instance(PatientName="Yamada^Tarou=山田^太郎", SpecificCharacterSet="ISO_IR 192",
+                  SeriesNumber=7, PatientWeight="70.5", Rows=3)  # fmt: skip
+    store.keep(ds, syntax)
+    assert find("SERIES", "SeriesNumber", PatientName="山田*") == [7]
+    assert find("STUDY", "PatientWeight") == [70.5]
+    assert find("IMAGE", "Rows") == [3]
+
+
+def test_what_was_made_here_is_found_as_synthetic(store, find):  # noqa: F811
+    store.keep(instance("one", series="a"))
+    store.keep(instance("one", series="made"), origin=Origin.MADE)
+    assert find("SERIES", "SeriesInstanceUID", SyntheticData="YES") == [series_uid("one", "made")]
+    assert find("SERIES", "SeriesInstanceUID", SyntheticData="NO") == [series_uid("one", "a")]
+
+
+def test_a_foreign_synthetic_series_is_one_too(store, find):  # noqa: F811
+    store.keep(instance("one", series="a", SyntheticData="YES"))
+    assert find("SERIES", "SeriesInstanceUID", SyntheticData="YES") == [series_uid("one", "a")]
+
+
+def test_the_first_object_speaks_for_its_study(store, find):  # noqa: F811
+    store.keep(instance(number=1, PatientName="First"))
+    store.keep(instance(number=2, PatientName="Second"))
+    store.keep(instance(series="b", PatientName="Third"))
+    assert find("STUDY", "PatientName") == [{"Alphabetic": "First"}]
+    assert find("STUDY", "PatientName", PatientName="Third") == []
+
+
+def test_a_study_without_a_header_is_still_found_by_its_uid(store, find):  # noqa: F811
+    store.keep(instance())
+    with store.database.transaction() as session:
+        session.get(StudyRow, study_uid()).header = None
+    assert find("STUDY", "StudyInstanceUID", StudyInstanceUID=study_uid()) == [study_uid()]
+
+
+PATTERNS = ("", "*", "P1", "P?", "p1", "*1", "P1*", "P", "Ä*", "\N{SNOWMAN}")
+IDS = ("P1", "P2", "P10", "p1", "Ä1", "Z\N{SNOWMAN}")
+
+
+def test_the_index_never_loses_what_matches(store):  # noqa: F811
+    """Whatever is asked, the answer is that of matching everything one by one."""
+    for n, (patient, date) in enumerate(product(IDS, ("20260101", "2026.01.02", "", "20270101"))):
+        ds = instance(f"{n}", SpecificCharacterSet="ISO_IR 192", PatientID=patient,
+                      PatientName=f"{patient}^x", AccessionNumber=patient)  # fmt: skip
+        ds["StudyDate"] = DataElement("StudyDate", "DA", date, validation_mode=config.IGNORE)
+        store.keep(ds)
+    finder = Finder(store.database, store.archive.folder)
+    everything = list(finder.find(query("STUDY")))
+    assert len(everything) == 24
+    dates = ("", "20260101", "20260102", "20260102-20270101", "-20260102")
+    for keyword, pattern, date in product(
+        ("PatientID", "PatientName", "AccessionNumber"), PATTERNS, dates
+    ):
+        asked = query("STUDY", **{keyword: pattern, "StudyDate": date})
+        by_hand = [
+            one
+            for one in everything
+            if all(c.holds_for(values_of(one, c.attribute)) for c in asked.conditions)
+        ]
+        found = list(finder.find(asked))
+        assert sorted(map(str, found)) == sorted(map(str, by_hand)), (keyword, pattern, date)
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e999", "-inf", "1.5.2"])
+def test_a_number_that_json_does_not_have_stays_the_text_that_it_is(store, find, text):  # noqa: F811
+    ds = instance()
+    ds["PatientWeight"] = DataElement("PatientWeight", "DS", None)
+    ds["PatientWeight"] = RawDataElement(
+        ds["PatientWeight"].tag, "DS", len(text), text.encode(), 0, False, True
+    )
+    store.keep(ds)
+    assert find("STUDY", "PatientWeight") == [text]
+
+
+@pytest.mark.parametrize(
+    ("level", "keys"),
+    [("STUDY", {}), ("STUDY", {"PatientName": "*i*"}), ("SERIES", {}), ("IMAGE", {}),
+     ("SERIES", {"Modality": "M*"}), ("IMAGE", {"StudyInstanceUID": study_uid("one")}),
+     ("IMAGE", {"PatientID": "P1"})],
+)  # fmt: skip
+def test_pages_hold_each_match_once_and_say_whether_there_is_more(store, level, keys):  # noqa: F811
+    filled(store)
+    finder = Finder(store.database, store.archive.folder)
+    asked = query(level, "SOPInstanceUID", **keys)
+    everything = list(finder.find(asked))
+    assert len(everything) > 1
+    for size in (1, 2, len(everything), 100):
+        seen = []
+        for start in range(0, len(everything), size):
+            page = finder.page(asked, start, size)
+            seen += page.headers
+            left = max(0, len(everything) - len(seen))
+            assert page.remaining in ((left,) if not left else (left, None))
+        assert sorted(map(str, seen)) == sorted(map(str, everything))
+    assert finder.page(asked, 100, 10).headers == ()
+
+
+def test_a_page_of_studies_found_by_uid_alone_knows_how_many_are_left(store):  # noqa: F811
+    filled(store)
+    finder = Finder(store.database, store.archive.folder)
+    assert finder.page(query("STUDY"), 1, 2).remaining == 1
+    assert finder.page(query("STUDY", PatientName="*"), 1, 1).remaining == 2
+    assert finder.page(query("STUDY", PatientName="*i*"), 1, 1).remaining is None

@@ -1,0 +1,114 @@
+"""An object of any size goes through, in and out, and the memory hardly notices."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from pydicom.uid import ImplicitVRLittleEndian
+
+from dicom_node.archive.part10 import meta_header
+from tests.dicom_node.archive.objects import instance, wire
+from tests.support.node import NodeConf
+from tests.support.web import RunningWeb
+
+MB = 2**20
+GROWTH_MB = 60
+"""What serving it once may take: pieces under way, threads, what Python keeps for later."""
+
+
+class Large:
+    """A large image of one frame in implicit little endian, made as it is sent."""
+
+    def __init__(self, megabytes: int) -> None:
+        self.ds = instance(Columns=16_384, Rows=megabytes * MB // 16_384 // 2, BitsAllocated=16,
+                           SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2")  # fmt: skip
+        self.megabytes = megabytes
+        self.path = (
+            f"/studies/{self.ds.StudyInstanceUID}/series/{self.ds.SeriesInstanceUID}"
+            f"/instances/{self.ds.SOPInstanceUID}"
+        )
+
+    def pixels(self) -> Iterator[bytes]:
+        for number in range(self.megabytes):
+            yield struct.pack("<I", number) * (MB // 4)
+
+    def file(self) -> Iterator[bytes]:
+        syntax = ImplicitVRLittleEndian
+        head = struct.pack("<HHI", 0x7FE0, 0x0010, self.megabytes * MB)
+        yield meta_header(self.ds.SOPClassUID, self.ds.SOPInstanceUID, syntax)
+        yield wire(self.ds, syntax) + head
+        yield from self.pixels()
+
+
+def digest(pieces) -> str:
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def fetched(web, path: str, accept: str) -> tuple[str, str]:
+    """Return the media type of an answer and the digest of its last bytes: the pixels."""
+    headers = {**web.bearer, "Accept": accept}
+    size, kept = web.large.megabytes * MB, b""
+    with httpx2.stream("GET", f"{web.url}/dicom-web{path}", headers=headers, timeout=600) as got:
+        assert got.status_code == 200, got.read()
+        ahead = int(got.headers["content-length"]) - size if "content-length" in got.headers else 0
+        found = hashlib.sha256()
+        for piece in got.iter_raw():
+            kept = piece[ahead:] if ahead else piece
+            ahead = max(0, ahead - len(piece))
+            found.update(kept)
+        return got.headers["content-type"], found.hexdigest()
+
+
+@pytest.fixture(
+    params=[pytest.param(96, id="96 MB"), pytest.param(500, marks=pytest.mark.slow, id="500 MB")]
+)
+def web(request, tmp_path):
+    conf = NodeConf(tmp_path, extra={"web": {"enabled": True, "frame_mb": 1}})
+    running = RunningWeb(conf)
+    running.bearer = {"Authorization": f"Bearer {running.token('admin')}"}
+    running.large = Large(request.param)
+    running.start()
+    running.forget_peak()
+    running.before_mb = running.peak_mb()
+    yield running
+    assert running.stop() == 0
+
+
+def test_a_large_object_is_stored_and_given_in_pieces(web):
+    boundary = "a-boundary"
+
+    def body() -> Iterator[bytes]:
+        yield f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        yield from web.large.file()
+        yield f"\r\n--{boundary}--\r\n".encode()
+
+    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+    url = f"{web.url}/dicom-web/studies"
+    got = httpx2.post(
+        url, content=body(), headers={**web.bearer, "Content-Type": kind}, timeout=600
+    )
+    assert got.status_code == 200, got.text
+    stored_mb = web.peak_mb() - web.before_mb
+    assert stored_mb < GROWTH_MB
+
+    pixels = digest(web.large.pixels())
+    path = web.large.path
+    found = {
+        "as it is": fetched(web, path, "application/dicom; transfer-syntax=*"),
+        "in another encoding": fetched(web, path, "application/dicom"),
+        "frame": fetched(web, f"{path}/frames/1", "application/octet-stream"),
+        "bulk data": fetched(web, f"{path}/bulkdata/7FE00010", "application/octet-stream"),
+    }
+    assert {name: found_digest for name, (_, found_digest) in found.items()} == dict.fromkeys(
+        found, pixels
+    )
+    assert found["as it is"][0].endswith("transfer-syntax=1.2.840.10008.1.2")
+    assert found["in another encoding"][0].endswith("transfer-syntax=1.2.840.10008.1.2.1")
+    metadata = httpx2.get(f"{url[:-8]}{path}/metadata", headers=web.bearer, timeout=60).json()
+    assert metadata[0]["7FE00010"]["BulkDataURI"].endswith("/bulkdata/7FE00010")
+    assert web.peak_mb() - web.before_mb < GROWTH_MB
