@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from dicom_node.db import (
@@ -97,6 +97,20 @@ def _waiting(row: StudyRow, senders: Sequence[_Sender], series: Mapping[str, int
     )
 
 
+def _due(until: datetime | None, peers: Sequence[str]) -> ColumnElement[bool]:
+    if until is None:
+        return true()
+    quiet = StudyRow.last_at <= until
+    if not peers:  # by index alone: thousands in reception cost a tick nothing
+        return quiet
+    sent = (
+        select(SendingRow.study_uid)
+        .join(AssociationRow, AssociationRow.id == SendingRow.association_id)
+        .where(SendingRow.study_uid == StudyRow.uid, AssociationRow.peer.in_(peers))
+    )
+    return or_(quiet, sent.exists())
+
+
 class Studies:
     """Studies and their series. Uses the caller's session; never commits it."""
 
@@ -104,12 +118,19 @@ class Studies:
         self._session = session
         self._folder = folder
 
-    def receiving(self) -> list[Waiting]:
-        """Return every study in reception, the one that waits longest first.
+    def receiving(self, until: datetime | None = None, peers: Sequence[str] = ()) -> list[Waiting]:
+        """Return the studies in reception, the one that waits longest first.
 
         Three queries, however many there are: it is asked at every tick.
+
+        Parameters
+        ----------
+        until : datetime or None
+            Only those whose last new instance came by then; None: all.
+        peers : sequence of str
+            Those that one of these sent to, too.
         """
-        is_receiving = StudyRow.state == StudyState.RECEIVING
+        is_receiving = and_(StudyRow.state == StudyState.RECEIVING, _due(until, peers))
         rows = self._session.scalars(
             select(StudyRow).where(is_receiving).order_by(StudyRow.last_at)
         ).all()

@@ -11,6 +11,9 @@ __all__ = ["AskSender", "Asks"]
 class Asks(Protocol):
     """Something that knows which senders answer, and asks them."""
 
+    def names(self) -> Sequence[str]:
+        """Return who answers queries now."""
+
     def may_ask(self, peers: Sequence[str]) -> bool:
         """Return whether one of ``peers`` answers queries."""
 
@@ -23,6 +26,10 @@ class AskSender:
 
     def __init__(self, askable: Askable) -> None:
         self._askable = askable
+
+    def names(self) -> Sequence[str]:
+        """Return who answers queries; not who just did not answer."""
+        return self._askable.names()
 
     def may_ask(self, peers: Sequence[str]) -> bool:
         """Return whether one of ``peers`` (names) answers queries; not after it just did not."""
@@ -44,5 +51,5 @@ class AskSender:
         return {one.series_uid: one.instances for one in counted} or None
 
     def _next(self, peers: Sequence[str]) -> str | None:
-        able = self._askable.names()
+        able = self.names()
         return next((name for name in peers if name in able), None)

@@ -1,7 +1,7 @@
 """The stage: receiving → complete."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dicom_node import log
@@ -38,9 +38,13 @@ class CompletionStage:
         self._asks = asks
 
     def tick(self, now: datetime) -> int:
-        """Judge every study in reception; return how many are complete now."""
+        """Judge the studies in reception that may be whole; return how many are complete now.
+
+        Nothing but a sender that answers makes one whole before its quiet period is over.
+        """
+        quiet_since = now - timedelta(seconds=self._limits.soonest_s)
         with self._database.reading() as session:
-            waiting = Studies(session, self._folder).receiving()
+            waiting = Studies(session, self._folder).receiving(quiet_since, self._asks.names())
         return sum(self._settle(study, now) for study in waiting)
 
     def _settle(self, study: Waiting, now: datetime) -> bool:

@@ -137,6 +137,24 @@ def test_studies_in_reception_cost_no_query_each(store):
     assert [one.revision for one in found] == [1, 2, 3, 4, 5]
 
 
+def test_of_thousands_in_reception_only_those_are_read_that_may_be_whole(store):
+    began = store.now
+    for study, peer in (("old", "scanner"), ("asked", "pacs"), ("new", "scanner")):
+        sent(store, study, peer=peer, association=f"to {study}")
+        store.now += timedelta(seconds=1)
+
+    def read(seconds, *senders) -> list[str]:
+        until = began + timedelta(seconds=seconds)
+        return [one.uid for one in store.ask(Studies.receiving, until, senders)]
+
+    old, asked, new = map(study_uid, ("old", "asked", "new"))
+    assert read(-1) == []
+    assert read(0) == [old]
+    assert read(0, "pacs") == [old, asked]
+    assert read(-1, "pacs", "other") == [asked]
+    assert read(2) == [old, asked, new]
+
+
 def test_instances_come_by_name_and_the_absent_are_left_out(store):
     uids = sorted(sent(store, number=number) for number in range(3))
     found = store.ask(Studies.instances, [*reversed(uids), "1.2.3"])

@@ -17,6 +17,9 @@ LIMITS = Limits(quiet_s=5.0, interrupted_s=30.0, sender_limit_s=600.0)
 class Nobody:
     """No sender answers queries."""
 
+    def names(self):
+        return ()
+
     def may_ask(self, peers):
         return False
 
@@ -30,6 +33,9 @@ class Sender:
     def __init__(self, has) -> None:
         self.has = has
         self.asked: list[str] = []
+
+    def names(self):
+        return ("pacs",)
 
     def may_ask(self, peers):
         return "pacs" in peers
