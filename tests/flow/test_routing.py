@@ -1,7 +1,5 @@
 """The routing of examples/: what is pasted sends studies here, and nothing comes round."""
 
-import time
-
 import pytest
 
 from tests.support.dcmtk import storescu
@@ -9,6 +7,7 @@ from tests.support.mr import MrSeries, part10
 from tests.support.need import free_port
 from tests.support.node import is_receipted, is_sent
 from tests.support.routing import EXAMPLES, Router, example_peer, orthanc_with
+from tests.support.until import until
 
 
 @pytest.fixture
@@ -48,13 +47,6 @@ def sendings(pacs) -> list[int]:
     """Return how many instances each job of Orthanc has sent to the node."""
     jobs = [one for one in pacs.get("jobs?expand") if one["Type"] == "DicomModalityStore"]
     return sorted(one["Content"]["InstancesCount"] for one in jobs if one["State"] == "Success")
-
-
-def until(fits, wait_s: float = 60.0) -> None:
-    deadline = time.monotonic() + wait_s
-    while not fits():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def stable_changes(pacs, study: str) -> int:

@@ -14,6 +14,7 @@ from dicom_node.dicom import VERIFICATION
 from dicom_node.sections import Limits
 from tests.dicom_node.association.test_store import Scene
 from tests.support.mr import MR_IMAGE, MrSeries, encoded
+from tests.support.until import until
 from tests.support.wire import (
     ABORT,
     P_DATA,
@@ -223,13 +224,6 @@ def test_instances_that_are_together_too_large_are_refused_for_now(tmp_path):
             second.release()
     finally:
         scene.close()
-
-
-def until(check, wait_s: float = 20.0):
-    deadline = time.monotonic() + wait_s
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_what_a_broken_association_held_is_let_go(scene, peer):

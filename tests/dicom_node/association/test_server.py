@@ -12,6 +12,7 @@ from tests.dicom_node.association.test_store import Scene, scanner
 from tests.support.dcmtk import echoscu, storescu
 from tests.support.mr import MR_IMAGE, MrSeries
 from tests.support.sender import send
+from tests.support.until import until
 
 
 @pytest.fixture(params=[True, False], ids=["own plane", "stock"])
@@ -19,17 +20,6 @@ def scene(tmp_path, request):
     opened = Scene(tmp_path, data_plane=request.param)
     yield opened
     opened.close()
-
-
-def until(check, wait_s: float = 20.0):
-    import time
-
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        if found := check():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def associations(scene) -> list[tuple[str, bool]]:

@@ -17,6 +17,7 @@ from tests.dicom_node.association.test_store import Scene
 from tests.support.dcmtk import echoscu
 from tests.support.mr import MR_IMAGE
 from tests.support.pki import tls
+from tests.support.until import until
 from tests.support.wire import (
     ABORT,
     ASSOCIATE_AC,
@@ -85,15 +86,6 @@ def honest(patient, authority):
         return time.monotonic() - began
 
     return echo
-
-
-def until(check, wait_s: float = 8.0):
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        if check():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 def connections(port: int, count: int) -> list[socket.socket]:

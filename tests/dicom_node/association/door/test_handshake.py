@@ -3,7 +3,6 @@
 import socket
 import ssl
 import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from shutil import copy
 
@@ -20,6 +19,7 @@ from tests.support.mr import MrSeries, encoded
 from tests.support.need import program
 from tests.support.openssl import ask
 from tests.support.pki import Authority, Pair, self_signed, tls
+from tests.support.until import until
 from tests.support.wire import ASSOCIATE_AC, RELEASE_RP, RawPeer, associate_rq
 
 SERVED = [ASSOCIATE_AC, RELEASE_RP]
@@ -51,9 +51,7 @@ def shown(pair: Pair) -> tuple[str, ...]:
 
 def refused_last(scene: Scene) -> object:
     """Return why the last one was refused; the peer may know of it before the scene does."""
-    deadline = time.monotonic() + 5
-    while not scene.refused and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: scene.refused)
     return scene.refused[-1].reason
 
 
@@ -62,9 +60,7 @@ def refusal(scene: Scene, act) -> tuple[object, dict]:
     scene.refused.clear()
     with capture_logs() as logged:
         act()
-        deadline = time.monotonic() + 5
-        while not scene.refused and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: scene.refused)
     (refused,) = scene.refused
     (line,) = [one for one in logged if one["event"] == "refused"]
     assert line["log_level"] == "warning"
