@@ -14,13 +14,17 @@ _MOST = 64
 
 
 class _Waiting(Generic[Item, Outcome]):
-    """One item; its thread sleeps until ``turn``: the item is settled, or the thread is to lead."""
+    """One item; its thread sleeps until its turn: the item is settled, or the thread is to lead.
 
-    __slots__ = ("error", "item", "leads", "outcome", "turn")
+    It sleeps on a bare lock: an Event makes one for every sleep, and three more of its own.
+    """
+
+    __slots__ = ("_turn", "error", "item", "leads", "outcome")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.turn = threading.Event()
+        self._turn = threading.Lock()
+        self._turn.acquire()
         self.leads = False
         self.outcome: Outcome | None = None
         self.error: NodeError | None = None
@@ -28,7 +32,16 @@ class _Waiting(Generic[Item, Outcome]):
     def lead(self) -> None:
         """Wake its thread to commit the next batch."""
         self.leads = True
-        self.turn.set()
+        self._turn.release()
+
+    def settle(self, error: NodeError | None) -> None:
+        """Wake its thread to answer, with what is known of its item."""
+        self.error = error
+        self._turn.release()
+
+    def sleep(self) -> None:
+        """Return when it is its turn."""
+        self._turn.acquire()
 
 
 class GroupCommit(Generic[Item, Outcome]):
@@ -59,7 +72,7 @@ class GroupCommit(Generic[Item, Outcome]):
             if not self._led:
                 self._led = True
                 waiting.lead()
-        waiting.turn.wait()
+        waiting.sleep()
         if waiting.leads:
             self._lead()
         if waiting.error is not None:
@@ -88,5 +101,4 @@ class GroupCommit(Generic[Item, Outcome]):
             error = exc
         finally:  # on a bug too: no thread may sleep for ever, and none may answer Success
             for waiting in batch:
-                waiting.error = error
-                waiting.turn.set()
+                waiting.settle(error)

@@ -7,8 +7,7 @@ from datetime import datetime
 from enum import Enum
 from operator import itemgetter
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.query.note import Headers, note_headers
@@ -107,7 +106,7 @@ HeadersOf = Callable[[str, str], Headers | None]
 
 
 def add_entries(
-    session: Session, entries: Sequence[Entry], seen: Seen, headers_of: HeadersOf
+    connection: Connection, entries: Sequence[Entry], seen: Seen, headers_of: HeadersOf
 ) -> list[Known]:
     """Enter a batch; return what each was: new, there already, or there with other content.
 
@@ -122,12 +121,12 @@ def add_entries(
         Of a placed object, where a row that is there has lost its headers: see :func:`condemn`.
     """
     first = {entry.identity.sop_instance_uid: entry for entry in reversed(entries)}
-    inserted, known = _add_instances(session, first)
+    inserted, known = _add_instances(connection, first)
     fresh = [entry for uid, entry in first.items() if uid in inserted]
-    _add_studies(session, [entry for entry in fresh if entry.origin is not Origin.MADE])
-    _add_series(session, fresh, seen)
-    _note_again(session, fresh, headers_of)
-    _add_sending(session, entries, seen)
+    _add_studies(connection, [entry for entry in fresh if entry.origin is not Origin.MADE])
+    _add_series(connection, fresh, seen)
+    _note_again(connection, fresh, headers_of)
+    _add_sending(connection, entries, seen)
     outcomes = []
     for entry in entries:
         uid = entry.identity.sop_instance_uid
@@ -141,14 +140,14 @@ def add_entries(
     return outcomes
 
 
-def add_conflict(session: Session, entry: Entry) -> None:
+def add_conflict(connection: Connection, entry: Entry) -> None:
     """Enter an instance whose UID is taken by other content; the same one twice is one row.
 
     A new one is news: what was planned on the first content is planned again.
     """
     identity = entry.identity
     insert = (
-        insert_into(session, ConflictRow)
+        insert_into(connection, ConflictRow)
         .values(
             sop_instance_uid=identity.sop_instance_uid,
             study_uid=identity.study_uid,
@@ -160,15 +159,15 @@ def add_conflict(session: Session, entry: Entry) -> None:
         )
         .on_conflict_do_nothing()
     )
-    if session.scalar(insert.returning(ConflictRow.id)) is not None:
-        _add_studies(session, [entry])
+    if connection.scalar(insert.returning(ConflictRow.id)) is not None:
+        _add_studies(connection, [entry])
 
 
-def _known(session: Session, uids: Sequence[str]) -> dict[str, Known]:
+def _known(connection: Connection, uids: Sequence[str]) -> dict[str, Known]:
     if not uids:
         return {}
     row = InstanceRow
-    found = session.execute(
+    found = connection.execute(
         select(row.sop_instance_uid, row.sha256, row.path, row.transfer_syntax_uid)
         .where(row.sop_instance_uid.in_(uids))
         .order_by(row.sop_instance_uid)  # in one order everywhere
@@ -177,7 +176,7 @@ def _known(session: Session, uids: Sequence[str]) -> dict[str, Known]:
     return {uid: Known(Outcome.SAME, sha, place, syntax) for uid, sha, place, syntax in found}
 
 
-def _add_studies(session: Session, entries: Sequence[Entry]) -> None:
+def _add_studies(connection: Connection, entries: Sequence[Entry]) -> None:
     by_study: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_study[entry.identity.study_uid].append(entry)
@@ -197,48 +196,48 @@ def _add_studies(session: Session, entries: Sequence[Entry]) -> None:
             }
         )
     if rows:
-        arrivals(session).studies.run(session.connection(), rows)
+        arrivals(connection).studies.run(connection, rows)
 
 
-def _add_series(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
+def _add_series(connection: Connection, entries: Sequence[Entry], seen: Seen) -> None:
     rows = [
         {"study_uid": study_uid, "uid": series_uid, "synthetic": origin == Origin.MADE}
         for study_uid, series_uid, origin in seen.news(e.series_key for e in entries)
     ]
     if rows:
-        arrivals(session).series.run(session.connection(), rows)
+        arrivals(connection).series.run(connection, rows)
     first = {e.series_key: e for e in reversed(entries) if e.headers is not None}
     for (study_uid, series_uid, _), entry in sorted(first.items()):
         if entry.headers is not None:
-            note_headers(session, study_uid, series_uid, entry.headers)
+            note_headers(connection, study_uid, series_uid, entry.headers)
 
 
-def _note_again(session: Session, entries: Sequence[Entry], headers_of: HeadersOf) -> None:
+def _note_again(connection: Connection, entries: Sequence[Entry], headers_of: HeadersOf) -> None:
     """Note the headers of series that had some, and were deleted since; by whatever process."""
     known = {e.series_key[:2]: e for e in reversed(entries) if e.headers is None}
-    bare, connection = arrivals(session).bare, session.connection()
+    bare = arrivals(connection).bare
     for (study_uid, series_uid), entry in sorted(known.items(), key=itemgetter(0)):
         if not bare.run(connection, [{"study_uid": study_uid, "uid": series_uid}]):
             continue
         if (headers := headers_of(entry.place, entry.transfer_syntax_uid)) is not None:
-            note_headers(session, study_uid, series_uid, headers)
+            note_headers(connection, study_uid, series_uid, headers)
 
 
 def _add_instances(
-    session: Session, entries: Mapping[str, Entry]
+    connection: Connection, entries: Mapping[str, Entry]
 ) -> tuple[set[str], dict[str, Known]]:
     """Insert what is not there; return the UIDs that were inserted, and what the others are.
 
     One that was there for the insert and is not any more was deleted in between: it is new.
     """
-    inserted, known = _insert(session, list(entries.values())), dict[str, Known]()
+    inserted, known = _insert(connection, list(entries.values())), dict[str, Known]()
     while left := [uid for uid in entries if uid not in inserted and uid not in known]:
-        known |= _known(session, left)
-        inserted |= _insert(session, [entries[uid] for uid in left if uid not in known])
+        known |= _known(connection, left)
+        inserted |= _insert(connection, [entries[uid] for uid in left if uid not in known])
     return inserted, known
 
 
-def _insert(session: Session, entries: Sequence[Entry]) -> set[str]:
+def _insert(connection: Connection, entries: Sequence[Entry]) -> set[str]:
     if not entries:
         return set()
     rows = [
@@ -258,10 +257,10 @@ def _insert(session: Session, entries: Sequence[Entry]) -> set[str]:
         }
         for entry in sorted(entries, key=lambda entry: entry.identity.sop_instance_uid)
     ]
-    return set(arrivals(session).instances.run(session.connection(), rows))
+    return set(arrivals(connection).instances.run(connection, rows))
 
 
-def _add_sending(session: Session, entries: Sequence[Entry], seen: Seen) -> None:
+def _add_sending(connection: Connection, entries: Sequence[Entry], seen: Seen) -> None:
     latest: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         if entry.association is not None:
@@ -272,10 +271,10 @@ def _add_sending(session: Session, entries: Sequence[Entry], seen: Seen) -> None
         for (key,) in seen.news((key,) for key in associations)
     ]
     if news:
-        arrivals(session).associations.run(session.connection(), news)
+        arrivals(connection).associations.run(connection, news)
     rows = [
         {"association_id": key, "study_uid": study_uid, "last_at": entry.received_at}
         for (key, study_uid), entry in sorted(latest.items())
     ]
     if rows:
-        arrivals(session).sending.run(session.connection(), rows)
+        arrivals(connection).sending.run(connection, rows)

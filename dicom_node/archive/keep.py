@@ -191,7 +191,7 @@ class Archive:
         places = {entry.place for entry in entries}
         self._files.refresh(places)  # nobody sweeps them between here and the caller's commit
         self._files.settle(places)
-        known = add_entries(session, entries, Seen(), self.headers_of)
+        known = add_entries(session.connection(), entries, Seen(), self.headers_of)
         taken = sum(one.outcome is Outcome.DIFFERS for one in known)
         if taken:
             text = f"the UIDs of {taken} of {len(entries)} objects made here are taken by other"
@@ -274,8 +274,8 @@ class Archive:
     def _commit(self, entries: Sequence[Entry]) -> Sequence[Known]:
         self._files.settle({entry.place for entry in entries})
         self._seen.rolled_back()  # whatever became of the batch before
-        with self._database.transaction() as session:
-            outcomes = add_entries(session, entries, self._seen, self.headers_of)
+        with self._database.writing() as connection:
+            outcomes = add_entries(connection, entries, self._seen, self.headers_of)
         self._seen.committed()
         return outcomes
 
@@ -285,8 +285,8 @@ class Archive:
         if same_content(first, opened(*self._part10(received, entry))):
             self._files.remove(entry.place)
             return replace(known, outcome=Outcome.SAME)
-        with self._database.transaction() as session:
-            add_conflict(session, entry)
+        with self._database.writing() as connection:
+            add_conflict(connection, entry)
         self._ensure(received, entry)
         return known
 

@@ -56,13 +56,26 @@ class Database:
         DatabaseAway
             When the database is locked, gone or out of space.
         """
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except (OperationalError, DBAPIError) as exc:
-            if isinstance(exc, OperationalError) or exc.connection_invalidated:
-                raise DatabaseAway(f"the database did not answer: {_short(exc)}") from exc
-            raise
+        with (
+            _present(),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection that commits at the end, or rolls back on any error.
+
+        For what every received image pays: a session costs more than its statements do.
+
+        Raises
+        ------
+        DatabaseAway
+            As :meth:`transaction`.
+        """
+        with _present(), self._engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -114,6 +127,17 @@ class Database:
             raise DatabaseAway(f"the database cannot be opened: {_short(exc)}") from exc
 
 
+@contextmanager
+def _present() -> Iterator[None]:
+    """Say of a database that does not answer that it is away."""
+    try:
+        yield
+    except (OperationalError, DBAPIError) as exc:
+        if isinstance(exc, OperationalError) or exc.connection_invalidated:
+            raise DatabaseAway(f"the database did not answer: {_short(exc)}") from exc
+        raise
+
+
 def _resolved(url: str, folder: Path) -> URL:
     try:
         parsed = make_url(url)
@@ -130,7 +154,11 @@ _WANTED = "sqlite:///file.db or postgresql://user@host/name is wanted"
 
 
 def _engine(url: URL, busy_s: float) -> Engine:
-    engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+    engine = create_engine(
+        url,
+        pool_pre_ping=url.get_backend_name() == "postgresql",
+        pool_use_lifo=True,  # the connection that wrote last still has its pages
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect(busy_s))
         event.listen(engine, "begin", _on_begin)

@@ -13,7 +13,6 @@ from sqlalchemy import Table, bindparam, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from dicom_node.db.tables import (
@@ -132,9 +131,9 @@ class Arrivals:
     sending: Statement
 
 
-def arrivals(session: Session) -> Arrivals:
-    """Return the statements for the session's database."""
-    return _arrivals(session.get_bind().dialect)
+def arrivals(connection: Connection) -> Arrivals:
+    """Return the statements for the connection's database."""
+    return _arrivals(connection.dialect)
 
 
 @lru_cache(maxsize=4)  # a process has one database; its tests have several

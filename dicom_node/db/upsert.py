@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -11,9 +11,10 @@ from dicom_node.db.tables import Base
 __all__ = ["insert_into"]
 
 
-def insert_into(session: Session, table: type[Base]) -> Any:
-    """Return an INSERT of the session's database, with its ``on_conflict_…`` methods."""
+def insert_into(where: Session | Connection, table: type[Base]) -> Any:
+    """Return an INSERT of the database that ``where`` is on, with its ``on_conflict_…`` methods."""
     core = cast(Table, table.__table__)  # an ORM insert costs several times as much
-    if session.get_bind().dialect.name == "postgresql":
+    dialect = (where if isinstance(where, Connection) else where.get_bind()).dialect
+    if dialect.name == "postgresql":
         return postgresql.insert(core)
     return sqlite.insert(core)

@@ -161,10 +161,10 @@ class Plane:
     def _pdu(self, reading: _Reading) -> memoryview:
         """Read the values of one P-DATA-TF; what is no such PDU is not ours."""
         if self._left:
-            body, self._left = self._left, b""
-            reading.read.append(_pdu_of(body))
-            return memoryview(body)
-        head = self._exactly(6, reading)
+            left, self._left = self._left, b""
+            reading.read.append(_pdu_of(left))
+            return memoryview(left)
+        head = bytes(self._exactly(6, reading))
         kind, _, length = struct.unpack(">BBI", head)
         if kind != _P_DATA_TF or length > self._bounds.longest_pdu:
             if reading.command is not None:
@@ -175,7 +175,7 @@ class Plane:
             reading.read.append(head + body)
         return memoryview(body)
 
-    def _exactly(self, count: int, reading: _Reading, before: bytes = b"") -> bytes:
+    def _exactly(self, count: int, reading: _Reading, before: bytes = b"") -> bytearray:
         """Read ``count`` bytes; a connection that ends early is for pynetdicom to notice."""
         until = monotonic() + self._bounds.idle_s
         buffer = bytearray(count)
@@ -191,7 +191,7 @@ class Plane:
                 break
             got += size
         if got == count:
-            return bytes(buffer)
+            return buffer
         if reading.command is not None:
             raise Broken("it closed the connection in the middle of a message")
         raise NotOurs(b"".join(reading.read) + before + bytes(buffer[:got]))

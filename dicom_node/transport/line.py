@@ -12,6 +12,8 @@ from dicom_node.tls import Certificate
 __all__ = ["Line"]
 
 _CHUNK = 16_384
+_AHEAD = 4096
+"""Bytes that come with a small reading: a command and the head of its data set, in one call."""
 _FAREWELL_S = 1.0
 _QUICK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -122,12 +124,21 @@ class Line:
         while True:
             with self._in_tls:
                 try:
-                    return self._raw.recv_into(view)
+                    return self._receive(view)
                 except (BlockingIOError, ssl.SSLWantReadError):
                     wanted = select.POLLIN
                 except ssl.SSLWantWriteError:
                     wanted = select.POLLOUT
             self._wait(wanted, until)
+
+    def _receive(self, view: memoryview) -> int:
+        if len(view) >= _AHEAD or self.is_secure:  # TLS reads whole records ahead by itself
+            return self._raw.recv_into(view)
+        found = self._raw.recv(_AHEAD)
+        size = min(len(view), len(found))
+        view[:size] = found[:size]
+        self._ahead += found[size:]
+        return size
 
     def push(self, content: bytes) -> None:
         """Have ``content`` read again, before anything else."""

@@ -123,7 +123,7 @@ class HeaderFiller:
                     of_instance = update(InstanceRow).where(InstanceRow.sop_instance_uid == uid)
                     session.execute(of_instance.values(number=number))
             if headers is not None:
-                note_headers(session, *piece.key, headers)
+                note_headers(session.connection(), *piece.key, headers)
         if not piece.is_last:
             self._instance = piece.files[-1].sop_instance_uid
             return

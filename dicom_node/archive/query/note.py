@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, func, update
 
 from dicom_node.archive.query.attributes import KEPT, Level
 from dicom_node.archive.query.condition import groups_of, moment
@@ -18,14 +17,14 @@ Headers = Mapping[Level, Mapping[str, Any]]
 _OF_STUDY = (Level.PATIENT, Level.STUDY)
 
 
-def note_headers(session: Session, study_uid: str, series_uid: str, headers: Headers) -> None:
+def note_headers(connection: Connection, study_uid: str, series_uid: str, headers: Headers) -> None:
     """Keep the headers of a study and of one of its series, unless they have theirs.
 
     The first object to come speaks for its study: what later ones say otherwise is for the gates
     to see (:mod:`dicom_node.series`), and changes no answer.
     """
     study = {key: value for level in _OF_STUDY for key, value in headers[level].items()}
-    result = session.execute(
+    result = connection.execute(
         update(StudyRow)
         .where(StudyRow.uid == study_uid, StudyRow.header.is_(None))
         .values(
@@ -35,10 +34,10 @@ def note_headers(session: Session, study_uid: str, series_uid: str, headers: Hea
             study_date=moment("DA", _text(study, "StudyDate") or "") or None,
         )
     )
-    if result.rowcount:  # type: ignore[attr-defined]
-        _add_names(session, study_uid, study)
+    if result.rowcount:
+        _add_names(connection, study_uid, study)
     series = headers[Level.SERIES]
-    session.execute(
+    connection.execute(
         update(SeriesRow)
         .where(
             SeriesRow.study_uid == study_uid,
@@ -53,12 +52,12 @@ def note_headers(session: Session, study_uid: str, series_uid: str, headers: Hea
     )
 
 
-def _add_names(session: Session, study_uid: str, header: Header) -> None:
+def _add_names(connection: Connection, study_uid: str, header: Header) -> None:
     names = {group for value in values_of(header, KEPT["PatientName"]) if value
              for group in groups_of(value)}  # fmt: skip
     rows = [{"name": name, "study_uid": study_uid} for name in sorted(names) if name]
     if rows:
-        session.execute(insert_into(session, PatientNameRow).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, PatientNameRow).on_conflict_do_nothing(), rows)
 
 
 def _text(header: Header, keyword: str) -> str | None:

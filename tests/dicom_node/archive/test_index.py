@@ -40,7 +40,7 @@ def add(database):
 
     def batch(*entries: Entry, seen: Seen = seen) -> list[Outcome]:
         with database.transaction() as session:
-            known = add_entries(session, entries, seen, lambda _place, _syntax: None)
+            known = add_entries(session.connection(), entries, seen, lambda _place, _syntax: None)
         seen.committed()
         return [one.outcome for one in known]
 
@@ -122,7 +122,7 @@ def test_a_conflict_is_one_row_and_news_once(add, entry, store, database):
     add(entry())
     for _ in range(2):
         with database.transaction() as session:
-            add_conflict(session, entry(sha="b" * 64, later_s=2))
+            add_conflict(session.connection(), entry(sha="b" * 64, later_s=2))
     assert len(store.rows(ConflictRow)) == 1
     assert store.row(StudyRow).revision == 2
 
@@ -143,8 +143,8 @@ def test_a_study_weighs_what_is_new_of_it_and_is_no_longer_erased(database, add,
     add(entry("1.1"), entry("1.2"))
     add(entry("1.1"), entry("1.3"))
     with database.transaction() as session:
-        add_conflict(session, entry("1.1", sha="b" * 64))
-        add_conflict(session, entry("1.1", sha="b" * 64))
+        add_conflict(session.connection(), entry("1.1", sha="b" * 64))
+        add_conflict(session.connection(), entry("1.1", sha="b" * 64))
     with database.reading() as session:
         row = session.get(StudyRow, "1.9")
     assert (row.stored_bytes, row.erased_at) == (40, None)

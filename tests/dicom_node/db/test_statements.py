@@ -20,7 +20,7 @@ STUDY = {
 
 def arrive(database: Database, **values: object) -> None:
     with database.transaction() as session:
-        arrivals(session).studies.run(session.connection(), [{**STUDY, **values}])
+        arrivals(session.connection()).studies.run(session.connection(), [{**STUDY, **values}])
 
 
 def test_values_come_back_as_they_were_given(database):
@@ -36,7 +36,8 @@ def test_what_a_statement_returns_is_given_row_by_row(database):
     arrive(database)
     series = [{"study_uid": "1.2.3", "uid": uid, "synthetic": False} for uid in ("1.1", "1.2")]
     with database.transaction() as session:
-        said, connection = arrivals(session), session.connection()
+        connection = session.connection()
+        said = arrivals(connection)
         assert said.series.run(connection, series) == []
         session.get_one(SeriesRow, ("1.2", "1.2.3")).header = {"00080060": {"vr": "CS"}}
         session.flush()
@@ -48,8 +49,8 @@ def test_an_error_rolls_everything_back_and_has_its_usual_name(database):
 
     def arrive_with_an_orphan() -> None:
         with database.transaction() as session:
-            arrivals(session).studies.run(session.connection(), [STUDY])
-            arrivals(session).series.run(session.connection(), [orphan])
+            arrivals(session.connection()).studies.run(session.connection(), [STUDY])
+            arrivals(session.connection()).series.run(session.connection(), [orphan])
 
     with pytest.raises(IntegrityError):
         arrive_with_an_orphan()
@@ -66,7 +67,7 @@ def test_a_database_that_went_away_meanwhile_is_said_and_found_again(database):
             number = session.scalar(text("SELECT pg_backend_pid()"))
             with database.transaction() as other:
                 other.execute(text("SELECT pg_terminate_backend(:number)"), {"number": number})
-            arrivals(session).studies.run(session.connection(), [STUDY])
+            arrivals(session.connection()).studies.run(session.connection(), [STUDY])
 
     with pytest.raises(DatabaseAway, match="did not answer"):
         arrive_when_it_goes()
@@ -82,5 +83,5 @@ def test_a_table_that_is_gone_is_a_database_that_does_not_answer(tmp_path):
         session.execute(text("DROP TABLE sending"))
     row = {"association_id": "a", "study_uid": "1.2.3", "last_at": NOW}
     with pytest.raises(DatabaseAway, match="no such table"), opened.transaction() as session:
-        arrivals(session).sending.run(session.connection(), [row])
+        arrivals(session.connection()).sending.run(session.connection(), [row])
     opened.close()
