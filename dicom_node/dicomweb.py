@@ -4,9 +4,10 @@ import json
 import secrets
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ __all__ = ["DicomWeb", "Place", "values_at"]
 _PIECE = 2**18
 _ANSWER_MOST = 2**25
 _PAGES_MOST = 1000
+_WHOLE_ANSWER = 4
+"""Times ``answer_s``: so long may an answer take that comes in drops."""
 _INSTANCE, _FAILURE, _WARNING = "00081155", "00081197", "00081196"
 _FAILED, _KEPT = "00081198", "00081199"
 _NOT_PROCESSED = 0x0110
@@ -221,15 +224,55 @@ class DicomWeb:
         sent = {**headers, **self._place.headers()}
         try:
             # no proxy and no password of the environment; a token goes to no other address
-            with (
-                httpx2.Client(verify=self._place.tls(), timeout=times, trust_env=False) as client,
-                client.stream(method, url, headers=sent, params=query, content=content) as got,
-            ):
+            with ExitStack() as stack:
+                client = stack.enter_context(
+                    httpx2.Client(verify=self._place.tls(), timeout=times, trust_env=False)
+                )
+                late = stack.enter_context(_Late(client, _WHOLE_ANSWER * self._times.answer_s))
+                sending = late.after(content)
+                got = stack.enter_context(
+                    client.stream(method, url, headers=sent, params=query, content=sending)
+                )
                 answer = _parsed(_limited(got))
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             why = str(exc) or type(exc).__name__
             raise PeerAway(f"{self.name} does not answer: {why}") from exc
         yield got.status_code, answer
+
+
+class _Late:
+    """Ends a conversation whose answer is not whole in time.
+
+    Every wait within it has an end of its own; a peer that says a little before each is met here.
+
+    Parameters
+    ----------
+    client : httpx2.Client
+        Closed then, so that whoever waits on it sees an error at the next drop.
+    seconds : float
+        From the end of what is sent.
+    """
+
+    def __init__(self, client: httpx2.Client, seconds: float) -> None:
+        self._timer = Timer(seconds, client.close)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Late":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def after(self, content: Iterator[bytes] | None) -> Iterator[bytes] | None:
+        """Return what is to be sent; the time begins at its end, or now where nothing is."""
+        if content is None:
+            self._timer.start()
+            return None
+        return self._then(content)
+
+    def _then(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        yield from content
+        self._timer.start()
 
 
 def _pieces(head: bytes, paths: Sequence[Path], end: bytes) -> Iterator[bytes]:
@@ -262,11 +305,11 @@ def _statuses(answer: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield what the response data set says of each instance (PS3.18 10.5.3, I.2)."""
     for item in _items(answer, _FAILED):
         reason = _number(_first(item, _FAILURE, _NOT_PROCESSED))
-        yield _first(item, _INSTANCE, ""), _NOT_PROCESSED if reason == STORED else reason
+        yield _uid(item), _NOT_PROCESSED if reason == STORED else reason
     for item in _items(answer, _KEPT):
         warned = _number(_first(item, _WARNING, STORED))
         is_known = warned == STORED or warned in STORED_WITH_WARNING
-        yield _first(item, _INSTANCE, ""), warned if is_known else STORED_WITH_WARNING[0]
+        yield _uid(item), warned if is_known else STORED_WITH_WARNING[0]
 
 
 def _items(answer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -283,6 +326,12 @@ def values_at(item: Any, key: str) -> list[Any]:
 def _first(item: Any, key: str, default: Any) -> Any:
     values = values_at(item, key)
     return values[0] if values else default
+
+
+def _uid(item: Any) -> str:
+    """Return the SOP Instance UID; what is no text names none of what was sent."""
+    uid = _first(item, _INSTANCE, "")
+    return uid if isinstance(uid, str) else ""
 
 
 def _number(value: Any) -> int:

@@ -4,7 +4,9 @@ import email
 import json
 import ssl
 import threading
+import time
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +22,8 @@ class StowServer:
 
     ``status`` and ``body``, where set, are the answer to every request. ``token``, where set, is
     wanted. ``page`` is how many matches it gives at once, None for one that turns no pages;
-    ``count``, where set, is how many instances it says that each series has.
+    ``count``, where set, is how many instances it says that each series has. ``drop_s``, where
+    set, is how long it rests after each byte of an answer.
     """
 
     def __init__(self, answer=None, tls: ssl.SSLContext | None = None) -> None:
@@ -31,6 +34,7 @@ class StowServer:
         self.page: int | None = 1000
         self.lists_instances = True
         self.count: int | None = None
+        self.drop_s: float | None = None
         self.kept: dict[str, bytes] = {}
         self.requests: list[list[str]] = []
         self.headers: list[dict[str, str]] = []
@@ -72,7 +76,11 @@ class StowServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.end_headers()
-                self.wfile.write(body)
+                drops = [body] if server.drop_s is None else [bytes([one]) for one in body]
+                with suppress(OSError):  # whoever asked may have gone
+                    for drop in drops:
+                        self.wfile.write(drop)
+                        time.sleep(server.drop_s or 0)
 
             def log_message(self, *_words) -> None:
                 pass

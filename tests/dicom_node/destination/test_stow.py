@@ -3,6 +3,7 @@
 import json
 import ssl
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,23 @@ def test_what_the_answer_does_not_name_is_not_known_to_be_there(scene, server):
     assert (row.state, row.error) == (
         DeliveryState.WAITING, "cloud did not answer for every instance",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("uid", [{}, ["1.2"], 7, None])
+def test_a_name_that_is_none_confirms_nothing(scene, server, uid):
+    item = {"00081155": {"vr": "UI", "Value": [uid]}}
+    server.status, server.body = 200, json.dumps({"00081199": {"Value": [item]}}).encode()
+    assert tick(scene, sender(server.url)).state == DeliveryState.WAITING
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["a search", "storing"])
+def test_an_answer_in_drops_is_not_waited_for_without_end(scene, server, asked):
+    server.status, server.body, server.drop_s = 200, b"[" + b" " * 1000, 0.1
+    web = DicomWeb(place(server.url), OutboxSettings(connect_s=10.0, answer_s=0.3))
+    began = time.monotonic()
+    with pytest.raises(PeerAway, match="cloud does not answer"):
+        web.ask() if asked else web.store(instances(scene))
+    assert time.monotonic() - began < 10  # all of it would take 100 s
 
 
 def test_a_doubt_is_told(scene, server):
