@@ -47,9 +47,10 @@ class Outgoing:
         CannotSend
             When it is not sent, and why; others may follow.
         OSError
-            When its file cannot be read.
+            When its file cannot be read; others may follow.
         PeerAway
-            When the peer ends the association, or does not answer.
+            When the peer ends the association, or does not answer; or when its file cannot be read
+            to the end, and the association had to be aborted for it.
         """
         try:
             return self._sender.send(instance)
@@ -71,6 +72,9 @@ def sending_to(
 ) -> Iterator[Outgoing]:
     """Give what sends to ``peer`` over one association, released at the end.
 
+    It is aborted where a message was begun and not ended, whatever the reason: to the peer, what
+    came next would belong to it.
+
     Parameters
     ----------
     originator : Originator or None
@@ -83,8 +87,9 @@ def sending_to(
     """
     with associated(ourselves, peer, contexts) as assoc:
         wire = _held(assoc, peer)
+        plane = Plane(wire, assoc.acceptor.maximum_length or 0)
         sender = InstanceSender(
-            Plane(wire, assoc.acceptor.maximum_length or 0),
+            plane,
             Taken(one for one in assoc.accepted_contexts if one.as_scu),
             transcoder,
             originator,
@@ -93,6 +98,8 @@ def sending_to(
         try:
             yield Outgoing(peer, assoc, wire, sender)
         finally:
+            if plane.is_cut and assoc.is_established:
+                assoc.abort()
             if wire.is_held:
                 wire.hand_back()
 

@@ -110,6 +110,12 @@ class Plane:
         self._bounds = wire.bounds
         self._meter = Meter(wire.bounds)
         self._left = b""  # of a PDU that held the end of one message and the start of the next
+        self._is_cut = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a message of ours was begun and never ended: only an abort can follow."""
+        return self._is_cut
 
     @property
     def has_more(self) -> bool:
@@ -243,27 +249,47 @@ class Plane:
 
         Raises
         ------
+        OSError
+            When the file cannot be read and nothing was sent yet: another message may follow.
         Broken
-            When the peer does not take it, or the file ends early.
+            When the peer does not take it in time, when the file ends early or cannot be read any
+            more, or when an earlier message of ours was never ended.
         """
+        if self._is_cut:
+            raise Broken("a message to it was begun and not ended")
         self._send(_pdu_of(_fragment(context_id, _COMMAND | _LAST, command.encoded())), content,
                    context_id)  # fmt: skip
+        self._is_cut = False
 
     def _send(self, first: bytes, content: bytes | tuple[BinaryIO, int], context_id: int) -> None:
         """Send ``first`` and the PDUs of a data set, as many by one call as go well together."""
+        until = monotonic() + self._bounds.message_s
         waiting = bytearray(first)
         room = max(1, (self._longest or _AT_ONCE) - 6)
-        for piece, is_last in _pieces(content, min(room, _AT_ONCE)):
+        for piece, is_last in self._read(content, min(room, _AT_ONCE)):
             waiting += _pdu_of(_fragment(context_id, _LAST if is_last else 0, piece))
             if len(waiting) >= _AT_ONCE:
-                self._send_all(waiting)
+                self._send_all(waiting, until)
                 waiting = bytearray()
         if waiting:
-            self._send_all(waiting)
+            self._send_all(waiting, until)
 
-    def _send_all(self, content: bytes | bytearray) -> None:
+    def _read(
+        self, content: bytes | tuple[BinaryIO, int], room: int
+    ) -> Iterator[tuple[bytes, bool]]:
+        """Yield what is to be sent; behind its first byte, no failure leaves the message open."""
         try:
-            self._wire.send_all(content)
+            yield from _pieces(content, room)
+        except OSError as exc:
+            if not self._is_cut:
+                raise
+            raise Broken(f"what was to be sent cannot be read: {_reason(exc)}") from exc
+
+    def _send_all(self, content: bytes | bytearray, until: float) -> None:
+        now = monotonic()
+        self._is_cut = True  # until the message is whole
+        try:
+            self._wire.send_all(content, min(until, now + self._bounds.idle_s))
         except (OSError, ValueError) as exc:  # a time-out is one too
             raise Broken(f"it did not take what was sent: {_reason(exc)}") from exc
 

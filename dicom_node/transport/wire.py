@@ -114,15 +114,20 @@ class Wire(Guard):
         """
         return self.line.read_into(view, until)
 
-    def send_all(self, content: bytes | bytearray) -> None:
+    def send_all(self, content: bytes | bytearray, until: float) -> None:
         """Send, for whoever holds the wire.
+
+        Parameters
+        ----------
+        until : float
+            When to give up, by the monotonic clock.
 
         Raises
         ------
         OSError, ValueError
             When the peer does not take it in time, or the connection is closed or fails.
         """
-        self.line.send(content)
+        self.line.send(content, until)
 
     def hold(self) -> None:
         """Keep pynetdicom from reading; return once it does not.

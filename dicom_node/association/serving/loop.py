@@ -157,7 +157,12 @@ class Loop:
             raise Broken(f"it sent {exc}") from exc
 
     def _give_up(self, exchange: Exchange, service: Service) -> None:
-        """Answer a request that met a bug of ours, and leave the rest to pynetdicom."""
+        """Answer a request that met a bug of ours, and leave the rest to pynetdicom.
+
+        In the middle of a message of ours nothing can be answered: the association is aborted.
+        """
         with suppress(Broken, NotOurs):
             exchange.answer(service.bug_status)
+        if self._plane.is_cut:
+            self._wire.give_up("a message to it was begun and not ended: a bug of ours")
         self._wire.hand_back(self._plane.left)
