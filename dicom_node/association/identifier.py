@@ -2,11 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from pydicom import config
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
@@ -21,7 +17,9 @@ from dicom_node.archive.query import (
     attribute_at,
     charsets_for,
     texts_of,
+    values_of,
 )
+from dicom_node.association.elements import add, add_empty
 from dicom_node.errors import QueryInvalid
 
 __all__ = [
@@ -107,15 +105,14 @@ def answer_of(header: Header, asked: Asked, our_ae_title: str) -> Dataset:
     levels = level.above if level is Level.PATIENT else level.above[1:]
     unique = [ATTRIBUTES[UNIQUE_KEYS[one]] for one in levels]
     for attribute in {*asked.query.wanted, *unique}:
-        values = header.get(attribute.key, {}).get("Value", [])
-        _set(ds, attribute.tag, attribute.vr, [_plain(value) for value in values])
+        add(ds, attribute.tag, attribute.vr, values_of(header, attribute))
     for tag in asked.unknown:
-        _set_empty(ds, tag)
+        add_empty(ds, tag)
     declared = tuple(str(one or "") for one in header.get(CHARSET_KEY, {}).get("Value", ()))
     charsets = charsets_for(_foreign(ds), declared)
     if charsets:
-        _set(ds, _CHARSET, "CS", list(charsets))
-    _set(ds, _LEVEL, "CS", [level.value])
+        add(ds, _CHARSET, "CS", charsets)
+    add(ds, _LEVEL, "CS", [level.value])
     ds.RetrieveAETitle = our_ae_title
     ds.InstanceAvailability = "ONLINE"
     return ds
@@ -154,32 +151,6 @@ def texts_at(ds: Dataset, tag: int, vr: str, charsets: tuple[str, ...]) -> tuple
         return texts_of(element.value or b"", vr, charsets)
     values = element.value if element.VM > 1 else [element.value]
     return tuple(str(value) for value in values if value not in (None, ""))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of the JSON model as pydicom takes it."""
-    if isinstance(value, dict):
-        return "=".join(
-            str(value.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic")
-        ).rstrip("=")
-    return "" if value is None else value
-
-
-def _set(ds: Dataset, tag: int, vr: str, values: list[Any]) -> None:
-    """Set an element to what is kept, sound or not: a query shows what there is."""
-    if vr == _SEQUENCES:
-        ds[tag] = DataElement(tag, vr, [Dataset.from_json(item) for item in values])
-        return
-    value = None if not values else values[0] if len(values) == 1 else values
-    ds[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)
-
-
-def _set_empty(ds: Dataset, tag: int) -> None:
-    try:
-        vr = dictionary_VR(tag).split(" ")[0]
-    except KeyError:
-        vr = "UN"
-    _set(ds, tag, vr, [])
 
 
 def _foreign(ds: Dataset) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pydicom.values import convert_SQ
 from dicom_node.archive.identity import PARSER_ERRORS, inflated
 from dicom_node.archive.part10 import skip_meta
 from dicom_node.archive.query.attributes import Attribute, Level, kept_at
-from dicom_node.archive.query.text import Charsets, texts_of
+from dicom_node.archive.query.text import Charsets, encodings_of, texts_of
 
 __all__ = [
     "CHARSET_KEY",
@@ -116,7 +116,7 @@ def _values(
 ) -> list[Any]:
     """Return values as the JSON model has them; what cannot be one is left out."""
     if vr == "SQ":
-        return _items(element)
+        return _items(element, charsets)
     content = _bytes(element)
     if vr in _BINARY:
         size = struct.calcsize(_BINARY[vr])
@@ -145,11 +145,24 @@ def number_of(kind: Callable[[str], int | float], text: str) -> int | float | st
     return number if number is None or math.isfinite(number) else text
 
 
-def _items(element: RawDataElement | DataElement) -> list[Any]:
+def _items(element: RawDataElement | DataElement, charsets: Charsets) -> list[Any]:
     try:
+        items: Any = element.value
         if isinstance(element, RawDataElement):  # of defined length: not taken apart yet
-            encoding = (element.is_implicit_VR, element.is_little_endian)
-            return [item.to_json_dict() for item in convert_SQ(_bytes(element), *encoding)]
-        return [item.to_json_dict() for item in element.value]
+            encoding = (element.is_implicit_VR, element.is_little_endian, encodings_of(charsets))
+            items = convert_SQ(_bytes(element), *encoding)
+        return [_finite(one.to_json_dict()) for one in items or ()]
     except (*PARSER_ERRORS, UserWarning):
         return []
+
+
+def _finite(value: Any) -> Any:
+    """Return a part of the JSON model with its numbers that JSON does not have as texts.
+
+    PostgreSQL would refuse to keep them, and a browser to read them.
+    """
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)

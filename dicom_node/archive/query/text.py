@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR, PN_DELIMS, TEXT_VR_DELIMS
 
-__all__ = ["UTF8", "Charsets", "charsets_for", "text_of", "texts_of"]
+__all__ = ["UTF8", "Charsets", "charsets_for", "encodings_of", "text_of", "texts_of"]
 
 Charsets = tuple[str, ...]
 """Values of Specific Character Set (0008,0005); empty is ASCII (PS3.3 C.12.1.1.2)."""
@@ -45,7 +45,7 @@ def text_of(value: bytes, vr: str, charsets: Charsets) -> str:
         return value.decode("ascii")
     if vr not in CUSTOMIZABLE_CHARSET_VR:
         return value.decode(_DEFAULT)
-    encodings = _encodings(charsets)
+    encodings = encodings_of(charsets)
     if _ESCAPE in value and len(encodings) > 1:
         delimiters = PN_DELIMS if vr == "PN" else TEXT_VR_DELIMS
         try:
@@ -75,17 +75,17 @@ def charsets_for(texts: Iterable[str], charsets: Charsets) -> Charsets:
     return (UTF8,)
 
 
-def _is_writable(text: str, charsets: Charsets) -> bool:
-    """Whether ``text`` comes back from these sets as it is."""
-    try:
-        encoded = encode_string(text, _encodings(charsets))
-    except (LookupError, UnicodeError, UserWarning):
-        return False
-    return text_of(encoded, "PN", charsets) == text
-
-
-def _encodings(charsets: Sequence[str]) -> list[str]:
+def encodings_of(charsets: Sequence[str]) -> list[str]:
     """Return the codecs of the sets that are known, the first of them for what has no escape."""
     found = [python_encoding[name] if name else _DEFAULT for name in charsets
              if not name or name in python_encoding]  # fmt: skip
     return found or [_DEFAULT]
+
+
+def _is_writable(text: str, charsets: Charsets) -> bool:
+    """Whether ``text`` comes back from these sets as it is."""
+    try:
+        encoded = encode_string(text, encodings_of(charsets))
+    except (LookupError, UnicodeError, UserWarning):
+        return False
+    return text_of(encoded, "PN", charsets) == text

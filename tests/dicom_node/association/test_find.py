@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context
 
@@ -170,3 +171,46 @@ def test_a_peer_that_may_not_find_is_not_answered(tmp_path):
         assoc.abort()
     finally:
         scene.close()
+
+
+def test_a_sequence_is_answered_with_its_items(scene):
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99TEST", "Köpf"
+    item = Dataset()
+    item.ScheduledProcedureStepID, item.RequestedProcedureID = "SPS1", "RP1"
+    item.ScheduledProtocolCodeSequence = [code]
+    keep(scene, SpecificCharacterSet="ISO_IR 192", RequestAttributesSequence=[item])
+    keep(scene, "two")
+    ds = identifier("SERIES", SeriesInstanceUID="", RequestAttributesSequence=[])
+    *answers, (last, _) = ask(scene, ds)
+    assert [status for status, _ in answers] == [FindStatus.PENDING] * 2
+    assert last == FindStatus.SUCCESS
+    by_study = {found.StudyInstanceUID: found for _, found in answers}
+    assert list(by_study[study_uid()].RequestAttributesSequence) == [item]
+    assert list(by_study[study_uid("two")].RequestAttributesSequence) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "keyword", "vr", "text"),
+    [
+        ("STUDY", "PatientWeight", "DS", "70 kg"),
+        ("STUDY", "PatientSize", "DS", "1,78"),
+        ("STUDY", "PatientSize", "DS", "nan"),
+        ("SERIES", "SeriesNumber", "IS", "abc"),
+        ("SERIES", "SeriesNumber", "IS", "1,5"),
+        ("SERIES", "SeriesNumber", "IS", "1.5"),
+        ("IMAGE", "NumberOfFrames", "IS", "x"),
+        ("IMAGE", "PixelSpacing", "DS", "0,5\\0,5"),
+    ],
+)
+def test_a_number_that_is_none_is_answered_as_it_is_kept(scene, level, keyword, vr, text):
+    bad = instance("bad")
+    bad[keyword] = DataElement(keyword, vr, text, already_converted=True)
+    scene.archive.keep(received(bad))
+    keep(scene, **{keyword: ["1", "1"] if keyword == "PixelSpacing" else "1"})
+    unique = {"STUDY": "Study", "SERIES": "Series", "IMAGE": "SOP"}[level] + "InstanceUID"
+    found = findscu(scene.port, f"QueryRetrieveLevel={level}", "StudyInstanceUID", unique, keyword)
+    assert len(found) == 2
+    by_study = {one["StudyInstanceUID"]: one[keyword] for one in found}
+    assert by_study[study_uid("bad")] == text
+    assert by_study[study_uid()].startswith("1")

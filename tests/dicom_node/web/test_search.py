@@ -1,6 +1,7 @@
 """QIDO-RS: what is asked is found, page by page, and no answer pretends to be more."""
 
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.settings import Web
@@ -227,3 +228,20 @@ def test_what_is_no_uid_in_an_address_is_refused(library, uid):
     found = library.get(f"/studies/{uid}/series")
     assert found.status_code in (400, 404)
     assert found.json()["status"] == found.status_code
+
+
+def test_numbers_that_json_does_not_have_are_texts(site):
+    item = Dataset()
+    item.ScheduledProcedureStepDescription = "Schädel"
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = float("nan"), float("-inf")
+    ds = instance(RequestAttributesSequence=[item], SpecificCharacterSet="ISO_IR 192")
+    for keyword, vr, text in (("PatientWeight", "DS", "nan"), ("SeriesNumber", "IS", "1,5")):
+        ds[keyword] = DataElement(keyword, vr, text, already_converted=True)
+    site.store.keep(ds)
+    fields = "PatientWeight,SeriesNumber,RequestAttributesSequence"
+    (found,) = site.get("/series", includefield=fields).json()
+    assert found["00101030"] == {"vr": "DS", "Value": ["nan"]}
+    assert found["00200011"] == {"vr": "IS", "Value": ["1,5"]}
+    (kept,) = found["00400275"]["Value"]
+    assert kept["00400007"]["Value"] == ["Schädel"]
+    assert (kept["00409225"]["Value"], kept["00409224"]["Value"]) == (["nan"], ["-inf"])
