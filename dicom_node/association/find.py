@@ -62,11 +62,8 @@ def _answer(exchange: Exchange, finder: Finder, asked: Asked, our_ae_title: str)
     """Send every answer and the final response; return how many matched."""
     pending = FindStatus.PENDING_WITH_WARNING if asked.unknown else FindStatus.PENDING
     count = 0
-    for header in finder.find(asked.query):
-        if exchange.is_cancelled():
-            exchange.answer(FindStatus.CANCELLED)
-            return count
+    for header in finder.find(asked.query, exchange.is_cancelled):
         count += 1
         exchange.answer(pending, answer_of(header, asked, our_ae_title))
-    exchange.answer(FindStatus.SUCCESS)
+    exchange.answer(FindStatus.CANCELLED if exchange.was_cancelled else FindStatus.SUCCESS)
     return count

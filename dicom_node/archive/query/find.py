@@ -1,6 +1,6 @@
 """Finding patients, studies, series and images in the archive (PS3.4 C.4.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -92,8 +92,15 @@ class Finder:
         self._database = database
         self._folder = folder
 
-    def find(self, query: Query) -> Iterator[Header]:
+    def find(self, query: Query, is_over: Callable[[], bool] = lambda: False) -> Iterator[Header]:
         """Yield what matches, as headers that hold the attributes of all levels from the top.
+
+        Parameters
+        ----------
+        query : Query
+        is_over : callable
+            Whether nobody wants more of it: asked at each candidate, for there may be many between
+            two matches.
 
         Raises
         ------
@@ -102,6 +109,8 @@ class Finder:
         """
         patients: set[tuple[str, ...]] = set()
         for header in self._headers(self.keys(query), query):
+            if is_over():
+                return
             if not query.holds_for(header):
                 continue
             who = _patient(header)

@@ -72,6 +72,11 @@ class Exchange:
         """How data sets are encoded on its presentation context."""
         return str(self._syntax)
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether a cancel was heard; nothing is read to find out."""
+        return self._cancelled
+
     def identifier(self) -> Dataset:
         """Return the request's data set.
 

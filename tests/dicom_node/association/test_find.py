@@ -9,7 +9,8 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context
 
-from dicom_node.archive.query import Finder
+from dicom_node.archive.query import Finder, rows
+from dicom_node.archive.query import find as finding
 from dicom_node.association.status import FindStatus
 from dicom_node.dicom import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
 from tests.dicom_node.archive.objects import instance, received, study_uid
@@ -140,8 +141,8 @@ def test_a_date_that_is_none_is_refused_and_the_next_query_is_answered(scene):
 def test_a_query_is_cancelled_between_two_answers(scene, monkeypatch):
     many, find = 50, Finder.find
 
-    def slowly(finder, query):
-        for header in find(finder, query):
+    def slowly(finder, *asked):
+        for header in find(finder, *asked):
             yield header
             time.sleep(0.05)  # the cancel is on its way
 
@@ -159,6 +160,38 @@ def test_a_query_is_cancelled_between_two_answers(scene, monkeypatch):
     assoc.release()
     assert statuses[-1] == FindStatus.CANCELLED
     assert len(statuses) < many
+
+
+@pytest.mark.parametrize("how", ["cancels", "aborts"])
+def test_whoever_wants_no_more_is_heard_while_nothing_matches(scene, monkeypatch, how):
+    ae, looked = AE(ae_title="SCANNER"), []
+    assoc = ae.associate("127.0.0.1", scene.port, contexts=[build_context(STUDY_ROOT_FIND)],
+                         ae_title="SYNTHNODE")  # fmt: skip
+    of_file = rows._of_file
+
+    def look(*asked):
+        looked.append(asked)
+        if len(looked) == 15:
+            if how == "cancels":
+                assoc.send_c_cancel(9, query_model=STUDY_ROOT_FIND)
+            else:
+                assoc.abort()
+            time.sleep(0.5)  # it is on its way
+        return of_file(*asked)
+
+    monkeypatch.setattr(rows, "_of_file", look)
+    monkeypatch.setattr(finding, "_BATCH", 10)
+    for number in range(1, 41):
+        keep(scene, number=number)
+    ds = identifier("IMAGE", SOPInstanceUID="", ContentDate="19000101")
+    answers = [status for status, _ in assoc.send_c_find(ds, STUDY_ROOT_FIND, msg_id=9)]
+    if how == "cancels":
+        assert [status.Status for status in answers] == [FindStatus.CANCELLED]
+        assert len(ask(scene, identifier("IMAGE", SOPInstanceUID=""))) == 41
+        assoc.release()
+    else:
+        time.sleep(0.5)  # long enough for the rest, if it were looked at
+    assert len(looked) == 20
 
 
 def test_a_peer_that_may_not_find_is_not_answered(tmp_path):

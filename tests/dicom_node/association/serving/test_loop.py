@@ -268,7 +268,7 @@ def test_a_peer_that_reads_no_answers_costs_its_slot_for_a_bounded_time(tmp_path
 
 
 def test_a_bug_is_answered_logged_and_goes_no_further(scene, asker, monkeypatch, caplog):
-    def broken(_finder, _query):
+    def broken(*_):
         raise RuntimeError("a bug of ours")
 
     with monkeypatch.context() as patch, capture_logs() as logged:
