@@ -12,6 +12,7 @@ from dicom_node.association.retrieve.told import Account
 from dicom_node.association.serving import Exchange
 from dicom_node.association.status import RetrieveStatus
 from dicom_node.dimse import CannotSend
+from dicom_node.errors import DatabaseAway
 from dicom_node.values import Instance, Origin
 
 __all__ = ["Delivery", "Sends"]
@@ -76,18 +77,22 @@ class Delivery:
     def run(self, selected: Sequence[Selected], sends: Sends) -> None:
         """Send ``selected``, as far as the caller does not cancel.
 
+        Where the database goes away, the rest counts as failed.
+
         Raises
         ------
         PeerAway
             When the receiver is gone: what was not sent is not counted yet.
-        DatabaseAway
-            When the database does not answer.
         NotOurs, Broken
             When the caller is gone.
         """
         for start in range(0, len(selected), _BATCH):
             batch = selected[start : start + _BATCH]
-            kept = self._retriever.instances([one.sop_instance_uid for one in batch])
+            try:
+                kept = self._retriever.instances([one.sop_instance_uid for one in batch])
+            except DatabaseAway as exc:  # what was sent stays true, and so do the counts
+                self.give_up(selected[start:], str(exc))
+                return
             for one in batch:
                 self._tell()
                 if self._exchange.is_cancelled():
