@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 from dicom_node.settings import Peer
 
@@ -45,15 +46,26 @@ def admit(
     peers : sequence of Peer
         All that are configured; the first that fits is taken.
     """
+    here = _unmapped(address)
     titled = [peer for peer in peers if peer.ae_title.strip() == calling.strip()]
     if not titled:
         return Admission(
             None, f"no peer has the AE title '{calling.strip()}'; add it to peers.toml"
         )
     for peer in titled:
-        if peer.host == ANYWHERE or address in resolver(peer.host):
+        if peer.host == ANYWHERE or here in map(_unmapped, resolver(peer.host)):
             return Admission(peer)
     hosts = ", ".join(peer.host for peer in titled)
     return Admission(
-        None, f"'{calling.strip()}' calls from {address}, peers.toml has it at {hosts}; correct one"
+        None, f"'{calling.strip()}' calls from {here}, peers.toml has it at {hosts}; correct one"
     )
+
+
+def _unmapped(address: str) -> str:
+    """Return an IPv4 address as such where it came to an IPv6 socket (RFC 4291 2.5.5.2)."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)

@@ -1,8 +1,13 @@
 """Who may call."""
 
+import pytest
+
 from dicom_node.association import admit
 from dicom_node.association.peers import resolve
 from dicom_node.settings import Peer
+from tests.dicom_node.association.test_store import Scene
+from tests.support.mr import MrSeries
+from tests.support.sender import send
 
 SCANNER = Peer(name="scanner", ae_title="SCANNER", host="mr1", may=("store",))
 ANYWHERE = Peer(name="roaming", ae_title="ROAMING", host="*", may=("store",))
@@ -40,6 +45,24 @@ def test_one_title_at_two_hosts_is_two_peers():
 
 def test_anywhere_is_said_in_so_many_words():
     assert admit("ROAMING", "203.0.113.5", [ANYWHERE], known).peer is ANYWHERE
+
+
+def test_an_ipv4_address_is_the_same_on_an_ipv6_socket():
+    assert admit("SCANNER", "::ffff:10.0.0.7", [SCANNER], known).peer is SCANNER
+    mapped = SCANNER.model_copy(update={"host": "::ffff:10.0.0.7"})
+    assert admit("SCANNER", "10.0.0.7", [mapped]).peer is mapped
+    assert admit("SCANNER", "::ffff:10.0.0.8", [SCANNER], known).peer is None
+    assert admit("SCANNER", "FE80:0::7", [SCANNER], known).peer is SCANNER
+
+
+@pytest.mark.parametrize("data_plane", [True, False], ids=["own plane", "stock"])
+def test_a_listener_on_every_address_lets_ipv4_in(tmp_path, data_plane):
+    scene = Scene(tmp_path, data_plane=data_plane, host="::")
+    try:
+        assert set(send(scene.port, MrSeries(slices=1).datasets()).values()) == {0}
+        assert scene.refused == []
+    finally:
+        scene.close()
 
 
 def test_loopback_resolves_by_name_and_by_number():
