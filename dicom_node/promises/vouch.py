@@ -29,7 +29,8 @@ def vouch(
         The archive's.
     senders : collection of str
         The AE titles of who asks. What it sent under a UID that was taken by other content lies
-        apart: what is here under that UID is not what it has.
+        apart: what is here under that UID is not what it has. Of a UID that is named under two
+        classes nothing is held, either.
     """
     held: list[Reference] = []
     failed: dict[str, int] = {}
@@ -47,7 +48,8 @@ def vouch(
                 failed[one.sop_instance_uid] = int(why)
                 classes[one.sop_instance_uid] = one.sop_class_uid
         _mark(session, [one.sop_instance_uid for one in some], failed, now)
-    return Report(request.transaction_uid, tuple(held), failed, classes)
+    sure = tuple(one for one in held if one.sop_instance_uid not in failed)
+    return Report(request.transaction_uid, sure, failed, classes)
 
 
 def _rows(session: Session, some: Sequence[Reference]) -> dict[str, tuple[str, str, int]]:

@@ -21,6 +21,7 @@ from dicom_node.questions import Fetch, Fetches, FetchState, Questions
 from dicom_node.retention import Keep
 from tests.dicom_node.archive.objects import MR_IMAGE, instance, series_uid, study_uid
 
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 NAME = {"PatientName": "Meier^Anna", "PatientID": "P-7"}
 
 
@@ -96,6 +97,20 @@ def test_what_a_peer_was_promised_stays_however_old_and_full(shelf):
     series = {one["series_uid"]: one["instances"] for one in shelf.why("one")["series"]}
     assert series == {series_uid("one"): 3, series_uid("one", "made"): 0}
     assert [one["what"] for one in shelf.why("one")["deleted"]] == ["made"]
+
+
+@pytest.mark.parametrize("apart", [0, 500], ids=["side by side", "far apart"])
+@pytest.mark.parametrize("last", [MR_IMAGE, CT_IMAGE])
+def test_what_is_named_under_two_classes_is_promised_to_nobody(shelf, apart, last):
+    shelf.add("one")
+    uid = instance(number=0).SOPInstanceUID
+    first = CT_IMAGE if last == MR_IMAGE else MR_IMAGE
+    others = tuple(Reference(MR_IMAGE, f"2.25.7.{number}") for number in range(apart))
+    request = Request("2.25.1", (Reference(first, uid), *others, Reference(last, uid)))
+    with shelf.database.transaction() as session:
+        report = vouch(session, shelf.folder, request, ["SCANNER"], shelf.store.now)
+    assert report.held == ()
+    assert report.failed[uid] == 0x0119
 
 
 def test_what_was_deleted_is_promised_to_nobody(shelf):
