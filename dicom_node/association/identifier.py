@@ -129,7 +129,7 @@ def level_of(ds: Dataset, levels: Iterable[Level]) -> Level:
     text, known = "".join(texts_at(ds, _LEVEL, "CS", ())), tuple(levels)
     if text not in known:
         names = ", ".join(known)
-        raise QueryInvalid(f"QueryRetrieveLevel = '{text}'; one of {names} is wanted")
+        raise QueryInvalid(f"QueryRetrieveLevel is none of {names}")
     return Level(text)
 
 

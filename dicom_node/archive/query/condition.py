@@ -17,6 +17,13 @@ _RANGED = {
     "TM": r"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?",
     "DT": r"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?",
 }
+_FORMS = {
+    "DA": "date; 20261122 or 20261101-20261122",
+    "TM": "time; 0930 or 0930-1200",
+    "DT": "moment; 20261122093000 or a range",
+}
+"""What a value of these looks like: said in an error instead of the value, which may name someone.
+An Error Comment has room for 64 letters."""
 _NUMERIC = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD"})
 _EARLIEST, _LATEST = "000000.000000", "235959.999999"
 
@@ -48,7 +55,7 @@ class Condition:
     Raises
     ------
     QueryInvalid
-        When a date, a time or a number is none.
+        When a date, a time or a number is none; the text does not show it.
     """
 
     attribute: Attribute
@@ -146,8 +153,7 @@ def _range(attribute: Attribute, value: str) -> Range:
         return Range(moment(vr, text), moment(vr, text, _LATEST))
     found = re.fullmatch(f"(?P<low>{one})?-(?P<high>{one})?", text)
     if found is None or text == "-":
-        example = "20261122 or 20261101-20261122" if vr == "DA" else "0930 or 0930-1200"
-        raise QueryInvalid(f"{attribute.keyword} = '{value}'; {example} is wanted")
+        raise QueryInvalid(f"{attribute.keyword} is no {_FORMS[vr]} is wanted")
     low, high = found["low"] or "", found["high"] or ""
     return Range(low and moment(vr, low), high and moment(vr, high, _LATEST))
 
@@ -171,7 +177,7 @@ def _number(attribute: Attribute, value: str) -> float:
     try:
         return float(value)
     except ValueError as exc:
-        raise QueryInvalid(f"{attribute.keyword} = '{value}'; a number is wanted") from exc
+        raise QueryInvalid(f"{attribute.keyword} is no number; one is wanted") from exc
 
 
 def _as_number(value: Any) -> float | None:

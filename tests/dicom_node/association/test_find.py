@@ -8,6 +8,7 @@ import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context
+from structlog.testing import capture_logs
 
 from dicom_node.archive.query import Finder, rows
 from dicom_node.archive.query import find as finding
@@ -247,3 +248,34 @@ def test_a_number_that_is_none_is_answered_as_it_is_kept(scene, level, keyword, 
     by_study = {one["StudyInstanceUID"]: one[keyword] for one in found}
     assert by_study[study_uid("bad")] == text
     assert by_study[study_uid()].startswith("1")
+
+
+@pytest.mark.parametrize(
+    ("tag", "says"),
+    [
+        ("PatientBirthDate", "PatientBirthDate is no date; 20261122 or 20261101-20261122"),
+        ("PatientBirthTime", "PatientBirthTime is no time; 0930 or 0930-1200 is wanted"),
+        ("PatientWeight", "PatientWeight is no number; one is wanted"),
+        ("QueryRetrieveLevel", "QueryRetrieveLevel is none of STUDY, SERIES, IMAGE"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_said_without_its_values(scene, tag, says):
+    ds = identifier("STUDY")
+    ds[tag] = DataElement(tag, "LO", "MEIER^ANNA")
+    with capture_logs() as logged:
+        ((status, said),) = answered(scene, ds)
+    assert status == FindStatus.DOES_NOT_MATCH
+    assert said.startswith(says)
+    assert "MEIER" not in f"{logged} {said}"
+
+
+def answered(scene, ds: Dataset) -> list[tuple[int, str]]:
+    """Ask; return the status and comment of each response."""
+    ae = AE(ae_title="SCANNER")
+    assoc = ae.associate("127.0.0.1", scene.port, contexts=[build_context(STUDY_ROOT_FIND)],
+                         ae_title="SYNTHNODE")  # fmt: skip
+    try:
+        return [(int(one.Status), one.get("ErrorComment", ""))
+                for one, _ in assoc.send_c_find(ds, STUDY_ROOT_FIND)]  # fmt: skip
+    finally:
+        assoc.release()
