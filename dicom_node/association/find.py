@@ -25,7 +25,7 @@ FIND_LEVELS: Mapping[str, tuple[Level, ...]] = {
 def find_service(finder: Finder, our_ae_title: str, telling: Telling) -> Service:
     """Return what answers C-FIND requests: what matches, pending each.
 
-    A key that means nothing here is answered with a warning.
+    Where a key means nothing here, or has a value that is not matched, answers come with a warning.
     """
 
     def serve(exchange: Exchange) -> None:
@@ -60,7 +60,7 @@ def _tell(exchange: Exchange, telling: Telling, outcome: Outcome) -> None:
 
 def _answer(exchange: Exchange, finder: Finder, asked: Asked, our_ae_title: str) -> int:
     """Send every answer and the final response; return how many matched."""
-    pending = FindStatus.PENDING_WITH_WARNING if asked.unknown else FindStatus.PENDING
+    pending = FindStatus.PENDING_WITH_WARNING if asked.is_doubtful else FindStatus.PENDING
     count = 0
     for header in finder.find(asked.query, exchange.is_cancelled):
         count += 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
+from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.archive.query import (
     ATTRIBUTES,
     CHARSET_KEY,
@@ -53,11 +54,19 @@ class Asked:
     query : Query
         What it asks for.
     unknown : tuple of int
-        Tags that mean nothing at its level: answered empty, and with a warning.
+        Tags that mean nothing at its level: answered empty.
+    unmatched : bool
+        Whether a key has a value by which nothing is matched.
     """
 
     query: Query
     unknown: tuple[int, ...]
+    unmatched: bool = False
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether answers come with a warning: not all keys count (PS3.4 Table C.4-1)."""
+        return bool(self.unknown) or self.unmatched
 
 
 def read_identifier(ds: Dataset, levels: Iterable[Level]) -> Asked:
@@ -82,6 +91,7 @@ def read_identifier(ds: Dataset, levels: Iterable[Level]) -> Asked:
     conditions: list[Condition] = []
     wanted: list[Attribute] = []
     unknown: list[int] = []
+    unmatched = False
     for tag in sorted(int(tag) for tag in ds.keys()):  # noqa: SIM118 - iterating decodes
         attribute = attribute_at(tag)
         if not is_key(tag):
@@ -92,7 +102,9 @@ def read_identifier(ds: Dataset, levels: Iterable[Level]) -> Asked:
         wanted.append(attribute)
         if attribute.vr != _SEQUENCES and _is_matched(attribute):
             conditions.append(Condition(attribute, texts_at(ds, tag, attribute.vr, charsets)))
-    return Asked(Query(level, tuple(conditions), tuple(wanted)), tuple(unknown))
+        else:
+            unmatched |= _has_value(ds, tag)
+    return Asked(Query(level, tuple(conditions), tuple(wanted)), tuple(unknown), unmatched)
 
 
 def answer_of(header: Header, asked: Asked, our_ae_title: str) -> Dataset:
@@ -140,6 +152,17 @@ def is_key(tag: int) -> bool:
 
 def _is_matched(attribute: Attribute) -> bool:
     return not attribute.counted or attribute.keyword in _MATCHED_THOUGH_COUNTED
+
+
+def _has_value(ds: Dataset, tag: int) -> bool:
+    """Whether a key has a value, one of its items' where it is a sequence."""
+    try:
+        element = ds[tag]
+    except (*PARSER_ERRORS, UserWarning):
+        return True
+    if element.VR == _SEQUENCES:
+        return any(_has_value(item, int(one)) for item in element.value for one in item.keys())  # noqa: SIM118
+    return not element.is_empty
 
 
 def texts_at(ds: Dataset, tag: int, vr: str, charsets: tuple[str, ...]) -> tuple[str, ...]:

@@ -250,6 +250,26 @@ def test_a_number_that_is_none_is_answered_as_it_is_kept(scene, level, keyword, 
     assert by_study[study_uid()].startswith("1")
 
 
+def test_a_value_that_is_not_matched_is_answered_with_a_warning(scene):
+    keep(scene)
+    item, empty = Dataset(), Dataset()
+    item.ScheduledProcedureStepID, empty.ScheduledProcedureStepID = "SPS1", ""
+    expected = {
+        FindStatus.PENDING_WITH_WARNING: [
+            identifier("STUDY", NumberOfStudyRelatedInstances="77"),
+            identifier("SERIES", RequestAttributesSequence=[item]),
+        ],
+        FindStatus.PENDING: [
+            identifier("STUDY", NumberOfStudyRelatedInstances="", ModalitiesInStudy="MR"),
+            identifier("SERIES", RequestAttributesSequence=[empty]),
+            identifier("SERIES", RequestAttributesSequence=[]),
+        ],
+    }
+    for status, asked in expected.items():
+        for ds in asked:
+            assert [said for said, _ in ask(scene, ds)] == [status, FindStatus.SUCCESS]
+
+
 @pytest.mark.parametrize(
     ("tag", "says"),
     [
