@@ -1,7 +1,8 @@
-"""Peers call: C-ECHO and C-STORE, C-FIND, C-GET and C-MOVE.
+"""Peers call: C-ECHO and C-STORE, C-FIND, C-GET and C-MOVE, and storage commitment.
 
 What enters: associations of known peers. What leaves: instances in the archive, each answered only
-once it is kept for good; and whatever of it is asked for. Loads no torch.
+once it is kept for good; whatever of it is asked for; and the promise to keep it, to whoever wants
+one (:mod:`dicom_node.association.commitment`). Loads no torch.
 """
 
 from dicom_node.association.door import Doorway, Reason, Refused

@@ -5,7 +5,6 @@ Whatever else comes, a release, an abort, another service, an odd PDU, is handed
 with the bytes that were read, and pynetdicom goes on from there.
 """
 
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,20 +12,26 @@ from typing import BinaryIO
 
 from dicom_node.errors import NodeError
 from dicom_node.transport import (
+    HEAD,
+    IS_LAST,
+    OF_COMMAND,
+    P_DATA_TF,
     Command,
+    Fragment,
     Kind,
     Meter,
     OutOfMemory,
     TooLarge,
     TooMuch,
     Wire,
+    fragment,
+    fragments,
+    p_data,
     read_command,
 )
 
 __all__ = ["Broken", "Message", "NotOurs", "Plane", "Wanted"]
 
-_P_DATA_TF = 0x04
-_COMMAND, _LAST = 0x01, 0x02  # bits of the message control header (PS3.8 E.2)
 _LONGEST_COMMAND, _MOST_PDUS = 4096, 16
 """Of a command that is read here; what is longer, or in more pieces, is left to pynetdicom."""
 _ODD = "it broke the protocol in the middle of a message"
@@ -125,7 +130,7 @@ class Plane:
     @property
     def left(self) -> bytes:
         """What was read and belongs to no message yet, as a PDU; empty where there is none."""
-        return _pdu_of(self._left) if self._left else b""
+        return p_data(self._left) if self._left else b""
 
     def forget(self) -> None:
         """Let the message that was read last count no longer: it is done with."""
@@ -168,11 +173,11 @@ class Plane:
         """Read the values of one P-DATA-TF; what is no such PDU is not ours."""
         if self._left:
             left, self._left = self._left, b""
-            reading.read.append(_pdu_of(left))
+            reading.read.append(p_data(left))
             return memoryview(left)
-        head = bytes(self._exactly(6, reading))
-        kind, _, length = struct.unpack(">BBI", head)
-        if kind != _P_DATA_TF or length > self._bounds.longest_pdu:
+        head = bytes(self._exactly(HEAD.size, reading))
+        kind, _, length = HEAD.unpack(head)
+        if kind != P_DATA_TF or length > self._bounds.longest_pdu:
             if reading.command is not None:
                 raise Broken(_ODD)
             raise NotOurs(b"".join(reading.read) + head)
@@ -212,7 +217,7 @@ class Plane:
     def _add(self, reading: _Reading, context_id: int, control: int, piece: memoryview) -> bool:
         """Add a fragment; True when the message is whole (PS3.8 9.3.5.1, E.2)."""
         if reading.command is None:
-            if not control & _COMMAND or context_id not in reading.wanted:
+            if not control & OF_COMMAND or context_id not in reading.wanted:
                 raise _another(reading)
             reading.context_id = context_id
             reading.command_set += piece
@@ -222,11 +227,11 @@ class Plane:
                 reading.meter.command(len(piece))
             except TooMuch as exc:
                 raise Broken(f"it sent {exc}") from exc
-            return bool(control & _LAST) and self._understand(reading)
-        if control & _COMMAND or context_id != reading.context_id:
+            return bool(control & IS_LAST) and self._understand(reading)
+        if control & OF_COMMAND or context_id != reading.context_id:
             raise Broken(_ODD)
         _keep(reading, piece, is_stored=reading.command.kind == Kind.C_STORE_RQ)
-        return bool(control & _LAST)
+        return bool(control & IS_LAST)
 
     def _understand(self, reading: _Reading) -> bool:
         """Take in the command; True when nothing follows it."""
@@ -257,7 +262,7 @@ class Plane:
         """
         if self._is_cut:
             raise Broken("a message to it was begun and not ended")
-        self._send(_pdu_of(_fragment(context_id, _COMMAND | _LAST, command.encoded())), content,
+        self._send(p_data(fragment(context_id, OF_COMMAND | IS_LAST, command.encoded())), content,
                    context_id)  # fmt: skip
         self._is_cut = False
 
@@ -267,7 +272,7 @@ class Plane:
         waiting = bytearray(first)
         room = max(1, (self._longest or _AT_ONCE) - 6)
         for piece, is_last in self._read(content, min(room, _AT_ONCE)):
-            waiting += _pdu_of(_fragment(context_id, _LAST if is_last else 0, piece))
+            waiting += p_data(fragment(context_id, IS_LAST if is_last else 0, piece))
             if len(waiting) >= _AT_ONCE:
                 self._send_all(waiting, until)
                 waiting = bytearray()
@@ -327,26 +332,11 @@ def _pieces(content: bytes | tuple[BinaryIO, int], room: int) -> Iterator[tuple[
         yield piece, not left
 
 
-def _pdu_of(values: bytes) -> bytes:
-    return struct.pack(">BBI", _P_DATA_TF, 0, len(values)) + values
-
-
-def _fragment(context_id: int, control: int, piece: bytes) -> bytes:
-    return struct.pack(">IBB", len(piece) + 2, context_id, control) + piece
-
-
-def _fragments(pdu: memoryview, reading: _Reading) -> list[tuple[int, int, int, memoryview]]:
-    """Take a P-DATA-TF apart (PS3.8 9.3.5): end, context, control header and content of each."""
-    found, at = [], 0
-    while at < len(pdu):
-        end, context_id, control = at, 0, 0
-        if at + 6 <= len(pdu):
-            length, context_id, control = struct.unpack_from(">IBB", pdu, at)
-            end = at + 4 + length
-        if end < at + 6 or end > len(pdu):
-            raise Broken(_ODD) if reading.command is not None else NotOurs(b"".join(reading.read))
-        found.append((end, context_id, control, pdu[at + 6 : end]))
-        at = end
+def _fragments(pdu: memoryview, reading: _Reading) -> list[Fragment]:
+    """Take a P-DATA-TF apart; what is malformed is not ours, or breaks the protocol."""
+    found = fragments(pdu)
+    if found is None:
+        raise Broken(_ODD) if reading.command is not None else NotOurs(b"".join(reading.read))
     return found
 
 

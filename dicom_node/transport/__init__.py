@@ -24,16 +24,31 @@ from dicom_node.transport.meter import (
     TooMuch,
     TooSlow,
 )
+from dicom_node.transport.pdu import (
+    HEAD,
+    IS_LAST,
+    OF_COMMAND,
+    P_DATA_TF,
+    Fragment,
+    fragment,
+    fragments,
+    p_data,
+)
 from dicom_node.transport.wire import Wire, WireTaken
 
 __all__ = [
+    "HEAD",
+    "IS_LAST",
     "MAXIMUM_PDU",
     "NO_DATA_SET",
+    "OF_COMMAND",
+    "P_DATA_TF",
     "WITH_DATA_SET",
     "Bounds",
     "Call",
     "Command",
     "Field",
+    "Fragment",
     "Kind",
     "Line",
     "Memory",
@@ -45,5 +60,8 @@ __all__ = [
     "Wire",
     "WireTaken",
     "abort_pdu",
+    "fragment",
+    "fragments",
+    "p_data",
     "read_command",
 ]

@@ -1,7 +1,7 @@
 """What pynetdicom reads and writes through: nothing too long, too slow, or for ever."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -11,15 +11,17 @@ from pynetdicom.transport import AssociationSocket
 from dicom_node.transport.command import Kind, parse_command
 from dicom_node.transport.line import Line
 from dicom_node.transport.meter import Bounds, Meter, TooMuch
+from dicom_node.transport.pdu import HEAD, IS_LAST, OF_COMMAND, P_DATA_TF, fragments
 
 __all__ = ["HEAD_SIZE", "Guard", "abort_pdu"]
 
-HEAD_SIZE = 6
-"""Bytes before the body of a PDU: its kind and its length (PS3.8 9.3.1)."""
+HEAD_SIZE = HEAD.size
+"""Bytes before the body of a PDU."""
 
-_ASSOCIATE_RQ, _ASSOCIATE_AC, _P_DATA_TF = 0x01, 0x02, 0x04
+_ASSOCIATE_RQ, _ASSOCIATE_AC = 0x01, 0x02
 _LONGEST_ASSOCIATE = 2**20
-_COMMAND, _LAST = 0x01, 0x02  # bits of the message control header (PS3.8 E.2)
+_LAST_KIND = 0x07
+_TLS_RECORDS, _TLS_MAJOR = (0x15, 0x16), 0x03  # an alert, a handshake (RFC 8446 5.1)
 _INVALID_VALUE = 6
 _ABORT_S = 1.0
 
@@ -143,10 +145,10 @@ class Guard:
         if not head and wanted != HEAD_SIZE:
             return
         if head:
-            if head[0] == _P_DATA_TF:
+            if head[0] == P_DATA_TF:
                 self._count(content)
             return
-        kind, version, length = _HEAD.unpack(content)
+        kind, version, length = HEAD.unpack(content)
         if kind in _TLS_RECORDS and version == _TLS_MAJOR:
             raise TooMuch("TLS, where plain DICOM is spoken; is tls = true missing?")
         associate = kind in (_ASSOCIATE_RQ, _ASSOCIATE_AC)
@@ -157,15 +159,18 @@ class Guard:
 
     def _count(self, body: bytes) -> None:
         """Add the fragments of a P-DATA-TF to the message that they belong to."""
-        for control, piece in _fragments(body):
-            if control & _COMMAND:
+        found = fragments(memoryview(body))
+        if found is None:
+            raise TooMuch("a P-DATA-TF that is none (PS3.8 9.3.5)")
+        for _, _, control, piece in found:
+            if control & OF_COMMAND:
                 self._meter.command(len(piece))
                 self._command += piece
-                if control & _LAST:
+                if control & IS_LAST:
                     self._stores = self._is_store()
             else:
                 self._meter.data(len(piece), stored=self._stores)
-            if control & _LAST:
+            if control & IS_LAST:
                 self._meter.end()
 
     def _is_store(self) -> bool:
@@ -175,17 +180,3 @@ class Guard:
         if command is None:
             raise TooMuch("a command that is none (PS3.7 6.3.1)")
         return command.kind == Kind.C_STORE_RQ
-
-
-_HEAD = struct.Struct(">BBI")
-_LAST_KIND = 0x07
-_TLS_RECORDS, _TLS_MAJOR = (0x15, 0x16), 0x03  # an alert, a handshake (RFC 8446 5.1)
-
-
-def _fragments(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Take a P-DATA-TF apart (PS3.8 9.3.5); what is malformed is for pynetdicom to refuse."""
-    at = 0
-    while at + 6 <= len(body):
-        length, _, control = struct.unpack_from(">IBB", body, at)
-        yield control, body[at + 6 : at + 4 + length]
-        at += 4 + max(2, length)

@@ -16,7 +16,6 @@ _AHEAD = 4096
 """Bytes that come with a small reading: a command and the head of its data set, in one call."""
 _FAREWELL_S = 1.0
 _QUICK: int | None = getattr(socket, "TCP_QUICKACK", None)
-_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Line:
