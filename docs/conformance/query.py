@@ -15,12 +15,13 @@ __all__ = ["FIND_ANSWERS", "RETRIEVE_ANSWERS", "find", "matching", "retrieve"]
 
 FIND_ANSWERS = {
     FindStatus.SUCCESS: "the last answer",
-    FindStatus.PENDING: "an answer; every key that was asked for is known",
-    FindStatus.PENDING_WITH_WARNING: "an answer; a key that is not known at this level was left empty",
+    FindStatus.PENDING: "an answer; every key that was asked for is known, and matched where it had a value",
+    FindStatus.PENDING_WITH_WARNING: "an answer; a key that is not known at this level was left empty, or "
+    "one that is returned only had a value",
     FindStatus.CANCELLED: "the caller cancelled",
     FindStatus.OUT_OF_RESOURCES: "the database does not answer",
     FindStatus.DOES_NOT_MATCH: "the level is not one of the model, or a key's value is no date, time or "
-    "number; Error Comment says which",
+    "number; Error Comment says which, without the value",
     FindStatus.OUR_BUG: "a fault of the node; it is logged",
 }
 RETRIEVE_ANSWERS = {
@@ -28,7 +29,7 @@ RETRIEVE_ANSWERS = {
     RetrieveStatus.PENDING: "it goes on; the counts say how far it is",
     RetrieveStatus.CANCELLED: "the caller cancelled; what was sent stays sent",
     RetrieveStatus.SOME_FAILED: "some failed or were answered with a warning",
-    RetrieveStatus.CANNOT_CALCULATE: "the database does not answer, or it is about more instances than "
+    RetrieveStatus.CANNOT_CALCULATE: "the database does not answer before anything was sent, or it is about more instances than "
     "are sent at once",
     RetrieveStatus.ALL_FAILED: "every sub-operation failed",
     RetrieveStatus.DESTINATION_UNKNOWN: "no peer with a port has that AE title",
@@ -70,7 +71,8 @@ Keys of levels above may be left out: relational queries are answered without be
 key matches everything. Names are matched by component group, each with wild cards. Specific Character
 Set of an identifier is honoured; an answer has that of the object which it comes from, or ISO_IR 192 where
 that cannot hold it. Retrieve AE Title and Instance Availability (ONLINE) are in every answer. Timezone
-Offset From UTC of a query is not looked at: dates and times are those of the objects.
+Offset From UTC of a query is not looked at: dates and times are those of the objects. A value of an
+object that is no number, where one belongs, is answered as it stands there.
 
 {tables}
 
