@@ -265,7 +265,7 @@ def keep_of(settings: Settings) -> Keep:
         keep_from=frozenset(said.keep_from),
         keep_studies=frozenset(said.keep_studies),
         delivered=said.delivered,
-        receipting=settings.receipting_names(),
+        unable=settings.unable_names(),
     )
 
 
@@ -349,7 +349,7 @@ def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
         query_teller(audit, utc_now),
     )
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
     except (OSError, ValueError) as exc:  # a file in its place, no permission, no such device
         why = getattr(exc, "strerror", None) or exc
         raise SettingsError([f"node.toml: node.data = '{settings.data}': {why}"]) from exc

@@ -154,6 +154,7 @@ def _run(node: Node, context: Context, stop: threading.Event) -> None:
     stopping.join(max(0.1, deadline - time.monotonic() - 1.0))
     for process in processes:
         process.wait(deadline - time.monotonic())
+    pulse.end()
     tell_stopped(node.audit, utc_now(), context.environ)
     _log.info("stopped")
 
