@@ -88,10 +88,12 @@ class Files:
         self._incoming = folder / INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
         # in two containers the same name may be another process: no two write to one file
-        self._process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
+        process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
+        # text, not paths: what is written for every image is put together at once
+        self._root, self._part = str(folder), f"{self._incoming}/{process}{_BETWEEN}"
         self._number = itertools.count()
         self._lock = threading.Lock()
-        self._made: set[Path] = set()  # folders whose entry this process has synced
+        self._made: set[str] = set()  # folders whose entry this process has synced
 
     @property
     def folder(self) -> Path:
@@ -124,11 +126,11 @@ class Files:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written. Nothing is left behind.
         """
-        target = self._folder / place
-        part = self._incoming / f"{self._process}{_BETWEEN}{next(self._number)}.part"
+        target, part = f"{self._root}/{place}", f"{self._part}{next(self._number)}.part"
+        parent = os.path.dirname(target)
         try:
-            if target.parent not in self._made:
-                self._make(target.parent)
+            if parent not in self._made:
+                self._make(parent)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
             try:
                 _write_all(descriptor, parts)
@@ -137,9 +139,9 @@ class Files:
                 os.close(descriptor)
             self._into_place(part, target)
         except OSError as exc:
-            self._made.discard(target.parent)  # perhaps it is there no more
+            self._made.discard(parent)  # perhaps it is there no more
             with suppress(OSError):
-                part.unlink(missing_ok=True)
+                os.unlink(part)
             raise _problem(exc) from exc
 
     @contextmanager
@@ -183,36 +185,42 @@ class Files:
         except OSError as exc:
             raise _problem(exc) from exc
 
+    def has(self, place: str) -> bool:
+        """Whether the file is there."""
+        return os.path.isfile(f"{self._root}/{place}")
+
     def remove(self, place: str) -> None:
         """Delete one object; it is no error when it is not there."""
         with suppress(OSError):
             (self._folder / place).unlink(missing_ok=True)
 
-    def _into_place(self, part: Path, target: Path) -> None:
+    def _into_place(self, part: str, target: str) -> None:
         """Rename; a folder that was there may have been emptied and deleted since."""
         try:
-            part.replace(target)
+            os.replace(part, target)
         except FileNotFoundError:
-            self._made.discard(target.parent)
-            self._make(target.parent)
-            part.replace(target)
+            parent = os.path.dirname(target)
+            self._made.discard(parent)
+            self._make(parent)
+            os.replace(part, target)
 
-    def _make(self, folder: Path) -> None:
+    def _make(self, name: str) -> None:
         """Have the folder of a study; its entries above survive a power cut.
 
         One that is there already is synced too, once: whoever made it may not have come so far.
         """
+        folder = Path(name)
         with self._lock:
-            if folder in self._made:
+            if name in self._made:
                 return
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
-            if folder.parent not in self._made:
+            if str(folder.parent) not in self._made:
                 sync_folder(self._folder)
                 sync_folder(self._folder.parent)
             if len(self._made) > _REMEMBERED:
                 self._made.clear()
-            self._made |= {folder, folder.parent}
+            self._made |= {name, str(folder.parent)}
 
 
 def _is_left(part: Path) -> bool:

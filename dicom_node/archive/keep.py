@@ -296,7 +296,7 @@ class Archive:
         A sweep moves a file aside before it looks for its row the last time. Either it then finds
         the row, or the file was gone before we look here: no order of the two loses the instance.
         """
-        if not (self.folder / entry.place).is_file():
+        if not self._files.has(entry.place):
             self._files.write(entry.place, *self._part10(received, entry))
             self._files.settle({entry.place})
 
