@@ -17,6 +17,7 @@ from dicom_node.backup.read import Backup, Held, check
 from dicom_node.db import Database
 from dicom_node.db.refill import clear, is_empty, others, place_of, refill
 from dicom_node.db.session import HEAD
+from dicom_node.disk import sync_folder
 from dicom_node.errors import BackupDamaged, BackupError, NotPossible
 from dicom_node.installation import LOCK, MARK, UNFINISHED, half_restored, only_one
 from dicom_node.settings import Settings
@@ -158,8 +159,8 @@ def _begin(data: Path, database: Database, *, again: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(mark)
-    _sync(mark.parent)
-    _sync(data)
+    sync_folder(mark.parent)
+    sync_folder(data)
 
 
 def _make_sure_of_room(data: Path, backup: Backup) -> None:
@@ -192,7 +193,7 @@ def _fill(data: Path, database: Database, backup: Backup, progress: Callable[[in
     copy.unlink()
     (data / UNFINISHED / MARK).unlink()
     (data / UNFINISHED).rmdir()
-    _sync(data)
+    sync_folder(data)
 
 
 def _place_of(name: str, backup: Backup, data: Path, copy: Path) -> Path | None:
@@ -211,11 +212,3 @@ def _write(held: Held, place: Path) -> None:
     os.utime(place, (held.mtime, held.mtime))
     if not held.is_whole():
         raise BackupDamaged(f"the backup changed while it was restored: {held.entry.path}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

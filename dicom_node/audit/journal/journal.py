@@ -9,7 +9,8 @@ from pathlib import Path
 from dicom_node.audit.journal.head import Head, file_of, write_head
 from dicom_node.audit.journal.line import Link, encode
 from dicom_node.audit.journal.lock import OneWriter
-from dicom_node.audit.journal.recover import Recovered, recover, sync_folder
+from dicom_node.audit.journal.recover import Recovered, recover
+from dicom_node.disk import sync_folder
 from dicom_node.errors import JournalBroken
 
 __all__ = ["Appended", "Journal", "NewLine"]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dicom_node.audit.journal.head import HEAD, Head, file_of, files_in, read_head
 from dicom_node.audit.journal.line import Line, decode
+from dicom_node.disk import sync_folder
 from dicom_node.errors import JournalBroken
 
-__all__ = ["APART", "Recovered", "recover", "sync_folder"]
+__all__ = ["APART", "Recovered", "recover"]
 
 APART = "apart"
 """The folder of what was found behind the last whole line."""
@@ -142,12 +143,3 @@ def _set_apart(folder: Path, head: Head) -> str:
         f"{len(rest)} bytes after line {head.link.seq} are no whole line, as a power cut leaves "
         f"them; they were moved to {APART}/{kept.name}"
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
