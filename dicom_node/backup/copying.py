@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,9 +14,12 @@ from dicom_node.backup.manifest import Entry, Writer
 from dicom_node.backup.target import Target
 from dicom_node.errors import NotDicom
 
-__all__ = ["Copying"]
+__all__ = ["Copying", "share_at", "share_of"]
 
 _HEAD = 4096
+_SHARES = 29
+"""A prime: whatever the hours between two backups are, 29 of them have read every share."""
+_HOUR_S = 3600
 
 
 class Copying:
@@ -28,26 +32,35 @@ class Copying:
     target : Target
     writer : Writer
         Of the manifest.
+    now : datetime
+        Says which share of what the earlier backup has is read before it is taken over.
     progress : callable
         Told how many bytes more are done.
     """
 
     def __init__(
-        self, archive: Path, target: Target, writer: Writer, progress: Callable[[int], None]
+        self,
+        archive: Path,
+        target: Target,
+        writer: Writer,
+        now: datetime,
+        progress: Callable[[int], None],
     ) -> None:
         self._archive = archive
         self._target = target
         self._writer = writer
         self._progress = progress
+        self._share = share_at(now)
         self.linked = 0
         self.lacking: list[str] = []
+        self.renewed: list[str] = []
 
     def object(self, wanted: Wanted) -> None:
         """Copy the file of a row, or take it over from the earlier backup.
 
         One that is not there, or not what its row says, is noted as lacking.
         """
-        if wanted.earlier is not None and self._target.link(wanted.earlier):
+        if wanted.earlier is not None and self._is_linked(wanted.earlier):
             self._writer.add(wanted.earlier)
             self._progress(wanted.earlier.size)
             self.linked += 1
@@ -56,6 +69,17 @@ class Copying:
         reading = self._put(f"archive/{wanted.file.path}", path, is_object=True)
         if reading is None or reading.rest != wanted.file.sha256:
             self.lacking.append(wanted.file.path)
+
+    def _is_linked(self, entry: Entry) -> bool:
+        """Take a file over from the earlier backup; one that is damaged there is noted, and is not.
+
+        Its size is looked at each time, all of it when its share is due.
+        """
+        earlier = self._target.earlier
+        if earlier is None or not earlier.has(entry, read=share_of(entry) == self._share):
+            self.renewed.append(entry.path)
+            return False
+        return self._target.link(entry)
 
     def put(self, name: str, path: Path) -> bool:
         """Copy any other file; return whether it could be read."""
@@ -75,6 +99,16 @@ class Copying:
         self._writer.add(Entry(name, reading.size, reading.whole))
         self._progress(reading.size)
         return reading
+
+
+def share_at(now: datetime) -> int:
+    """Return which share of its files a backup reads again; another one with every hour."""
+    return int(now.timestamp()) // _HOUR_S % _SHARES
+
+
+def share_of(entry: Entry) -> int:
+    """Return which share a file belongs to."""
+    return int(entry.sha256[:8], 16) % _SHARES
 
 
 def _offset(file: BinaryIO) -> int:

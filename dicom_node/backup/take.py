@@ -46,6 +46,8 @@ class Taken:
         Files that rows name, and that were not there, or not what their rows say.
     left_out : tuple of str
         Files of the configuration folder that may be secrets.
+    renewed : tuple of str
+        Files that are damaged in the earlier backup, and were copied anew from the archive.
     """
 
     place: Path
@@ -54,6 +56,7 @@ class Taken:
     linked: int
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
+    renewed: tuple[str, ...]
 
 
 def take(
@@ -77,7 +80,7 @@ def take(
             listing.write(moment.files())
             total = listing.make_sure_of_room(target.folder, moment.size())
             writer = Writer(manifest, _header(moment, now))
-            copying = Copying(archive, target, writer, lambda done: progress(done, total))
+            copying = Copying(archive, target, writer, now, lambda done: progress(done, total))
             _database(moment, target.work / "database", copying)
         for wanted in listing.wanted():
             copying.object(wanted)
@@ -89,8 +92,15 @@ def take(
         manifest.seek(0)
         target.put(MANIFEST, Hashing(manifest), size, now.timestamp())
         place = target.finish()
-    lacking = tuple(copying.lacking)
-    return Taken(place, seal.files, seal.size, copying.linked, lacking, tuple(left_out))
+    return Taken(
+        place=place,
+        files=seal.files,
+        size=seal.size,
+        linked=copying.linked,
+        lacking=tuple(copying.lacking),
+        left_out=tuple(left_out),
+        renewed=tuple(copying.renewed),
+    )
 
 
 def _header(moment: Snapshot, now: datetime) -> Header:

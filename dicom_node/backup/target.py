@@ -189,9 +189,8 @@ class _Folder:
             return False
         there = self.earlier.place / entry.path
         with suppress(OSError):  # no hard links there, or too many of this file: it is copied
-            if there.stat().st_size == entry.size:
-                os.link(there, self._within(entry.path))
-                return True
+            os.link(there, self._within(entry.path))
+            return True
         return False
 
     def finish(self) -> Path:

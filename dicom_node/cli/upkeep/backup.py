@@ -54,6 +54,7 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
                 "linked": taken.linked,
                 "lacking": list(taken.lacking),
                 "left_out": list(taken.left_out),
+                "renewed": list(taken.renewed),
             }
         )
     else:
@@ -63,6 +64,7 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
         )
     _tell(taken.lacking, "is not here as the database says; 'dicom-node verify-archive' tells more")
     _tell(taken.left_out, "is left out: it may be a secret")
+    _tell(taken.renewed, "is damaged in the earlier backup; this one has it from the archive anew")
     if taken.lacking:
         raise click.exceptions.Exit(_PARTLY)
 

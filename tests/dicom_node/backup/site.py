@@ -76,11 +76,13 @@ class Site:
             archive.keep(received(instance(study, number=number), association=association))
         database.close()
 
-    def backup(self, place: Path | None = None, progress=lambda _done, _total: None) -> Taken:
-        database = self.database()
+    def backup(
+        self, place: Path | None = None, progress=lambda _done, _total: None, now=None
+    ) -> Taken:
+        database, now = self.database(), now or datetime.now(UTC)
         try:
-            with target_at(place or self.backups, datetime.now(UTC)) as target:
-                return take(self.settings, database, target, datetime.now(UTC), progress)
+            with target_at(place or self.backups, now) as target:
+                return take(self.settings, database, target, now, progress)
         finally:
             database.close()
 

@@ -122,6 +122,7 @@ def test_a_backup_for_scripts_is_json_and_nothing_else(call, tmp_path):
         "linked": 0,
         "lacking": [],
         "left_out": [],
+        "renewed": [],
     }
 
 
