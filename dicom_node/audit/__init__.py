@@ -19,6 +19,7 @@ whom; ``remote_of`` makes a participant of a peer, ``read_study`` a study with i
 """
 
 from dicom_node.audit.brought import count_apart, events_of
+from dicom_node.audit.copied import CopiedTrail
 from dicom_node.audit.here import audit_folder, audit_of, journal_of, person_of, remote_of
 from dicom_node.audit.inventory import Inventory
 from dicom_node.audit.message import (
@@ -45,6 +46,7 @@ __all__ = [
     "Audit",
     "AuditStage",
     "Brought",
+    "CopiedTrail",
     "Event",
     "Fate",
     "Inventory",

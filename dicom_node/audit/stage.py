@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dicom_node.archive.upkeep import erasing
 from dicom_node.audit.here import audit_folder, journal_of, source_of
 from dicom_node.audit.journal import Retention
 from dicom_node.audit.message import to_xml
@@ -38,7 +39,11 @@ class AuditStage:
     def tick(self, now: datetime) -> int:
         """Do what is due; return how many files were deleted."""
         self._audit.flush(now)
-        return self._retention.apply(self._journal, now)
+        folder = self._journal.folder
+        if not folder.is_dir():
+            return 0
+        with erasing(folder) as may:  # not while a backup copies it
+            return self._retention.apply(self._journal, now) if may else 0
 
     def _sent(self) -> int:
         return lowest(self._positions)
