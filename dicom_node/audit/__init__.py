@@ -22,6 +22,7 @@ from dicom_node.audit.brought import count_apart, events_of
 from dicom_node.audit.copied import CopiedTrail
 from dicom_node.audit.here import audit_folder, audit_of, journal_of, person_of, remote_of
 from dicom_node.audit.inventory import Inventory
+from dicom_node.audit.known import KnownEnd
 from dicom_node.audit.message import (
     US,
     Action,
@@ -50,6 +51,7 @@ __all__ = [
     "Event",
     "Fate",
     "Inventory",
+    "KnownEnd",
     "Outcome",
     "Person",
     "Recorder",

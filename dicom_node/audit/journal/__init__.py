@@ -8,7 +8,7 @@ from dicom_node.audit.journal.head import Head, read_head
 from dicom_node.audit.journal.journal import Appended, Journal, NewLine
 from dicom_node.audit.journal.line import Line, Link
 from dicom_node.audit.journal.moment import Moment, moment_of
-from dicom_node.audit.journal.read import Read, beginning, lines_after
+from dicom_node.audit.journal.read import Read, beginning, follows, lines_after
 from dicom_node.audit.journal.retention import Retention
 from dicom_node.audit.journal.verify import Verdict, verify
 
@@ -24,6 +24,7 @@ __all__ = [
     "Retention",
     "Verdict",
     "beginning",
+    "follows",
     "lines_after",
     "moment_of",
     "read_head",

@@ -1,11 +1,12 @@
 """The audit trail in a backup: whole at one moment, put back as it was, and told of."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dicom_node.audit import AuditStage
+from dicom_node.audit import AuditStage, KnownEnd
 from dicom_node.audit.here import journal_of
 from dicom_node.audit.journal import Head, Journal, NewLine, read_head, verify
 from dicom_node.audit.journal.head import files_in
@@ -102,6 +103,46 @@ def test_what_was_changed_here_since_is_copied_as_it_is_now(told):
     assert (place / "data/audit" / victim.name).read_bytes() == victim.read_bytes()
 
 
+def look(site) -> None:
+    """Hold the trail against the database, as a start and every second of a node do."""
+    database = site.database()
+    AuditStage(site.settings, site.copied_audit(), database).hold(datetime.now(UTC))
+    database.close()
+
+
+def known(site):
+    database = site.database()
+    end = KnownEnd(database).read()
+    database.close()
+    return end.link
+
+
+@KINDS
+def test_a_restored_trail_is_no_false_alarm_and_what_is_deleted_then_is_one(site, tmp_path, name):
+    """The database is that of the moment before; so it never knows more than the journal has."""
+    site.add(1)
+    journal = tell(site, 12)
+    look(site)
+
+    def meanwhile(_done, _total):
+        journal.append([NewLine("<meanwhile/>", T0)])
+        look(site)
+
+    place = site.backup(tmp_path / name, progress=meanwhile).place
+    before = known(site)
+    site.destroy()
+    site.restore(place)
+    assert known(site).seq <= 13 < before.seq
+    assert verify(site.trail, known=known(site)).holds
+    look(site)
+    verdict = verify(site.trail, known=known(site))
+    assert verdict.holds
+    assert known(site) == verdict.last
+    assert "Audit Recording Stopped" not in "".join(map(repr, in_trail(site).values()))
+    shutil.rmtree(site.trail)
+    assert not verify(site.trail, known=known(site)).holds
+
+
 @KINDS
 def test_lines_that_come_meanwhile_are_in_the_next_one(told, tmp_path, name):
     end = read_head(told.trail)
@@ -168,7 +209,7 @@ def test_old_lines_are_not_deleted_while_a_backup_copies_them(plain):
     tell(plain, 12)
     count, moved = len(files_in(plain.trail)), []
     database = plain.database()
-    stage = AuditStage(plain.settings, plain.copied_audit())
+    stage = AuditStage(plain.settings, plain.copied_audit(), database)
     later = datetime.now(UTC) + timedelta(days=3)
     place = plain.backup(progress=lambda *_: moved.append(stage.tick(later))).place
     assert set(moved) == {0}
