@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import uuid4
 
+from dicom_node import disk
 from dicom_node.archive.space import Space
 from dicom_node.content import Content, Spooled, chunks_of
 from dicom_node.errors import ArchiveBroken, ArchiveFull
@@ -263,11 +264,7 @@ def sync_folder(folder: Path) -> None:
         When the disk cannot be written, or the folder is gone.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        disk.sync_folder(folder)
     except OSError as exc:
         raise _problem(exc) from exc
 

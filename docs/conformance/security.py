@@ -98,12 +98,13 @@ scopes {_list(SCOPES)}.
 Audit trail messages after PS3.15 A.5, unless `audit.on = false`: kept in a journal whose lines are chained by
 hashes, and sent by syslog (RFC 5424) to each `[[audit.receiver]]`, over TLS (A.6, RFC 5425, port {port} unless set),
 or over TCP or UDP (A.7, RFC 5426); what a receiver that is away has not had is sent when it is back. Names of patients
-are in them only with `audit.patient_names`. When each is told: [audit trail](audit.md).
+are in them only with `audit.patient_names`, but for what a query searched by: the query stands in its message
+(A.5.3.10). When each is told: [audit trail](audit.md).
 
 {events}
 
-A token that is no good is told as a caller that is refused; what is searched, retrieved and stored over HTTP stands
-in the ordinary log alone, in this version. Digital signatures, attribute confidentiality
+A token that is no good is told as a caller that is refused; what is searched, retrieved and stored over HTTP is told
+as what is asked over DICOM. Digital signatures, attribute confidentiality
 and de-identification profiles are not supported; results keep the identity of their source.
 
 What is stored, what leaves and what to harden: [security](../security.md). Reason codes: [acceptance](acceptance.md)."""
