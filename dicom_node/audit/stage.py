@@ -12,6 +12,7 @@ from dicom_node.audit.message.alerts import lines_deleted, recording_stopped
 from dicom_node.audit.recorder import Audit
 from dicom_node.audit.syslog import Position, lowest
 from dicom_node.db import Database
+from dicom_node.errors import JournalBroken
 from dicom_node.settings import Settings
 
 __all__ = ["AuditStage"]
@@ -46,10 +47,13 @@ class AuditStage:
         self._audit.flush(now)
         self.hold(now)
         folder = self._journal.folder
-        if not folder.is_dir():
-            return 0
-        with erasing(folder) as may:  # not while a backup copies it
-            return self._retention.apply(self._journal, now) if may else 0
+        try:
+            with erasing(folder) as may:  # not while a backup copies it
+                return self._retention.apply(self._journal, now) if may else 0
+        except FileNotFoundError:
+            return 0  # nothing was told yet
+        except OSError as exc:
+            raise JournalBroken(f"{folder} cannot be written: {exc.strerror}") from exc
 
     def hold(self, now: datetime) -> None:
         """Hold the trail against the database: at the start, before a line is written.

@@ -8,6 +8,7 @@ import pytest
 
 from dicom_node.audit import AuditStage, Remote, Silence, alerts, audit_of, recorder
 from dicom_node.audit.journal.head import files_in
+from dicom_node.errors import JournalBroken
 from dicom_node.settings import load_settings
 from tests.support.audit_samples import AT, NURSE, samples
 from tests.support.trail import Trail, told_in
@@ -208,3 +209,12 @@ def test_threads_that_record_at_once_share_one_sync_and_one_finding(trail, monke
     assert sorted(appends) == [1, 1, 7], "one, the seven that waited, and the alert"
     assert len(trail.told("Query")) == 8
     assert len(trail.told("Security Alert")) == 1
+
+
+def test_a_trail_that_is_not_there_or_cannot_be_locked_is_no_bug(tmp_path, clock, database):
+    settings = load_settings(tmp_path, {})
+    stage = AuditStage(settings, audit_of(settings, clock), database)
+    assert stage.tick(clock.time) == 0
+    (settings.data / "audit" / "erase.lock").mkdir(parents=True)
+    with pytest.raises(JournalBroken, match="cannot be written"):
+        stage.tick(clock.time)
