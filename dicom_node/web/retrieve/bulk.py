@@ -34,7 +34,7 @@ def bulk_answer(request: Request, services: Served) -> Response:
         raise Refused(400, "the path of the value is none; tags and item numbers are wanted")
     instance = the_one(services, uids_of(request))
     if path in _PIXELS and _is_compressed(services, instance):
-        answer = pixels_answer(services, instance)
+        answer = pixels_answer(request, services, instance)
         tell_part(request, services, instance, "bulk data")
         return answer
     offer = chosen(wanted_by(request), _OFFERS)
