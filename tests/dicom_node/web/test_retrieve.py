@@ -10,9 +10,11 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import itemize_fragment
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from dicom_node.archive import Space
 from dicom_node.archive.part10 import meta_header
+from dicom_node.errors import ArchiveFull
 from dicom_node.settings import Web
 from tests.dicom_node.archive.objects import instance, study_uid, wire
 from tests.dicom_node.web.asking import DICOM, objects_of, parts_of, warnings_of
@@ -339,3 +341,43 @@ def test_what_cannot_be_done_to_an_instance_is_not_allowed(images, method):
     found = getattr(images.client, method)("/dicom-web" + STUDY)
     assert found.status_code == 405
     assert found.headers["content-type"] == "application/problem+json"
+
+
+@pytest.fixture
+def filling(sqlite_site, monkeypatch):
+    """A site, and how many bytes there is room for once it holds its objects."""
+
+    def has_room_for(count: int) -> None:
+        left = [count]
+
+        def check(_space, size: int) -> None:
+            if size > left[0]:
+                raise ArchiveFull("the reserve is touched")
+            left[0] -= size
+
+        monkeypatch.setattr(Space, "check", check)
+
+    return sqlite_site, has_room_for
+
+
+def test_what_is_encoded_again_leaves_the_reserve_untouched(filling):
+    site, has_room_for = filling
+    site.store.keep(image("jls"), SYNTAX_OF["jls"])
+    needed = len(site.get(address("jls"), "application/dicom").content)
+    for accept in ("application/dicom", DICOM):
+        has_room_for(needed - 1)
+        found = site.get(address("jls"), accept)
+        assert (found.status_code, found.headers["retry-after"]) == (503, "5")
+        has_room_for(needed)
+        assert site.get(address("jls"), accept).status_code == 200
+
+
+def test_what_is_inflated_leaves_the_reserve_untouched(filling):
+    site, has_room_for = filling
+    site.store.keep(image("plain"), DeflatedExplicitVRLittleEndian)
+    for path, accept in (("/frames/1", OCTETS), ("/metadata", "application/dicom+json"),
+                         ("/bulkdata/7FE00010", OCTETS), ("/rendered", "*/*")):  # fmt: skip
+        has_room_for(1000)
+        assert site.get(address("plain") + path, accept).status_code == 503, path
+        has_room_for(2**20)
+        assert site.get(address("plain") + path, accept).status_code == 200, path
