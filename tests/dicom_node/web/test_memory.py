@@ -55,6 +55,27 @@ class Compressed(Large):
         yield struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
 
+class Nested(Large):
+    """A large value in a sequence, whose lengths are given or are not."""
+
+    def __init__(self, megabytes: int, *, defined: bool) -> None:
+        super().__init__(megabytes)
+        self.defined = defined
+
+    def file(self) -> Iterator[bytes]:
+        syntax, size = ImplicitVRLittleEndian, self.megabytes * MB
+        yield meta_header(self.ds.SOPClassUID, self.ds.SOPInstanceUID, syntax)
+        yield wire(self.ds, syntax)
+        lengths = (size + 16, size + 8) if self.defined else (0xFFFFFFFF, 0xFFFFFFFF)
+        for group, element, length in zip(
+            (0x5400, 0xFFFE, 0x5400), (0x0100, 0xE000, 0x1010), (*lengths, size), strict=True
+        ):
+            yield struct.pack("<HHI", group, element, length)
+        yield from self.pixels()
+        if not self.defined:
+            yield struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+
+
 def digest(pieces) -> str:
     found = hashlib.sha256()
     for piece in pieces:
@@ -149,3 +170,20 @@ def test_a_large_compressed_frame_is_given_in_pieces(web):
         got = httpx2.get(f"{web.url}/dicom-web{path}/{place}", headers=headers, timeout=60)
         assert got.status_code == 406, place
     assert web.peak_mb() - web.before_mb < GROWTH_MB
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_a_large_value_in_a_sequence_is_given_in_pieces(web, defined):
+    web.large = Nested(web.large.megabytes, defined=defined)
+    path = store(web)
+    before_mb = web.peak_mb()
+    place = "bulkdata/54000100/0/54001010"
+    found = metadata_of(web, path)["54000100"]["Value"][0]["54001010"]["BulkDataURI"]
+    assert found.endswith(f"{path}/{place}")
+    assert fetched(web, f"{path}/{place}", "application/octet-stream")[1] == digest(
+        web.large.pixels()
+    )
+    headers = {**web.bearer, "Accept": "application/dicom"}
+    got = httpx2.get(f"{web.url}/dicom-web{path}", headers=headers, timeout=600)
+    assert got.status_code == 200
+    assert web.peak_mb() - before_mb < GROWTH_MB
