@@ -318,6 +318,18 @@ def test_bulk_data_that_are_cut_short_are_refused_before_they_begin(sqlite_site)
         assert found.status_code == 406, accept
 
 
+def test_bulk_data_of_a_compressed_icon_are_its_fragments(sqlite_site):
+    icon, ds = Dataset(), image("jls")
+    icon.add_new(0x7FE00010, "OB", itemize_fragment(b"") + itemize_fragment(bytes(70_000)))
+    icon["PixelData"].is_undefined_length = True
+    ds.IconImageSequence = [icon]
+    sqlite_site.store.keep(ds, SYNTAX_OF["jls"])
+    (found,) = sqlite_site.get(address("jls") + "/metadata").json()
+    path = found["00880200"]["Value"][0]["7FE00010"]["BulkDataURI"]
+    found = sqlite_site.get(path.removeprefix("http://node.test/dicom-web"))
+    assert (found.status_code, found.content) == (200, bytes(70_000))
+
+
 def test_a_value_deep_within_is_found_by_its_path(sqlite_site):
     inner, ds = Dataset(), instance()
     inner.add_new(0x00420011, "OB", bytes(range(250)) * 8)
