@@ -1,6 +1,7 @@
 """Bytes onto the disk, so that they are there after a crash: write, fsync, rename, fsync."""
 
 import hashlib
+import io
 import itertools
 import os
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from dicom_node import disk
@@ -19,7 +20,7 @@ from dicom_node.content import Content, Spooled, chunks_of
 from dicom_node.errors import ArchiveBroken, ArchiveFull
 from dicom_node.lease import is_dead, process_owner
 
-__all__ = ["INCOMING", "Files", "SpoolFile", "sync_folder"]
+__all__ = ["INCOMING", "Files", "ScratchFile", "SpoolFile", "sync_folder"]
 
 INCOMING = "incoming"
 """The folder of what is being written."""
@@ -31,19 +32,59 @@ _OWNER_WORDS = 4  # host, boot, number, start: see process_owner
 _BETWEEN = "+"  # stands for the "/" of an owner's name, which no file name can have
 
 
+class ScratchFile(io.BufferedRandom):
+    """A file to work in.
+
+    Parameters
+    ----------
+    raw : unbuffered binary file
+    space : Space
+        Asked before every write.
+    """
+
+    def __init__(self, raw: io.RawIOBase, space: Space) -> None:
+        super().__init__(raw)
+        self._space = space
+
+    def write(self, chunk: Any) -> int:
+        """Take what is made.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        self._space.check(len(chunk))
+        try:
+            return super().write(chunk)
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+    def flush(self) -> None:
+        """Put what was written on the disk; it fails as :meth:`write`."""
+        try:
+            super().flush()
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+    def seek(self, target: int, whence: int = 0) -> int:
+        """Go elsewhere; what was written goes to the disk before, and fails as :meth:`write`."""
+        try:
+            return super().seek(target, whence)
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+
 class SpoolFile:
     """A data set that is still arriving.
 
     Parameters
     ----------
-    file : binary file
-    space : Space
-        Asked before every write.
+    file : ScratchFile
     """
 
-    def __init__(self, file: BinaryIO, space: Space) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._space = space
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
@@ -54,11 +95,7 @@ class SpoolFile:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written.
         """
-        self._space.check(len(chunk))
-        try:
-            self._file.write(chunk)
-        except OSError as exc:
-            raise _problem(exc) from exc
+        self._file.write(chunk)
         self._size += len(chunk)
 
     def whole(self, start: int) -> Spooled:
@@ -69,10 +106,7 @@ class SpoolFile:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written.
         """
-        try:
-            self._file.flush()
-        except OSError as exc:
-            raise _problem(exc) from exc
+        self._file.flush()
         return Spooled(self._file, start, self._size - start)
 
 
@@ -146,8 +180,13 @@ class Files:
             raise _problem(exc) from exc
 
     @contextmanager
-    def scratch(self) -> Iterator[BinaryIO]:
+    def scratch(self, space: Space) -> Iterator[BinaryIO]:
         """Give a file without a name on the archive's disk; it is gone at the end.
+
+        Parameters
+        ----------
+        space : Space
+            Asked before every write.
 
         Raises
         ------
@@ -155,11 +194,11 @@ class Files:
             When the disk is full, or cannot be written.
         """
         try:
-            file = tempfile.TemporaryFile(dir=self._incoming)  # noqa: SIM115 - see below
+            raw = tempfile.TemporaryFile(dir=self._incoming, buffering=0)  # noqa: SIM115
         except OSError as exc:
             raise _problem(exc) from exc
-        with file:  # an error of whoever uses it is none of opening it
-            yield cast(BinaryIO, file)
+        with raw:  # an error of whoever uses it is none of opening it
+            yield cast(BinaryIO, ScratchFile(cast(io.RawIOBase, raw), space))
 
     def settle(self, places: set[str]) -> None:
         """Make the entries of the folders of ``places`` survive a power cut (fsync).

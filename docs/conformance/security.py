@@ -54,7 +54,8 @@ PS3.18. HTTP/1.1, over TLS with `web.tls`. Each request needs a bearer token (RF
 
 Representations: application/dicom+json and multipart application/dicom+xml of answers and metadata; application/dicom
 of instances. Queries know the keys of 3.2.2 at the levels STUDY, SERIES and IMAGE, with `limit`, `offset` and
-`includefield`; fuzzy matching is not done, and said so in a Warning. UPS-RS and non-patient instances are not served.
+`includefield`; what is not done (fuzzy matching, `orderby`, `emptyvaluematching`, `multiplevaluematching`) or not known
+is left aside, and said so in a Warning. UPS-RS and non-patient instances are not served.
 
 STOW-RS: 200 all kept, 202 some, 409 none, 503 try again later; the reasons (0008,1197) are the statuses of
 3.2.1, and 0110 for a part that was not looked at; B000 says that what was here stayed.
