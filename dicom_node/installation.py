@@ -34,7 +34,7 @@ def device_uid(settings: Settings) -> str:
         return settings.file.node.device_uid
     path = settings.data / _FILE
     if not path.exists():
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = settings.data / f"{_FILE}.{uuid4().hex}"  # two hosts may have one process number
         with part.open("w") as file:
             file.write(new_uid() + "\n")
@@ -69,7 +69,7 @@ def only_one(data: Path) -> Iterator[None]:
     AlreadyRunning
         When another process holds it.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

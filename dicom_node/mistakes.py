@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dicom_node.dicom import is_uid
 from dicom_node.sections import (
     URL,
+    WEB_SENDER,
     AuditSection,
     Destination,
     Limits,
@@ -35,6 +36,9 @@ def web_mistakes(web: Web, place: Place) -> Iterator[str]:
     if web.mutual and not web.tls:
         text = "wants certificates of clients, and without TLS nobody shows one; set web.tls = true"
         yield f"{place('web', 'mutual')} = true {text}"
+    if web.loopback_without_token and web.url:
+        text = "has a proxy in front, whose requests come from this machine, whoever asked"
+        yield f"{place('web', 'url')} {text}: take web.loopback_without_token = true back"
     if not web.enabled or is_loopback(web.host):
         return
     where = f"{place('web', 'host')} = '{web.host}'"
@@ -90,11 +94,11 @@ def limits_mistakes(limits: Limits, place: Place) -> Iterator[str]:
 def retention_mistakes(said: Retention, place: Place, peers: set[str]) -> Iterator[str]:
     """Who misspells what is never to be deleted would find out too late."""
     for name in said.keep_from:
-        if name not in {*peers, "INGEST"}:
+        if name not in {*peers, "INGEST"} and not name.startswith(WEB_SENDER):
             known = ", ".join(sorted(peers)) or "none"
             yield (
                 f"{place('retention', 'keep_from')}: no peer '{name}'; peers.toml has "
-                f"{known}; INGEST is what came from disk"
+                f"{known}; INGEST is what came from disk, {WEB_SENDER}NAME by the token NAME"
             )
     for uid in said.keep_studies:
         if not is_uid(uid):

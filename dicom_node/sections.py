@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 __all__ = [
     "URL",
+    "WEB_SENDER",
     "AeTitle",
     "Archive",
     "Ask",
@@ -34,6 +35,7 @@ __all__ = [
     "Retention",
     "Seconds",
     "Section",
+    "Sender",
     "Site",
     "Tls",
     "Web",
@@ -56,6 +58,11 @@ URL = (
 """Of a service: no user, no query. It goes into headers and answers as it stands."""
 Host = Annotated[str, StringConstraints(pattern=_HOST)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
+WEB_SENDER = "web:"
+"""Before the name of a token, where somebody stored with it over HTTP."""
+Sender = Annotated[
+    str, StringConstraints(pattern=rf"^({WEB_SENDER})?[A-Za-z0-9][A-Za-z0-9._-]{{0,47}}$")
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Days = Annotated[float, Field(ge=0, allow_inf_nan=False, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -227,7 +234,7 @@ class Retention(Section):
     made_days: Days = 0.0
     max_gb: Annotated[float, Field(ge=0, allow_inf_nan=False, le=1e9)] = 0.0
     keep_days: Days = 7.0
-    keep_from: tuple[Name, ...] = ()
+    keep_from: tuple[Sender, ...] = ()
     keep_studies: tuple[str, ...] = ()
     delivered: Literal["receipted", "best"] = "receipted"
 

@@ -147,8 +147,7 @@ class Settings(Section):
 
     def clinical_names(self) -> frozenset[str]:
         """Destinations that only signed models may reach."""
-        everyone: tuple[Peer | Destination, ...] = (*self.peers, *self.destinations)
-        return frozenset(one.name for one in everyone if one.use == "clinical")
+        return frozenset(one.name for one in self._everyone() if one.use == "clinical")
 
     def receipting_names(self) -> frozenset[str]:
         """Destinations that can be asked whether they have what was sent.
@@ -156,8 +155,14 @@ class Settings(Section):
         By commitment, or by a query; of a folder the files are there to be seen. Of any other,
         success in answer to each instance is all that there will ever be.
         """
-        everyone: tuple[Peer | Destination, ...] = (*self.peers, *self.destinations)
-        return frozenset(one.name for one in everyone if one.vouches)
+        return frozenset(one.name for one in self._everyone() if one.vouches)
+
+    def unable_names(self) -> frozenset[str]:
+        """Destinations that cannot be asked whether they have what was sent."""
+        return frozenset(one.name for one in self._everyone() if not one.vouches)
+
+    def _everyone(self) -> tuple[Peer | Destination, ...]:
+        return (*self.peers, *self.destinations)
 
 
 def shipped(name: str) -> Path:

@@ -15,13 +15,21 @@ COPY conf/tasks /opt/node/lib/python3.11/site-packages/dicom_node/conf/tasks
 COPY conf/models /opt/node/lib/python3.11/site-packages/dicom_node/conf/models
 
 FROM python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
+# pg_dump and pg_restore for backups: of the server's major version, which compose.yaml pins. Debian has
+# an older one, and a pg_dump that is older than the server refuses; PGDG's key comes with Debian's package.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-17 \
+    && apt-get purge --yes postgresql-common \
+    && rm -rf /var/lib/apt/lists/* /etc/apt/sources.list.d/pgdg*
 RUN groupadd --gid 10001 node \
     && useradd --uid 10001 --gid node --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin node \
-    && install -d -o node -g node -m 0700 /var/lib/dicom-node
+    && install -d -o node -g node -m 0700 /var/lib/dicom-node /var/backups/dicom-node
 COPY --from=build /opt/node /opt/node
-ENV PATH=/opt/node/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/node/bin:/usr/lib/postgresql/17/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
-VOLUME /var/lib/dicom-node
+VOLUME /var/lib/dicom-node /var/backups/dicom-node
 EXPOSE 11112 8080
 STOPSIGNAL SIGTERM
 # The listener answers a C-ECHO of its own: peers.toml knows it as "itself".

@@ -36,7 +36,7 @@ from dicom_node.destination import (
     Sender,
     Target,
 )
-from dicom_node.errors import NotPossible, SettingsError
+from dicom_node.errors import NodeError, NotPossible, SettingsError
 from dicom_node.installation import device_uid, half_restored
 from dicom_node.jobs import JobQueue
 from dicom_node.lease import Lease, process_owner
@@ -190,13 +190,26 @@ class Node:
         if not self.audit.on:
             return {}
         settings, sender = self.settings, (socket.gethostname(), os.getpid())
-        stages: dict[str, tuple[Stage, float]] = {
-            "audit": (AuditStage(settings, self.audit), _AUDIT_TICK_S)
-        }
+        stages: dict[str, tuple[Stage, float]] = {"audit": (self._audit_stage(), _AUDIT_TICK_S)}
         for one in settings.file.audit.receiver:
             stage = SyslogStage(one, settings.folder, audit_folder(settings), sender)
             stages[f"audit receiver {one.name}"] = (stage, _AUDIT_TICK_S)
         return stages
+
+    def _audit_stage(self) -> AuditStage:
+        return AuditStage(self.settings, self.audit, self.database)
+
+    def hold_trail(self, now: datetime) -> None:
+        """Hold the audit trail against what the database knows of it; see :class:`AuditStage`.
+
+        The care of patients does not wait for it: what keeps it from being done is in the log.
+        """
+        if not self.audit.on:
+            return
+        try:
+            self._audit_stage().hold(now)
+        except NodeError as exc:
+            _log.warning("audit trail not compared", why=str(exc))
 
     def _sender(self, other: Destination) -> Sender:
         if other.kind == "folder":
@@ -265,7 +278,7 @@ def keep_of(settings: Settings) -> Keep:
         keep_from=frozenset(said.keep_from),
         keep_studies=frozenset(said.keep_studies),
         delivered=said.delivered,
-        receipting=settings.receipting_names(),
+        unable=settings.unable_names(),
     )
 
 
@@ -349,7 +362,7 @@ def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
         query_teller(audit, utc_now),
     )
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
     except (OSError, ValueError) as exc:  # a file in its place, no permission, no such device
         why = getattr(exc, "strerror", None) or exc
         raise SettingsError([f"node.toml: node.data = '{settings.data}': {why}"]) from exc

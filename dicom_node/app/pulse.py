@@ -73,11 +73,15 @@ class Pulse:
         finally:
             ended.set()
             thread.join(BEAT_S)
-            try:
-                with self._database.transaction() as session:
-                    Processes(session).ended(self._owner)
-            except NodeError as exc:  # it is then missed for a while
-                _log.warning("end not kept", why=str(exc))
+            self.end()
+
+    def end(self) -> None:
+        """Say that the process ended as it should; nothing beats after this."""
+        try:
+            with self._database.transaction() as session:
+                Processes(session).ended(self._owner)
+        except NodeError as exc:  # it is then missed for a while
+            _log.warning("end not kept", why=str(exc))
 
     def _beat(self, ended: threading.Event) -> None:
         while not ended.is_set():

@@ -1,6 +1,7 @@
 """Bytes onto the disk, so that they are there after a crash: write, fsync, rename, fsync."""
 
 import hashlib
+import io
 import itertools
 import os
 import tempfile
@@ -10,15 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
+from dicom_node import disk
 from dicom_node.archive.space import Space
 from dicom_node.content import Content, Spooled, chunks_of
 from dicom_node.errors import ArchiveBroken, ArchiveFull
 from dicom_node.lease import is_dead, process_owner
 
-__all__ = ["INCOMING", "Files", "SpoolFile", "sync_folder"]
+__all__ = ["INCOMING", "Files", "ScratchFile", "SpoolFile", "sync_folder"]
 
 INCOMING = "incoming"
 """The folder of what is being written."""
@@ -30,19 +32,59 @@ _OWNER_WORDS = 4  # host, boot, number, start: see process_owner
 _BETWEEN = "+"  # stands for the "/" of an owner's name, which no file name can have
 
 
+class ScratchFile(io.BufferedRandom):
+    """A file to work in.
+
+    Parameters
+    ----------
+    raw : unbuffered binary file
+    space : Space
+        Asked before every write.
+    """
+
+    def __init__(self, raw: io.RawIOBase, space: Space) -> None:
+        super().__init__(raw)
+        self._space = space
+
+    def write(self, chunk: Any) -> int:
+        """Take what is made.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveBroken
+            When the disk is full, or cannot be written.
+        """
+        self._space.check(len(chunk))
+        try:
+            return super().write(chunk)
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+    def flush(self) -> None:
+        """Put what was written on the disk; it fails as :meth:`write`."""
+        try:
+            super().flush()
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+    def seek(self, target: int, whence: int = 0) -> int:
+        """Go elsewhere; what was written goes to the disk before, and fails as :meth:`write`."""
+        try:
+            return super().seek(target, whence)
+        except OSError as exc:
+            raise _problem(exc) from exc
+
+
 class SpoolFile:
     """A data set that is still arriving.
 
     Parameters
     ----------
-    file : binary file
-    space : Space
-        Asked before every write.
+    file : ScratchFile
     """
 
-    def __init__(self, file: BinaryIO, space: Space) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._space = space
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
@@ -53,11 +95,7 @@ class SpoolFile:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written.
         """
-        self._space.check(len(chunk))
-        try:
-            self._file.write(chunk)
-        except OSError as exc:
-            raise _problem(exc) from exc
+        self._file.write(chunk)
         self._size += len(chunk)
 
     def whole(self, start: int) -> Spooled:
@@ -68,10 +106,7 @@ class SpoolFile:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written.
         """
-        try:
-            self._file.flush()
-        except OSError as exc:
-            raise _problem(exc) from exc
+        self._file.flush()
         return Spooled(self._file, start, self._size - start)
 
 
@@ -88,10 +123,12 @@ class Files:
         self._incoming = folder / INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
         # in two containers the same name may be another process: no two write to one file
-        self._process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
+        process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
+        # text, not paths: what is written for every image is put together at once
+        self._root, self._part = str(folder), f"{self._incoming}/{process}{_BETWEEN}"
         self._number = itertools.count()
         self._lock = threading.Lock()
-        self._made: set[Path] = set()  # folders whose entry this process has synced
+        self._made: set[str] = set()  # folders whose entry this process has synced
 
     @property
     def folder(self) -> Path:
@@ -124,11 +161,11 @@ class Files:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written. Nothing is left behind.
         """
-        target = self._folder / place
-        part = self._incoming / f"{self._process}{_BETWEEN}{next(self._number)}.part"
+        target, part = f"{self._root}/{place}", f"{self._part}{next(self._number)}.part"
+        parent = os.path.dirname(target)
         try:
-            if target.parent not in self._made:
-                self._make(target.parent)
+            if parent not in self._made:
+                self._make(parent)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
             try:
                 _write_all(descriptor, parts)
@@ -137,14 +174,19 @@ class Files:
                 os.close(descriptor)
             self._into_place(part, target)
         except OSError as exc:
-            self._made.discard(target.parent)  # perhaps it is there no more
+            self._made.discard(parent)  # perhaps it is there no more
             with suppress(OSError):
-                part.unlink(missing_ok=True)
+                os.unlink(part)
             raise _problem(exc) from exc
 
     @contextmanager
-    def scratch(self) -> Iterator[BinaryIO]:
+    def scratch(self, space: Space) -> Iterator[BinaryIO]:
         """Give a file without a name on the archive's disk; it is gone at the end.
+
+        Parameters
+        ----------
+        space : Space
+            Asked before every write.
 
         Raises
         ------
@@ -152,11 +194,11 @@ class Files:
             When the disk is full, or cannot be written.
         """
         try:
-            file = tempfile.TemporaryFile(dir=self._incoming)  # noqa: SIM115 - see below
+            raw = tempfile.TemporaryFile(dir=self._incoming, buffering=0)  # noqa: SIM115
         except OSError as exc:
             raise _problem(exc) from exc
-        with file:  # an error of whoever uses it is none of opening it
-            yield cast(BinaryIO, file)
+        with raw:  # an error of whoever uses it is none of opening it
+            yield cast(BinaryIO, ScratchFile(cast(io.RawIOBase, raw), space))
 
     def settle(self, places: set[str]) -> None:
         """Make the entries of the folders of ``places`` survive a power cut (fsync).
@@ -183,36 +225,42 @@ class Files:
         except OSError as exc:
             raise _problem(exc) from exc
 
+    def has(self, place: str) -> bool:
+        """Whether the file is there."""
+        return os.path.isfile(f"{self._root}/{place}")
+
     def remove(self, place: str) -> None:
         """Delete one object; it is no error when it is not there."""
         with suppress(OSError):
             (self._folder / place).unlink(missing_ok=True)
 
-    def _into_place(self, part: Path, target: Path) -> None:
+    def _into_place(self, part: str, target: str) -> None:
         """Rename; a folder that was there may have been emptied and deleted since."""
         try:
-            part.replace(target)
+            os.replace(part, target)
         except FileNotFoundError:
-            self._made.discard(target.parent)
-            self._make(target.parent)
-            part.replace(target)
+            parent = os.path.dirname(target)
+            self._made.discard(parent)
+            self._make(parent)
+            os.replace(part, target)
 
-    def _make(self, folder: Path) -> None:
+    def _make(self, name: str) -> None:
         """Have the folder of a study; its entries above survive a power cut.
 
         One that is there already is synced too, once: whoever made it may not have come so far.
         """
+        folder = Path(name)
         with self._lock:
-            if folder in self._made:
+            if name in self._made:
                 return
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
-            if folder.parent not in self._made:
+            if str(folder.parent) not in self._made:
                 sync_folder(self._folder)
                 sync_folder(self._folder.parent)
             if len(self._made) > _REMEMBERED:
                 self._made.clear()
-            self._made |= {folder, folder.parent}
+            self._made |= {name, str(folder.parent)}
 
 
 def _is_left(part: Path) -> bool:
@@ -255,11 +303,7 @@ def sync_folder(folder: Path) -> None:
         When the disk cannot be written, or the folder is gone.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        disk.sync_folder(folder)
     except OSError as exc:
         raise _problem(exc) from exc
 

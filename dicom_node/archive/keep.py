@@ -136,11 +136,13 @@ class Archive:
         ArchiveFull, ArchiveBroken
             When the disk is full, or cannot be written.
         """
-        with self._files.scratch() as file:
-            yield SpoolFile(file, self._space)
+        with self._files.scratch(self._space) as file:
+            yield SpoolFile(file)
 
     def scratch(self) -> AbstractContextManager[BinaryIO]:
         """Give a file without a name on the archive's disk, to work in.
+
+        Every write to it asks whether there is room, and raises the same.
 
         Raises
         ------
@@ -148,7 +150,7 @@ class Archive:
             When there is no room for more, or the disk cannot be written.
         """
         self._space.check(0)
-        return self._files.scratch()
+        return self._files.scratch(self._space)
 
     def place(self, received: Received) -> Entry:
         """Write the file of an object made here; its row is entered with the job that made it.
@@ -296,7 +298,7 @@ class Archive:
         A sweep moves a file aside before it looks for its row the last time. Either it then finds
         the row, or the file was gone before we look here: no order of the two loses the instance.
         """
-        if not (self.folder / entry.place).is_file():
+        if not self._files.has(entry.place):
             self._files.write(entry.place, *self._part10(received, entry))
             self._files.settle({entry.place})
 

@@ -89,10 +89,12 @@ def read_part10(content: bytes) -> tuple[bytes, str]:
     NotDicom
         When it is no DICOM file.
     """
-    stream = BytesIO(content)
-    stream.seek(132 if content[128:132] == b"DICM" else 0)
+    stream, start = BytesIO(content), 132 if content[128:132] == b"DICM" else 0
+    stream.seek(start)
+    vr = content[start + 4 : start + 6]
+    is_explicit = vr.isalpha() and vr.isupper()  # as PS3.10 7.1 wants it; some write it otherwise
     try:
-        meta = read_dataset(stream, False, True, stop_when=_past_meta)
+        meta = read_dataset(stream, not is_explicit, True, stop_when=_past_meta)
         start = stream.tell()
         named = meta.get_item("TransferSyntaxUID") if "TransferSyntaxUID" in meta else None
     except PARSER_ERRORS as exc:

@@ -233,15 +233,6 @@ class Studies:
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
 
-    def reopen(self, study_uid: str) -> bool:
-        """Let a study that was planned be planned again; return whether there is such a study."""
-        result = self._session.execute(
-            update(StudyRow)
-            .where(StudyRow.uid == study_uid, StudyRow.state == StudyState.ROUTED)
-            .values(state=StudyState.COMPLETE, plan_at=None)
-        )
-        return bool(result.rowcount)  # type: ignore[attr-defined]
-
     def files(self, study_uid: str) -> dict[str, list[Instance]]:
         """Return the received instances of each series of a study, by UID."""
         rows = self._session.scalars(

@@ -19,8 +19,10 @@ whom; ``remote_of`` makes a participant of a peer, ``read_study`` a study with i
 """
 
 from dicom_node.audit.brought import count_apart, events_of
+from dicom_node.audit.copied import CopiedTrail
 from dicom_node.audit.here import audit_folder, audit_of, journal_of, person_of, remote_of
 from dicom_node.audit.inventory import Inventory
+from dicom_node.audit.known import KnownEnd
 from dicom_node.audit.message import (
     US,
     Action,
@@ -45,9 +47,11 @@ __all__ = [
     "Audit",
     "AuditStage",
     "Brought",
+    "CopiedTrail",
     "Event",
     "Fate",
     "Inventory",
+    "KnownEnd",
     "Outcome",
     "Person",
     "Recorder",

@@ -1,4 +1,4 @@
-"""Backup and restore of a node: database, archive and configuration.
+"""Backup and restore of a node: database, archive, audit trail and configuration.
 
 What enters: a node, running or not. What leaves: a folder or a file that says of itself what it
 holds; and a node as it was, from one of these.
@@ -9,6 +9,7 @@ from dicom_node.backup.read import Backup, open_backup
 from dicom_node.backup.restore import Restored, restore
 from dicom_node.backup.take import Taken, take
 from dicom_node.backup.target import Target, target_at
+from dicom_node.backup.trail import Trail
 
 __all__ = [
     "Backup",
@@ -17,6 +18,7 @@ __all__ = [
     "Restored",
     "Taken",
     "Target",
+    "Trail",
     "open_backup",
     "restore",
     "take",

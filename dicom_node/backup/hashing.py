@@ -1,15 +1,41 @@
 """Read a file once, for its copy and its hashes."""
 
 import hashlib
-from typing import IO
+from typing import Protocol
 
 from dicom_node.errors import BackupError
 
-__all__ = ["Hashing", "Unreadable"]
+__all__ = ["Beginning", "Hashing", "Unreadable"]
+
+
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to ``size`` bytes."""
 
 
 class Unreadable(BackupError):
     """A file that is to be copied cannot be read; nothing is wrong with where it goes."""
+
+
+class Beginning:
+    """The first bytes of a file that grows.
+
+    Parameters
+    ----------
+    file : binary file
+    size : int
+        How many.
+    """
+
+    def __init__(self, file: _Readable, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, as of a file that ends there."""
+        content = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(content)
+        return content
 
 
 class Hashing:
@@ -22,7 +48,7 @@ class Hashing:
         Bytes at its beginning that do not count for :attr:`rest`: the meta header of an object.
     """
 
-    def __init__(self, file: IO[bytes], skip: int = 0) -> None:
+    def __init__(self, file: _Readable, skip: int = 0) -> None:
         self._file = file
         self._whole, self._rest = hashlib.sha256(), hashlib.sha256()
         self._skip = skip

@@ -59,8 +59,13 @@ class Listing:
                 same = theirs is not None and theirs.path == _ARCHIVE + path
                 yield Wanted(NamedFile(path, sha256, int(size)), theirs if same else None)
 
-    def make_sure_of_room(self, folder: Path, database: int) -> int:
+    def make_sure_of_room(self, folder: Path, database: int, beside: int) -> int:
         """Return how many bytes the backup has, when those that are new have room in ``folder``.
+
+        Parameters
+        ----------
+        database, beside : int
+            Bytes of the database, and of what else is copied.
 
         Raises
         ------
@@ -72,7 +77,7 @@ class Listing:
             size = max(0, wanted.file.size)
             total += size
             fresh += 0 if wanted.earlier else size + _FILE_MORE
-        needed = fresh + 2 * database + _SPARE
+        needed = fresh + 2 * database + beside + _SPARE
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise BackupError(

@@ -1,5 +1,6 @@
 """A backup that is there: what it holds, and whether that is what its manifest says."""
 
+import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -108,6 +109,17 @@ class FolderBackup:
         """Yield what the manifest names."""
         with (self.place / MANIFEST).open("rb") as file:
             yield from read_entries(file)
+
+    def has(self, entry: Entry, *, read: bool) -> bool:
+        """Whether a file is there with its size; with ``read``, with all of its content."""
+        path = self.place / entry.path
+        try:
+            if not read:
+                return path.stat().st_size == entry.size
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+        except OSError:
+            return False
 
     def held(self) -> Iterator[Held]:
         """See :class:`Backup`."""

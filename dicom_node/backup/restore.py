@@ -14,9 +14,11 @@ from pathlib import Path
 
 from dicom_node.archive import Studies
 from dicom_node.backup.read import Backup, Held, check
+from dicom_node.backup.trail import Trail
 from dicom_node.db import Database
 from dicom_node.db.refill import clear, is_empty, others, place_of, refill
 from dicom_node.db.session import HEAD
+from dicom_node.disk import sync_folder
 from dicom_node.errors import BackupDamaged, BackupError, NotPossible
 from dicom_node.installation import LOCK, MARK, UNFINISHED, half_restored, only_one
 from dicom_node.settings import Settings
@@ -51,9 +53,15 @@ class Restored:
 
 
 def restore(
-    settings: Settings, database: Database, backup: Backup, progress: Callable[[int], None]
+    settings: Settings,
+    database: Database,
+    trail: Trail,
+    backup: Backup,
+    progress: Callable[[int], None],
 ) -> Restored:
     """Restore ``backup``; twice its bytes are told to ``progress``: read, then written.
+
+    The last that is written is a line of the trail itself.
 
     Raises
     ------
@@ -62,8 +70,8 @@ def restore(
     BackupError, BackupDamaged
         When the backup is of another kind, too new, or not whole; nothing was written then. Or
         when it cannot be written.
-    DatabaseAway
-        When the database does not answer.
+    DatabaseAway, JournalBroken
+        When the database does not answer, or the trail cannot be written.
     """
     data = settings.data
     try:
@@ -75,6 +83,8 @@ def restore(
             _begin(data, database, again=again)
             _make_sure_of_room(data, backup)
             _fill(data, database, backup, progress)
+            trail.restored(backup.header.made_at)
+            _finish(data)
             receiving = _receiving(database)
     except OSError as exc:
         why = f"{data} cannot be written: {exc.strerror}"
@@ -158,8 +168,8 @@ def _begin(data: Path, database: Database, *, again: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(mark)
-    _sync(mark.parent)
-    _sync(data)
+    sync_folder(mark.parent)
+    sync_folder(data)
 
 
 def _make_sure_of_room(data: Path, backup: Backup) -> None:
@@ -173,7 +183,7 @@ def _make_sure_of_room(data: Path, backup: Backup) -> None:
 
 
 def _fill(data: Path, database: Database, backup: Backup, progress: Callable[[int], None]) -> None:
-    """Put everything in its place; the mark goes last."""
+    """Put everything in its place."""
     copy = data / UNFINISHED / "database"
     made: set[Path] = set()
     for held in backup.held():
@@ -190,9 +200,13 @@ def _fill(data: Path, database: Database, backup: Backup, progress: Callable[[in
     database.close()
     os.sync()
     copy.unlink()
+
+
+def _finish(data: Path) -> None:
+    """Take the mark away: from now on it is a node."""
     (data / UNFINISHED / MARK).unlink()
     (data / UNFINISHED).rmdir()
-    _sync(data)
+    sync_folder(data)
 
 
 def _place_of(name: str, backup: Backup, data: Path, copy: Path) -> Path | None:
@@ -211,11 +225,3 @@ def _write(held: Held, place: Path) -> None:
     os.utime(place, (held.mtime, held.mtime))
     if not held.is_whole():
         raise BackupDamaged(f"the backup changed while it was restored: {held.entry.path}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ Files go only by retention, which waits while a backup is made.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from dicom_node.backup.hashing import Hashing
 from dicom_node.backup.listing import Listing
 from dicom_node.backup.manifest import MANIFEST, Header, Writer
 from dicom_node.backup.target import Target
+from dicom_node.backup.trail import Trail, TrailCopy
 from dicom_node.db import Database
 from dicom_node.db.snapshot import Snapshot, snapshot
 from dicom_node.errors import BackupError
@@ -46,6 +48,8 @@ class Taken:
         Files that rows name, and that were not there, or not what their rows say.
     left_out : tuple of str
         Files of the configuration folder that may be secrets.
+    renewed : tuple of str
+        Files that are damaged in the earlier backup, and were copied anew from the archive.
     """
 
     place: Path
@@ -54,16 +58,24 @@ class Taken:
     linked: int
     lacking: tuple[str, ...]
     left_out: tuple[str, ...]
+    renewed: tuple[str, ...]
 
 
 def take(
-    settings: Settings, database: Database, target: Target, now: datetime, progress: Progress
+    settings: Settings,
+    database: Database,
+    trail: Trail,
+    target: Target,
+    now: datetime,
+    progress: Progress,
 ) -> Taken:
     """Write a backup of the node into ``target``.
 
+    The trail is that of a moment after the database's: what this knows of it, that has.
+
     Raises
     ------
-    BackupError, DatabaseAway
+    BackupError, DatabaseAway, JournalBroken
         When it cannot be made; nothing is left of it.
     """
     archive = settings.data / "archive"
@@ -71,26 +83,40 @@ def take(
         raise BackupError(f"{target.folder} lies in the data folder; name a place on another disk")
     if not archive.is_dir():
         raise BackupError(f"there is no archive in {settings.data}; nothing to back up")
-    with (target.work / MANIFEST).open("w+b") as manifest, kept_whole(archive):
+    with (
+        (target.work / MANIFEST).open("w+b") as manifest,
+        kept_whole(archive),
+        ExitStack() as until_copied,
+    ):
         listing = Listing(target.work / "names", target.earlier)
         with snapshot(database) as moment:
+            told = TrailCopy(until_copied.enter_context(trail.moment()), target.earlier)
             listing.write(moment.files())
-            total = listing.make_sure_of_room(target.folder, moment.size())
+            size = listing.make_sure_of_room(target.folder, moment.size(), told.fresh())
+            total = size + told.size()
             writer = Writer(manifest, _header(moment, now))
-            copying = Copying(archive, target, writer, lambda done: progress(done, total))
+            copying = Copying(archive, target, writer, now, lambda done: progress(done, total))
             _database(moment, target.work / "database", copying)
         for wanted in listing.wanted():
             copying.object(wanted)
         for path in sorted((archive / ORPHANS).glob("*/*/*.dcm")):
             copying.put(f"archive/{path.relative_to(archive)}", path)
+        told.write(copying)
         left_out = _installation(settings, target.folder, copying)
         seal = writer.close(copying.lacking, left_out)
         size = manifest.tell()
         manifest.seek(0)
         target.put(MANIFEST, Hashing(manifest), size, now.timestamp())
         place = target.finish()
-    lacking = tuple(copying.lacking)
-    return Taken(place, seal.files, seal.size, copying.linked, lacking, tuple(left_out))
+    return Taken(
+        place=place,
+        files=seal.files,
+        size=seal.size,
+        linked=copying.linked,
+        lacking=tuple(copying.lacking),
+        left_out=tuple(left_out),
+        renewed=tuple(copying.renewed),
+    )
 
 
 def _header(moment: Snapshot, now: datetime) -> Header:

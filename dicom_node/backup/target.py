@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from dicom_node.backup.hashing import Hashing, Unreadable
 from dicom_node.backup.manifest import Entry
 from dicom_node.backup.read import FolderBackup, latest
+from dicom_node.disk import sync_folder
 from dicom_node.errors import BackupError
 
 __all__ = ["Target", "target_at"]
@@ -129,7 +130,7 @@ class _Tar:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._place.with_name(f".{self._place.name}{_PART}").rename(self._place)
-        _sync(self.folder)
+        sync_folder(self.folder)
         return self._place
 
 
@@ -188,16 +189,15 @@ class _Folder:
             return False
         there = self.earlier.place / entry.path
         with suppress(OSError):  # no hard links there, or too many of this file: it is copied
-            if there.stat().st_size == entry.size:
-                os.link(there, self._within(entry.path))
-                return True
+            os.link(there, self._within(entry.path))
+            return True
         return False
 
     def finish(self) -> Path:
         for folder in self._made:
-            _sync(folder)
+            sync_folder(folder)
         self._part.rename(self._place)
-        _sync(self.folder)
+        sync_folder(self.folder)
         return self._place
 
     def _within(self, name: str) -> Path:
@@ -213,14 +213,6 @@ def _alone(file: object, place: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
     except BlockingIOError as exc:
         raise BackupError(f"another backup is being written to {place}; wait for its end") from exc
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _problem(place: Path, exc: OSError) -> BackupError:

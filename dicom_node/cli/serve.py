@@ -123,6 +123,7 @@ def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
 
 def _run(node: Node, context: Context, stop: threading.Event) -> None:
     started_at = utc_now()
+    node.hold_trail(started_at)
     tell_started(node.audit, started_at, node.settings, node.catalogue, context.environ)
     node.recover()
     listener = node.listener()
@@ -154,7 +155,9 @@ def _run(node: Node, context: Context, stop: threading.Event) -> None:
     stopping.join(max(0.1, deadline - time.monotonic() - 1.0))
     for process in processes:
         process.wait(deadline - time.monotonic())
+    pulse.end()
     tell_stopped(node.audit, utc_now(), context.environ)
+    node.hold_trail(utc_now())
     _log.info("stopped")
 
 

@@ -4,7 +4,7 @@ What enters: the URL of SQLite or PostgreSQL. What leaves: sessions inside a tra
 stores alone; rows go no further.
 """
 
-from dicom_node.db.beside import DeletionRow, DoomedRow, ProcessRow, RequestRow, TokenRow
+from dicom_node.db.beside import DeletionRow, DoomedRow, ProcessRow, RequestRow, TokenRow, TrailRow
 from dicom_node.db.convert import instance_of
 from dicom_node.db.session import Database
 from dicom_node.db.tables import (
@@ -50,6 +50,7 @@ __all__ = [
     "SeriesRow",
     "StudyRow",
     "TokenRow",
+    "TrailRow",
     "WantedRow",
     "instance_of",
 ]

@@ -1,18 +1,19 @@
 """Tables of what lies beside studies: what went, who may call, what lives, what people ask for.
 
 ``deletion`` says what of a study is here no more, ``doomed`` which files are still to go; ``token``
-says who may call over HTTP, ``process`` which processes live; ``request`` what was asked of us.
+says who may call over HTTP, ``process`` which processes live; ``request`` what was asked of us;
+``trail`` where the audit trail ended.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dicom_node.db.tables import HASH, UID, Base
 
-__all__ = ["DeletionRow", "DoomedRow", "ProcessRow", "RequestRow", "TokenRow"]
+__all__ = ["DeletionRow", "DoomedRow", "ProcessRow", "RequestRow", "TokenRow", "TrailRow"]
 
 
 class DeletionRow(Base):
@@ -75,3 +76,14 @@ class RequestRow(Base):
     destinations: Mapped[list[Any]]
     granted: Mapped[bool]
     reasons: Mapped[list[Any]]
+
+
+class TrailRow(Base):
+    """Where the audit trail ended when it was looked at last; one row, with ``id`` 1."""
+
+    __tablename__ = "trail"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(HASH)
+    file: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)

@@ -1,6 +1,5 @@
 """An empty database filled from a copy: for restoring."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dicom_node.db.programs import libpq, run
 from dicom_node.db.session import Database
+from dicom_node.disk import sync_file
 from dicom_node.errors import BackupError, DatabaseAway
 
 __all__ = ["clear", "is_empty", "others", "place_of", "refill"]
@@ -69,8 +69,7 @@ def refill(database: Database, copy: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(copy, part)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        sync_file(part)
         part.replace(file)
     except OSError as exc:
         raise BackupError(f"{file} cannot be written: {exc.strerror}; check the disk") from exc

@@ -16,7 +16,7 @@ from dicom_node.errors import DatabaseAway, SettingsError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision of db/migrations that this code works with."""
 _READS = "reads_only"
 _PRAGMAS = (
@@ -107,6 +107,19 @@ class Database:
         )  # Alembic is loaded by the one start that needs it
 
         upgrade(self._engine)
+
+    def is_current(self) -> bool:
+        """Return whether it is there with the schema of :data:`HEAD`; nothing is made.
+
+        Raises
+        ------
+        DatabaseAway
+            When it does not answer.
+        """
+        url = self._engine.url
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+            return False
+        return self._revision() == HEAD
 
     def close(self) -> None:
         """Give every connection back."""

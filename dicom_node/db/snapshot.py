@@ -1,6 +1,5 @@
 """The database as it was at one moment, while others write on: for backups."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from dicom_node.db.programs import libpq, run
 from dicom_node.db.session import Database
 from dicom_node.db.tables import ConflictRow, InstanceRow
+from dicom_node.disk import sync_file
 from dicom_node.errors import BackupError, DatabaseAway
 
 __all__ = ["NamedFile", "Snapshot", "snapshot"]
@@ -119,7 +119,7 @@ class _Sqlite:
         if verdict != "ok":
             why = str(verdict).splitlines()[-1]
             raise BackupError(f"the database is damaged: {why}; restore an earlier backup")
-        _sync(target)
+        sync_file(target)
 
 
 @contextmanager
@@ -156,7 +156,7 @@ class _Postgres:
         name, secret = libpq(self._connection.engine.url)
         options = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={moment}")
         run("pg_dump", *options, f"--file={target}", f"--dbname={name}", secret=secret)
-        _sync(target)
+        sync_file(target)
 
 
 def _files(collation: str = "BINARY") -> Select[Any]:
@@ -170,11 +170,3 @@ def _files(collation: str = "BINARY") -> Select[Any]:
 def _no_schema(exc: BaseException) -> DatabaseAway:
     reason = str(exc).strip().splitlines()[0]
     return DatabaseAway(f"the database cannot be read: {reason}; is it that of a node?")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

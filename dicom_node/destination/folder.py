@@ -1,13 +1,13 @@
 """Results into a folder, as files that appear whole."""
 
 import errno
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from dicom_node.disk import sync_file, sync_folder
 from dicom_node.errors import PeerAway
 from dicom_node.values import Instance
 
@@ -68,8 +68,7 @@ def _copy(source: Path, target: Path) -> None:
     part = target.parent / f".{uuid4().hex}.part"
     try:
         shutil.copyfile(source, part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(part)
         part.replace(target)
     except OSError:
         with suppress(OSError):
@@ -80,11 +79,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _sync_folder(folder: Path) -> None:
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
     except OSError as exc:
         if exc.errno not in _NOT_TO_BE_SYNCED:
             raise

@@ -185,7 +185,8 @@ class Receipts:
         wanted = {one.sop_instance_uid for one in sent.instances}
         reason = int(UNTOLD if held is None else Failure.NO_SUCH_INSTANCE)
         absent = dict.fromkeys(wanted - set(held or ()), reason)
-        twice = all(uid in self._failed(row.id) for uid in absent)
+        before = self._failed(row.id)
+        twice = all(uid in before for uid in absent)
         self._mark(row, set(held or ()), absent, now)
         if absent and not twice:
             row.ask_due, row.receipt = again, f"{row.destination} {how}; {_lacking(absent, sent)}"

@@ -39,8 +39,9 @@ class Keep:
     delivered : {"receipted", "best"}
         What has to hold of a delivery: its destination vouches for it; or, by "best", it was sent
         to one that nobody can ask.
-    receipting : frozenset of str
-        Destinations that can vouch for what they got.
+    unable : frozenset of str
+        Destinations that cannot vouch for what they got. One that is configured no more is none of
+        them: what it vouched for before, nobody can say without it.
     """
 
     received_days: float = 0.0
@@ -50,7 +51,7 @@ class Keep:
     keep_from: frozenset[str] = frozenset()
     keep_studies: frozenset[str] = frozenset()
     delivered: Literal["receipted", "best"] = "receipted"
-    receipting: frozenset[str] = frozenset()
+    unable: frozenset[str] = frozenset()
 
     def days(self, part: Part) -> float:
         """Return after how many days a part goes."""
@@ -58,7 +59,7 @@ class Keep:
 
     def done(self, destination: str) -> DeliveryState:
         """Return what a delivery to ``destination`` has to be."""
-        is_enough = self.delivered == "best" and destination not in self.receipting
+        is_enough = self.delivered == "best" and destination in self.unable
         return DeliveryState.SENT if is_enough else DeliveryState.RECEIPTED
 
     @property

@@ -21,6 +21,7 @@ from dicom_node.audit import (
     read_study,
 )
 from dicom_node.dicom import STUDY_ROOT_FIND
+from dicom_node.sections import WEB_SENDER
 from dicom_node.values import Instance
 from dicom_node.web.services import Services
 
@@ -32,7 +33,7 @@ _AS_A_QUERY_STRING = "application/x-www-form-urlencoded"
 
 def sender_of(request: Request) -> str:
     """Return under which name it is kept and told what a caller brings: ``web:`` and its token."""
-    return f"web:{request.scope.get('caller', '')}"
+    return f"{WEB_SENDER}{request.scope.get('caller', '')}"
 
 
 def remote_of(request: Request) -> Remote:

@@ -54,7 +54,8 @@ PS3.18. HTTP/1.1, over TLS with `web.tls`. Each request needs a bearer token (RF
 
 Representations: application/dicom+json and multipart application/dicom+xml of answers and metadata; application/dicom
 of instances. Queries know the keys of 3.2.2 at the levels STUDY, SERIES and IMAGE, with `limit`, `offset` and
-`includefield`; fuzzy matching is not done, and said so in a Warning. UPS-RS and non-patient instances are not served.
+`includefield`; what is not done (fuzzy matching, `orderby`, `emptyvaluematching`, `multiplevaluematching`) or not known
+is left aside, and said so in a Warning. UPS-RS and non-patient instances are not served.
 
 STOW-RS: 200 all kept, 202 some, 409 none, 503 try again later; the reasons (0008,1197) are the statuses of
 3.2.1, and 0110 for a part that was not looked at; B000 says that what was here stayed.
@@ -98,12 +99,13 @@ scopes {_list(SCOPES)}.
 Audit trail messages after PS3.15 A.5, unless `audit.on = false`: kept in a journal whose lines are chained by
 hashes, and sent by syslog (RFC 5424) to each `[[audit.receiver]]`, over TLS (A.6, RFC 5425, port {port} unless set),
 or over TCP or UDP (A.7, RFC 5426); what a receiver that is away has not had is sent when it is back. Names of patients
-are in them only with `audit.patient_names`. When each is told: [audit trail](audit.md).
+are in them only with `audit.patient_names`, but for what a query searched by: the query stands in its message
+(A.5.3.10). When each is told: [audit trail](audit.md).
 
 {events}
 
-A token that is no good is told as a caller that is refused; what is searched, retrieved and stored over HTTP stands
-in the ordinary log alone, in this version. Digital signatures, attribute confidentiality
+A token that is no good is told as a caller that is refused; what is searched, retrieved and stored over HTTP is told
+as what is asked over DICOM. Digital signatures, attribute confidentiality
 and de-identification profiles are not supported; results keep the identity of their source.
 
 What is stored, what leaves and what to harden: [security](../security.md). Reason codes: [acceptance](acceptance.md)."""

@@ -93,8 +93,9 @@ def test_a_peer_of_the_interface_is_understood(load):
 
 
 def test_what_is_kept_whatever_happens_is_named_by_peers_and_studies(load):
-    kept = load('[retention]\nkeep_from = ["pacs", "INGEST"]\nkeep_studies = ["1.2.3"]\n', PEER)
-    assert kept.file.retention.keep_from == ("pacs", "INGEST")
+    senders = '["pacs", "INGEST", "web:modality"]'
+    kept = load(f'[retention]\nkeep_from = {senders}\nkeep_studies = ["1.2.3"]\n', PEER)
+    assert kept.file.retention.keep_from == ("pacs", "INGEST", "web:modality")
     assert kept.file.retention.keep_studies == ("1.2.3",)
     kept = load(
         peers=PEER, NODE_RETENTION__KEEP_FROM='["pacs"]', NODE_RETENTION__RECEIVED_DAYS="30"
@@ -213,6 +214,10 @@ NODE_MISTAKES = {
     '[web]\nhost = "10.1.2.3"\nplain = true\nloopback_without_token = true': (
         "web.loopback_without_token",
         "take one of the two back",
+    ),
+    '[web]\nurl = "https://node.example.org"\nloopback_without_token = true': (
+        "web.url",
+        "take web.loopback_without_token = true back",
     ),
     '[web]\nurl = "https://node.example.org/?a=b"': ("web.url", "should match"),
     "[web]\nrequests = 0": ("web.requests", "greater than or equal to 1"),

@@ -18,6 +18,7 @@ from dicom_node.settings import load_settings
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 FILES = ("compose.yaml", "compose.test.yaml")
+BACKUPS = "/var/backups/dicom-node"
 OURS = {"dicom-node", "dicom-node-worker", "dicom-node-train"}
 
 
@@ -133,13 +134,47 @@ def test_the_node_s_own_loader_reads_the_configuration():
     settings, catalogue, rules = load_all(DOCKER / "conf", {})
     assert settings.data == Path("/var/lib/dicom-node")
     assert {mount.partition(":")[2] for mount in ALL["node"]["volumes"]} == {
-        "/etc/dicom-node:ro", str(settings.data),
+        "/etc/dicom-node:ro", str(settings.data), BACKUPS,
     }  # fmt: skip
     assert [rule.destinations for rule in rules] == [("pacs",)]
     assert settings.file.worker.count == 0, "the image of the node has no torch"
     assert f"{settings.file.listen.port}:11112" in ALL["node"]["ports"]
     assert settings.file.database.url.endswith("@database/node")
     assert catalogue.tasks
+
+
+def major(image: str) -> str:
+    """Return the major version of PostgreSQL that an image has."""
+    (found,) = re.findall(r"^postgres:(\d+)\.", image)
+    return found
+
+
+def clients(dockerfile: str) -> dict[str, list[str]]:
+    """Return the major versions of PostgreSQL's client that are installed, and that are found."""
+    return {
+        "installed": re.findall(r"postgresql-client-(\d+)", dockerfile),
+        "on the PATH": re.findall(r"^ENV PATH=\S*/usr/lib/postgresql/(\d+)/bin", dockerfile, re.M),
+    }
+
+
+def test_the_node_has_the_pg_dump_of_its_server():
+    """One that is older than the server refuses, and there is no backup."""
+    server = major(ALL["database"]["image"])
+    wanted = {"installed": [server], "on the PATH": [server]}
+    text = (DOCKER / "node.Dockerfile").read_text()
+    assert clients(text) == wanted
+    assert clients(text.replace("postgresql-client-17", "postgresql-client")) != wanted
+    assert major("postgres:18.1-bookworm@sha256:00") != server
+
+
+def test_a_backup_has_a_place_that_the_node_may_write_and_the_page_names_it():
+    text = (DOCKER / "node.Dockerfile").read_text()
+    assert f"backup:{BACKUPS}" in ALL["node"]["volumes"]
+    (owned,) = re.findall(r"install -d -o node -g node -m 0700 (.*)", text)
+    assert BACKUPS in owned.split(), "a new volume has the owner of the folder in the image"
+    page = (ROOT / "docs" / "howto" / "docker.md").read_text()
+    assert f"backup {BACKUPS}\n" in page
+    assert f"restore {BACKUPS}/" in page
 
 
 def test_the_health_check_asks_a_peer_that_the_configuration_has():

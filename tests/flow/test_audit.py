@@ -1,6 +1,7 @@
 """A whole node, from its start to its end: what happened stands in the trail, and nothing else."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -57,6 +58,24 @@ def test_the_way_of_a_study_is_told_from_start_to_stop_and_names_nobody(start, t
         assert name not in log, "a patient's name in the ordinary log"
         assert name not in trail, "a patient's name in the trail, where none is wanted"
     assert "TEST-1" not in log
+
+
+def test_a_trail_that_was_deleted_while_the_node_was_off_begins_with_an_alert(start):
+    node = start(rules=[])
+    assert node.stop() == 0
+    last = len(told_in(node.data / "audit"))
+    shutil.rmtree(node.data / "audit")
+    assert node.command("audit", "verify", check=False).returncode == 1
+    node.start()
+    node.stop()
+    (file,) = sorted((node.data / "audit").glob("*.jsonl"))
+    assert file.name == f"audit-{last + 1:012}.jsonl"
+    first, second, *_ = [
+        Told.of(json.loads(line)["message"]) for line in file.read_text().splitlines()
+    ]
+    assert (first.kind, first.outcome) == ("Audit Recording Stopped", "8")
+    assert f"the database knows line {last}," in first.details["Alert Description"]
+    assert second.kind == "Application Start"
 
 
 def test_the_trail_holds_names_where_that_is_configured_and_the_log_still_none(start, tmp_path):

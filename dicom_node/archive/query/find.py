@@ -1,21 +1,22 @@
 """Finding patients, studies, series and images in the archive (PS3.4 C.4.1)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from dicom_node.archive.query.attributes import KEPT, Attribute, Level
+from dicom_node.archive.query.attributes import ATTRIBUTES, KEPT, Attribute, Level
 from dicom_node.archive.query.condition import Condition
 from dicom_node.archive.query.count import counted
 from dicom_node.archive.query.header import Header, values_of
-from dicom_node.archive.query.narrow import UIDS, narrowed
+from dicom_node.archive.query.narrow import UIDS, counting, narrowed, sorted_by_uid
 from dicom_node.archive.query.rows import Key, headers_of
 from dicom_node.db import Database
 
 __all__ = ["Finder", "Page", "Query"]
 
-_BATCH = 100
+_BATCH, _STUDIES = 100, 20
+_SELECTIVE = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +133,44 @@ class Finder:
         DatabaseAway
             When the database does not answer.
         """
-        keys = self.keys(query)
-        if query.level is not Level.IMAGE:
-            keys.sort()  # images come in the order of their numbers
         if query.is_indexed:
-            found = list(self._headers(keys[start : start + count], query))
-            return Page(tuple(found), max(0, len(keys) - start - count))
-        matches = (one for one in self._headers(keys, query) if query.holds_for(one))
+            return self._indexed(query, start, count)
+        headers = (one for keys in self._batches(query) for one in self._headers(keys, query))
+        matches = (one for one in headers if query.holds_for(one))
         found = list(islice(matches, start, start + count))
         return Page(tuple(found), 0 if next(matches, None) is None else None)
+
+    def _indexed(self, query: Query, start: int, count: int) -> Page:
+        """Return a page that the index finds alone: nothing else is read."""
+        keys: list[Key] = []
+        before = 0
+        with self._database.reading() as session:
+            for statement in narrowed(query.level, query.conditions):
+                first, wanted = max(0, start - before), count - len(keys)
+                size = session.scalar(counting(statement)) or 0
+                if wanted > 0 and first < size:
+                    cut = sorted_by_uid(query.level, statement).offset(first).limit(wanted)
+                    keys += (tuple(row) for row in session.execute(cut))
+                before += size
+        remaining = max(0, before - start - count)
+        return Page(tuple(self._headers(keys, query)), remaining)
+
+    def _batches(self, query: Query) -> Iterator[list[Key]]:
+        """Yield what may match in an order that stays; images of a few studies at a time.
+
+        Of images there may be more than the memory holds, of studies and series not.
+        """
+        named = {one.attribute.keyword for one in query.conditions if not one.is_universal}
+        if query.level is not Level.IMAGE or named & _SELECTIVE:
+            keys = self.keys(query)
+            yield keys if query.level is Level.IMAGE else sorted(keys)
+            return
+        above = tuple(one for one in query.conditions if one.attribute.level in Level.STUDY.above)
+        studies = sorted(uid for (uid,) in self.keys(Query(Level.STUDY, above, ())))
+        for start in range(0, len(studies), _STUDIES):
+            few = tuple(studies[start : start + _STUDIES])
+            conditions = (*query.conditions, Condition(ATTRIBUTES["StudyInstanceUID"], few))
+            yield self.keys(replace(query, conditions=conditions))
 
     def keys(self, query: Query) -> list[Key]:
         """Return the UIDs, study first, of whatever may match; read at one moment."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.condition import Condition, folded
 from dicom_node.db import InstanceRow, PatientNameRow, SeriesRow, StudyRow
 
-__all__ = ["MOST_UIDS", "UIDS", "narrowed"]
+__all__ = ["MOST_UIDS", "UIDS", "counting", "narrowed", "sorted_by_uid"]
 
 MOST_UIDS = 500
 """In one statement; longer lists are asked for piece by piece."""
@@ -43,9 +43,10 @@ UIDS = frozenset(_UIDS)
 def narrowed(level: Level, conditions: Sequence[Condition]) -> Iterator[Keys]:
     """Yield statements whose answers together hold whatever matches, as UIDs from the study down.
 
-    Several where a list of UIDs is long.
+    Several where a list of UIDs is long; no two of them answer the same.
     """
-    lists = [one for one in conditions if one.attribute.vr == "UI" and len(one.wanted) > MOST_UIDS]
+    indexed = [one for one in conditions if one.attribute.keyword in _UIDS]
+    lists = [one for one in indexed if len(one.wanted) > MOST_UIDS]
     longest = max(lists, key=lambda one: len(one.wanted), default=None)
     if longest is None:
         yield _statement(level, conditions)
@@ -55,6 +56,20 @@ def narrowed(level: Level, conditions: Sequence[Condition]) -> Iterator[Keys]:
     for start in range(0, len(uids), MOST_UIDS):
         piece = Condition(longest.attribute, tuple(uids[start : start + MOST_UIDS]))
         yield from narrowed(level, [*others, piece])
+
+
+def counting(statement: Keys) -> Select[int]:
+    """Return a statement that says how many answers another one has."""
+    return select(func.count()).select_from(statement.order_by(None).subquery())
+
+
+def sorted_by_uid(level: Level, statement: Keys) -> Keys:
+    """Return a statement whose answers come in an order that stays; images by their numbers."""
+    if level in (Level.PATIENT, Level.STUDY):
+        return statement.order_by(StudyRow.uid)
+    if level is Level.SERIES:
+        return statement.order_by(SeriesRow.study_uid, SeriesRow.uid)
+    return statement
 
 
 def _statement(level: Level, conditions: Sequence[Condition]) -> Keys:

@@ -5,6 +5,7 @@ they are or decoded, and the object in explicit little endian; none of it larger
 frame.
 """
 
+from dicom_node.archive.reader.fragments import Fragments
 from dicom_node.archive.reader.model import WIDTHS, model_of, swapped
 from dicom_node.archive.reader.pixels import Pixels
 from dicom_node.archive.reader.recode import recoded
@@ -13,6 +14,7 @@ from dicom_node.archive.reader.source import OBJECT_ERRORS, Scratch, Source, ope
 __all__ = [
     "OBJECT_ERRORS",
     "WIDTHS",
+    "Fragments",
     "Pixels",
     "Scratch",
     "Source",

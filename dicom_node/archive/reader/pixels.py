@@ -3,15 +3,16 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
 from pydicom.tag import BaseTag
 
+from dicom_node.archive.reader.fragments import Fragments, Offsets
 from dicom_node.archive.reader.source import OBJECT_ERRORS, Source
 from dicom_node.errors import Unreadable
 
@@ -28,7 +29,7 @@ _OFFSETS = (0x7FE00001, 0x7FE00002)
 _MOST_OFFSETS = 2**26
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pixels:
     """Where the pixels of an object are.
 
@@ -114,6 +115,27 @@ class Pixels:
         is_halved = self.ds.get("PhotometricInterpretation") == "YBR_FULL_422"
         return found * 2 // 3 if is_halved and not self.is_encapsulated else found
 
+    @cached_property
+    def fragments(self) -> Fragments:
+        """Where encapsulated frames lie."""
+        tag = _OFFSETS[0]
+        element: Any = self.ds.get_item(tag, keep_deferred=True) if tag in self.ds else None
+        extended = None if element is None else Offsets.extended(self.source, element)
+        return Fragments(self.source, self.at, self.number_of_frames, extended)
+
+    def check(self, index: int) -> None:
+        """Pass when :meth:`stored` can give a frame to its end.
+
+        Raises
+        ------
+        Unreadable
+            As :meth:`stored`.
+        """
+        if self.is_encapsulated:
+            self.fragments.size(index)
+        else:
+            self._span(index)
+
     def stored(self, index: int) -> Iterator[bytes]:
         """Yield the bytes of one frame as they are in the file, fragments joined.
 
@@ -123,27 +145,18 @@ class Pixels:
             When it is not there, or does not begin and end with a byte.
         """
         if self.is_encapsulated:
-            yield self._fragments(index)
+            yield from self.fragments.frame(index)
             return
+        yield from self.source.pieces(*self._span(index))
+
+    def _span(self, index: int) -> tuple[int, int]:
         bits = self.frame_bits
         if bits * index % 8 or bits % 8:
             raise Unreadable("the frame does not begin and end with a whole byte")
         at, count = bits * index // 8, bits // 8
         if at + count > self.length:
             raise Unreadable(f"there is no frame {index + 1}")
-        yield from self.source.pieces(self.at + at, count)
-
-    def _fragments(self, index: int) -> bytes:
-        self.source.file.seek(self.at)
-        try:
-            return get_frame(
-                self.source.file,
-                index,
-                extended_offsets=self._extended_offsets(),
-                number_of_frames=self.number_of_frames,
-            )
-        except OBJECT_ERRORS as exc:
-            raise Unreadable(f"there is no frame {index + 1}, or it is broken") from exc
+        return self.at + at, count
 
     def _extended_offsets(self) -> tuple[bytes, bytes] | None:
         found = []
@@ -181,6 +194,8 @@ class Pixels:
             raise Unreadable(f"a frame has {size // 2**20} MB, more than is decoded here")
         if not 0 <= index < self.number_of_frames:
             raise Unreadable(f"there is no frame {index + 1}")
+        if self.is_encapsulated and (size := self.fragments.size(index)) > most_bytes:
+            raise Unreadable(f"a frame has {size // 2**20} MB compressed, more than is decoded")
         try:
             decoder = get_decoder(self.source.syntax)
             options = as_pixel_options(self.ds, pixel_keyword=self.keyword)

@@ -9,32 +9,20 @@ from typing import Any, BinaryIO
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from pydicom.valuerep import VR
 from pydicom.values import convert_SQ
 
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.archive.part10 import skip_meta
+from dicom_node.archive.reader.items import OBJECT_ERRORS, Form, Items, StopWhen
 from dicom_node.errors import Unreadable
 
 __all__ = ["OBJECT_ERRORS", "Scratch", "Source", "opened_source", "vr_of"]
 
 _CHUNK = 2**18
-_LARGE = 2**16
 _MOST_INFLATED = 2**32
 _MOST_VALUE = 2**28
-OBJECT_ERRORS = (
-    *PARSER_ERRORS,
-    ArithmeticError,
-    AssertionError,
-    LookupError,
-    RuntimeError,
-    UserWarning,
-)
-"""What pydicom and its decoders raise on an object that is not what it says."""
-
 Scratch = Callable[[], AbstractContextManager[BinaryIO]]
 """Gives a file to work in."""
 _KNOWN = frozenset(vr.value for vr in VR if len(vr.value) == 2)
@@ -66,25 +54,19 @@ class Source:
         """Byte order, as ``struct`` has it."""
         return "<" if self.syntax.is_little_endian else ">"
 
-    def dataset(
-        self, stop_when: Callable[[BaseTag, str | None, int], bool] | None = None
-    ) -> Dataset:
+    def dataset(self, stop_when: StopWhen | None = None) -> Dataset:
         """Read the data set; values of more than 64 kB are left in the file, their value None.
+
+        So are sequences of more than that: :meth:`items` finds what they hold.
 
         Raises
         ------
         Unreadable
             When it is no DICOM.
         """
-        self.file.seek(self.start)
+        form = Form(self.file, self.syntax.is_implicit_VR, self.syntax.is_little_endian)
         try:
-            return read_dataset(
-                self.file,
-                self.syntax.is_implicit_VR,
-                self.syntax.is_little_endian,
-                stop_when=stop_when,
-                defer_size=_LARGE,
-            )
+            return form.dataset(self.start, None, stop_when, top=True)
         except OBJECT_ERRORS as exc:
             raise Unreadable(f"the object cannot be read: {type(exc).__name__}") from exc
 
@@ -106,6 +88,8 @@ class Source:
     def items(self, element: Any) -> Sequence[Dataset]:
         """Return the items of a sequence, taken apart while it was read or not yet.
 
+        One that was left in the file is read item by item, as they are taken.
+
         Raises
         ------
         Unreadable
@@ -113,9 +97,11 @@ class Source:
         """
         if not element.is_raw:
             return list(element.value)
-        content = self.value(element)
+        form = Form(self.file, element.is_implicit_VR, element.is_little_endian)
         try:
-            return list(convert_SQ(content, element.is_implicit_VR, element.is_little_endian))
+            if element.value is None and element.length:
+                return Items(form, element.value_tell, element.length)
+            return list(convert_SQ(element.value or b"", form.implicit, form.little))
         except OBJECT_ERRORS as exc:
             raise Unreadable("a sequence cannot be taken apart") from exc
 

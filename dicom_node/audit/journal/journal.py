@@ -1,7 +1,8 @@
 """The journal: messages in, each on the disk for good before the call returns."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from dicom_node.audit.journal.head import Head, file_of, write_head
 from dicom_node.audit.journal.line import Link, encode
 from dicom_node.audit.journal.lock import OneWriter
-from dicom_node.audit.journal.recover import Recovered, recover, sync_folder
+from dicom_node.audit.journal.recover import Recovered, recover
+from dicom_node.disk import sync_folder
 from dicom_node.errors import JournalBroken
 
 __all__ = ["Appended", "Journal", "NewLine"]
@@ -81,15 +83,32 @@ class Journal:
             When they are not: the disk is full or cannot be written, or another process hangs.
             None of them counts then; the next append goes on where the last one ended well.
         """
-        try:
-            if not self._folder.is_dir():
-                self._make()
-            with self._writer.held():
-                found = recover(self._folder)
-                head = self._add(found, lines)
-        except OSError as exc:
-            text = f"{self._folder} cannot be written: {exc.strerror or exc}; check the disk"
-            raise JournalBroken(text) from exc
+        with self._writing():
+            found = recover(self._folder)
+            head = self._add(found, lines)
+        return Appended(head.link, found.findings)
+
+    def resume(self, known: Link, tell: Callable[[str], NewLine]) -> Appended:
+        """Go on behind a line that is known to have been the last, wherever the journal ends.
+
+        What is found wrong stands in the first lines that follow. Where nothing is, nothing is
+        written.
+
+        Parameters
+        ----------
+        tell : callable
+            Makes a line of a finding.
+
+        Raises
+        ------
+        JournalBroken
+            As :meth:`append`.
+        """
+        with self._writing():
+            found = recover(self._folder, known)
+            head = found.head
+            if found.findings:
+                head = self._add(found, [tell(why) for why in found.findings])
         return Appended(head.link, found.findings)
 
     def drop(self, file: str, line: NewLine) -> None:
@@ -108,6 +127,17 @@ class Journal:
             (self._folder / file).unlink(missing_ok=True)
         except OSError as exc:
             raise JournalBroken(f"{self._folder / file}: {exc.strerror or exc}") from exc
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            if not self._folder.is_dir():
+                self._make()
+            with self._writer.held():
+                yield
+        except OSError as exc:
+            text = f"{self._folder} cannot be written: {exc.strerror or exc}; check the disk"
+            raise JournalBroken(text) from exc
 
     def _make(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)

@@ -1,6 +1,7 @@
 """Lines of the journal for those who read on from where they were: receivers, and people."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from dicom_node.audit.journal.head import Head, file_of, files_in, first_of
 from dicom_node.audit.journal.line import Line, decode
 from dicom_node.errors import JournalBroken
 
-__all__ = ["Read", "beginning", "lines_after"]
+__all__ = ["Read", "beginning", "follows", "lines_after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,20 @@ def lines_after(folder: Path, position: Head, end: Head) -> Iterator[Read]:
             raise JournalBroken(f"{folder / name} cannot be read: {exc.strerror}") from exc
         if name == end.file:
             return
+
+
+def follows(folder: Path, position: Head) -> bool:
+    """Return whether the line after ``position`` was written after the one that ends there.
+
+    It stands behind it in its file, or is the first of another.
+    """
+    begun = file_of(position.link.seq + 1)
+    for name, at in ((position.file, position.size), (begun, 0)):
+        with suppress(OSError, JournalBroken), (folder / name).open("rb") as file:
+            file.seek(at)
+            if decode(file.readline()).before == position.link:
+                return True
+    return False
 
 
 def _files_from(folder: Path, position: Head) -> list[str]:

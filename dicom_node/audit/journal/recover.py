@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dicom_node.audit.journal.head import HEAD, Head, file_of, files_in, read_head
-from dicom_node.audit.journal.line import Line, decode
+from dicom_node.audit.journal.line import Line, Link, decode
+from dicom_node.disk import sync_folder
 from dicom_node.errors import JournalBroken
 
-__all__ = ["APART", "Recovered", "recover", "sync_folder"]
+__all__ = ["APART", "Recovered", "recover"]
 
 APART = "apart"
 """The folder of what was found behind the last whole line."""
@@ -37,14 +38,32 @@ class Recovered:
     findings: tuple[str, ...] = field(default=())
 
 
-def recover(folder: Path) -> Recovered:
+def recover(folder: Path, known: Link | None = None) -> Recovered:
     """Return where the journal goes on; called by who holds the right to write.
+
+    Parameters
+    ----------
+    known : Link or None
+        A line that was on the disk for good: where the journal ends earlier, it goes on behind it.
 
     Raises
     ------
     OSError
         When the disk cannot be read or written.
     """
+    found = _found(folder)
+    if known is None or found.head.link.seq >= known.seq:
+        return found
+    text = (
+        f"the database knows line {known.seq}, and the journal ends with line "
+        f"{found.head.link.seq}; lines were deleted. The chain goes on in a new file"
+    )
+    head = Head(known, file_of(known.seq + 1), 0)
+    return Recovered(head, is_closed=True, findings=(text, *found.findings))
+
+
+def _found(folder: Path) -> Recovered:
+    """Return where it goes on by what lies in its own folder."""
     try:
         head = read_head(folder)
         missing = f"{HEAD} is missing"
@@ -142,12 +161,3 @@ def _set_apart(folder: Path, head: Head) -> str:
         f"{len(rest)} bytes after line {head.link.seq} are no whole line, as a power cut leaves "
         f"them; they were moved to {APART}/{kept.name}"
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

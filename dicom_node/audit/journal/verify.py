@@ -2,7 +2,7 @@
 
 What a chain of hashes shows: that no line was changed, removed or put in between. What it cannot
 show by itself: that somebody who may write here did not write all of it anew, head included. For
-that, a link has to be known elsewhere: see ``witness``.
+that, a link has to be known elsewhere: see ``known`` and ``witness``.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Verdict:
         return not self.why
 
 
-def verify(folder: Path, witness: Link | None = None) -> Verdict:
+def verify(folder: Path, witness: Link | None = None, known: Link | None = None) -> Verdict:
     """Read the whole journal and check every byte of it; nothing is changed.
 
     Parameters
@@ -53,17 +53,21 @@ def verify(folder: Path, witness: Link | None = None) -> Verdict:
     witness : Link or None
         A link that was written down elsewhere: the journal must have that line, with a hash that
         begins so.
+    known : Link or None
+        The line that the database knows as the last: the journal must have it too. It is read
+        before this is called, so that no line can have come in between.
     """
     walk = _Walk()
     try:
         head, files = _snapshot(folder)
-        for link in (head.link if head else None, witness):
+        for link in (head.link if head else None, witness, known):
             walk.watch(link)
         for name, size in files:
             walk.through(folder / name, size)
         walk.check_start()
         walk.check_head(head)
-        walk.check_witness(witness)
+        walk.check_link(known, "; the database knows it")
+        walk.check_link(witness)
     except JournalBroken as exc:
         return Verdict(walk.count, walk.first, walk.last, str(exc))
     except OSError as exc:
@@ -156,16 +160,15 @@ class _Walk:
         if head.link.seq == seen and seen and self._end != (head.file, head.size):
             raise JournalBroken(f"{HEAD}: line {seen} ends elsewhere than it says")
 
-    def check_witness(self, witness: Link | None) -> None:
-        """Check a link that was known elsewhere."""
-        if witness is None:
+    def check_link(self, link: Link | None, by: str = "") -> None:
+        """Check a link that is known elsewhere; ``by`` ends the sentence."""
+        if link is None:
             return
-        if not self._watched[witness.seq]:
-            raise JournalBroken(f"line {witness.seq} is not here; it was deleted, or cut off")
-        if not self._watched[witness.seq].startswith(witness.hash):
-            raise JournalBroken(
-                f"line {witness.seq} had another hash; the journal was written anew"
-            )
+        if not self._watched[link.seq]:
+            raise JournalBroken(f"line {link.seq} is not here; it was deleted, or cut off{by}")
+        if not self._watched[link.seq].startswith(link.hash):
+            text = f"line {link.seq} had another hash; the journal was written anew{by}"
+            raise JournalBroken(text)
 
 
 def _lines(path: Path, size: int) -> Iterator[bytes]:

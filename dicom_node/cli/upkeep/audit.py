@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from dicom_node.app.clock import utc_now
-from dicom_node.audit import alerts, audit_folder, audit_of, person_of
+from dicom_node.audit import KnownEnd, alerts, audit_folder, audit_of, person_of
 from dicom_node.audit.journal import Line, Link, Read, beginning, lines_after, read_head, verify
 from dicom_node.audit.message import summary_of
 from dicom_node.cli.context import Context, as_json, json_option
-from dicom_node.settings import load_settings
+from dicom_node.db import Database
+from dicom_node.errors import DatabaseAway
+from dicom_node.settings import Settings, load_settings
 
 __all__ = ["audit"]
 
@@ -53,7 +55,8 @@ def audit() -> None:
 def verify_trail(context: Context, head: Link | None, wants_json: bool) -> None:
     """Say whether every line of the journal is as it was written; name the first that is not.
 
-    Prints the last link, NUMBER:HASH. Keep it elsewhere: with --head it shows later that the
+    The line that the database knows as the last has to be there too. Prints the last link,
+    NUMBER:HASH. Keep it elsewhere: with --head it shows later that the
     journal was not written anew. Exit status: 0 it holds, 1 it does not.
 
     \b
@@ -61,8 +64,9 @@ def verify_trail(context: Context, head: Link | None, wants_json: bool) -> None:
       dicom-node audit verify
       dicom-node audit verify --head 1042:9f86d081884c7d659a2feaa0c55ad015
     """
-    folder = audit_folder(load_settings(context.conf, context.environ))
-    verdict = verify(folder, head)
+    settings = load_settings(context.conf, context.environ)
+    folder, known = audit_folder(settings), _known(settings)
+    verdict = verify(folder, head, known)
     if wants_json:
         as_json(
             {
@@ -70,6 +74,7 @@ def verify_trail(context: Context, head: Link | None, wants_json: bool) -> None:
                 "lines": verdict.lines,
                 "first": str(verdict.first) if verdict.first else None,
                 "last": str(verdict.last) if verdict.last else None,
+                "known": str(known) if known else None,
                 "why": verdict.why or None,
             }
         )
@@ -79,6 +84,19 @@ def verify_trail(context: Context, head: Link | None, wants_json: bool) -> None:
         click.echo(f"{folder}: {verdict.lines} lines hold, then: {verdict.why}")
     if not verdict.holds:
         raise click.exceptions.Exit(1)
+
+
+def _known(settings: Settings) -> Link | None:
+    """Return the last line that the database knows; nothing is made, and no schema is changed."""
+    database = Database(settings.file.database.url, settings.data)
+    try:
+        end = KnownEnd(database).read() if database.is_current() else None
+    except DatabaseAway as exc:
+        click.echo(f"Warning: not compared with what the database knows: {exc}", err=True)
+        return None
+    finally:
+        database.close()
+    return end.link if end else None
 
 
 @audit.command()

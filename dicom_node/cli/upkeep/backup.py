@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dicom_node.app.clock import utc_now
+from dicom_node.audit import CopiedTrail, person_of
 from dicom_node.backup import open_backup, target_at
 from dicom_node.backup import restore as restore_from
 from dicom_node.backup import take as take_backup
@@ -26,7 +27,7 @@ _PARTLY = 3
 @json_option
 @click.pass_obj
 def backup(context: Context, target: Path, wants_json: bool) -> None:
-    """Copy database, archive and configuration of a node that may run to TARGET.
+    """Copy database, archive, audit trail and configuration of a node that may run to TARGET.
 
     A TARGET that ends in .tar becomes one file. Any other is a folder of backups: each has a folder
     of its own, named by its time, and shares by hard links what an earlier one has. Secrets are
@@ -43,7 +44,8 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
     settings, database = _parts(context)
     now = utc_now()
     with target_at(target, now) as place, _bar("Copying") as progress:
-        taken = take_backup(settings, database, place, now, progress)
+        trail = _trail(context, settings)
+        taken = take_backup(settings, database, trail, place, now, progress)
     database.close()
     if wants_json:
         as_json(
@@ -54,6 +56,7 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
                 "linked": taken.linked,
                 "lacking": list(taken.lacking),
                 "left_out": list(taken.left_out),
+                "renewed": list(taken.renewed),
             }
         )
     else:
@@ -61,8 +64,9 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
             f"{taken.place}: {taken.files} files, {_megabytes(taken.size)}; "
             f"{taken.linked} of them shared with an earlier backup"
         )
-    _tell(taken.lacking, "is not here as the database says; 'dicom-node verify-archive' tells more")
+    _tell(taken.lacking, "is not as it should be; 'verify-archive' or 'audit verify' tells more")
     _tell(taken.left_out, "is left out: it may be a secret")
+    _tell(taken.renewed, "is damaged in the earlier backup; this one has it from the archive anew")
     if taken.lacking:
         raise click.exceptions.Exit(_PARTLY)
 
@@ -93,8 +97,9 @@ def restore(context: Context, backup_place: Path, only_check: bool) -> None:
         click.echo(f"whole: {found.seal.files} files, {_megabytes(found.seal.size)}")
         return
     settings, database = _parts(context)
+    trail, size = _trail(context, settings), 2 * found.seal.size
     with _bar("Restoring") as progress:
-        done = restore_from(settings, database, found, lambda n: progress(n, 2 * found.seal.size))
+        done = restore_from(settings, database, trail, found, lambda n: progress(n, size))
     click.echo(f"{done.files} files restored, {_megabytes(done.size)}; start the node")
     if done.brought_up:
         click.echo(f"the schema was {done.brought_up} and is up to date now")
@@ -108,6 +113,10 @@ def _parts(context: Context) -> tuple[Settings, Database]:
     """Return settings and database; nothing is made, and no schema is changed."""
     settings = load_settings(context.conf, context.environ)
     return settings, Database(settings.file.database.url, settings.data)
+
+
+def _trail(context: Context, settings: Settings) -> CopiedTrail:
+    return CopiedTrail(settings, person_of(context.environ), utc_now)
 
 
 @contextmanager

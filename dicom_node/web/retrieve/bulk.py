@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from dicom_node.archive.reader import WIDTHS, Pixels, Source, swapped, vr_of
+from dicom_node.archive.reader import WIDTHS, Fragments, Pixels, Source, swapped, vr_of
 from dicom_node.errors import NotKnown, Unreadable
 from dicom_node.values import Instance
 from dicom_node.web.accept import OCTETS, Offer, chosen, wanted_by
@@ -24,6 +24,7 @@ __all__ = ["bulk_answer"]
 
 _PATH = re.compile(r"([0-9A-F]{8}/[0-9]{1,6}/){0,20}[0-9A-F]{8}")
 _PIXELS = frozenset({"7FE00008", "7FE00009", "7FE00010"})
+_UNDEFINED = 0xFFFFFFFF
 _OFFERS = (Offer(OCTETS), Offer(OCTETS, multipart=True))
 
 
@@ -34,7 +35,7 @@ def bulk_answer(request: Request, services: Served) -> Response:
         raise Refused(400, "the path of the value is none; tags and item numbers are wanted")
     instance = the_one(services, uids_of(request))
     if path in _PIXELS and _is_compressed(services, instance):
-        answer = pixels_answer(services, instance)
+        answer = pixels_answer(request, services, instance)
         tell_part(request, services, instance, "bulk data")
         return answer
     offer = chosen(wanted_by(request), _OFFERS)
@@ -63,6 +64,11 @@ def _pieces(services: Services, instance: Instance, path: str) -> Iterator[bytes
         width = WIDTHS.get(vr, 1) if source.order == ">" else 1
         if element.value is not None or not element.length:
             yield swapped(element.value or b"", width)
+            return
+        if element.length == _UNDEFINED:  # encapsulated, as the pixels of an icon may be
+            fragments = Fragments(source, element.value_tell, 1, None)
+            fragments.check()
+            yield from fragments.joined()
             return
         for piece in source.pieces(element.value_tell, element.length):
             yield swapped(piece, width)

@@ -1,95 +1,68 @@
 """Frames: as they are compressed, or decoded to words in little endian (PS3.18 10.4.1.1.6)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, groupby
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_node.archive.reader import Pixels
 from dicom_node.errors import Unreadable
 from dicom_node.values import Instance
-from dicom_node.web.accept import ANY, OCTETS, Wanted, wanted_by
+from dicom_node.web.accept import wanted_by
 from dicom_node.web.address import uids_of
 from dicom_node.web.multipart import Part, multipart_answer
 from dicom_node.web.problem import Refused
 from dicom_node.web.retrieve.located import opened, the_one
+from dicom_node.web.retrieve.ways import VIDEO, Way, way_of_frames, way_of_pixels
 from dicom_node.web.services import Served, Services
 from dicom_node.web.told import tell_part
 
 __all__ = ["frames_answer", "numbers_in", "pixels_answer"]
 
+_AS_ARCHIVED = "the instance comes as it is archived where Accept takes any transfer syntax"
 _LIST = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
-_KIND_OF: Mapping[str, str] = {
-    "1.2.840.10008.1.2.4.50": "image/jpeg",
-    "1.2.840.10008.1.2.4.51": "image/jpeg",
-    "1.2.840.10008.1.2.4.57": "image/jpeg",
-    "1.2.840.10008.1.2.4.70": "image/jpeg",
-    "1.2.840.10008.1.2.4.80": "image/jls",
-    "1.2.840.10008.1.2.4.81": "image/jls",
-    "1.2.840.10008.1.2.4.90": "image/jp2",
-    "1.2.840.10008.1.2.4.91": "image/jp2",
-    "1.2.840.10008.1.2.4.92": "image/jpx",
-    "1.2.840.10008.1.2.4.93": "image/jpx",
-    "1.2.840.10008.1.2.4.201": "image/jphc",
-    "1.2.840.10008.1.2.4.202": "image/jphc",
-    "1.2.840.10008.1.2.4.203": "image/jphc",
-    "1.2.840.10008.1.2.5": "image/dicom-rle",
-}
-"""Media types of compressed frames (PS3.18 8.7.3.3)."""
-_NATIVE = str(ExplicitVRLittleEndian)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How frames are given: media type, encoding, and whether it takes decoding."""
-
-    kind: str
-    syntax: str
-    decoded: bool
-    multipart: bool
-
-    @property
-    def part_kind(self) -> str:
-        """Media type of one frame, with its encoding."""
-        return f"{self.kind}; transfer-syntax={self.syntax}"
 
 
 def frames_answer(request: Request, services: Served) -> Response:
-    """Answer with the frames that the address lists, from 1 on."""
+    """Answer with the frames that the address lists, from 1 on, in the order of the list."""
     numbers = numbers_in(request.path_params["frames"])
     instance = the_one(services, uids_of(request))
-    way = _way(wanted_by(request), instance.transfer_syntax_uid, alone=len(numbers) == 1)
-    answer = _answer(services, instance, numbers, way)
+    wanted = wanted_by(request)
+    way = way_of_frames(wanted, instance.transfer_syntax_uid, alone=len(numbers) == 1)
+    answer = _answer(way, _frames(services, instance, numbers, way))
     tell_part(request, services, instance, "frames")
     return answer
 
 
-def pixels_answer(services: Services, instance: Instance) -> Response:
-    """Answer with all frames of an instance as they are compressed."""
+def pixels_answer(request: Request, services: Services, instance: Instance) -> Response:
+    """Answer with all compressed pixels of an instance: a part each frame, or one stream."""
     syntax = instance.transfer_syntax_uid
-    way = _Way(_KIND_OF.get(syntax, OCTETS), syntax, decoded=False, multipart=True)
-    return _answer(services, instance, (), way)
+    with opened(services, instance) as source:
+        pixels = Pixels.of(source)
+        is_framed = syntax not in VIDEO and pixels.fragments.are_frames()
+        count = pixels.number_of_frames if is_framed else 0
+    way = way_of_pixels(wanted_by(request), syntax, frames=count)
+    contents = _frames(services, instance, (), way) if count else _stream(services, instance)
+    return _answer(way, contents)
 
 
-def _answer(services: Services, instance: Instance, numbers: Sequence[int], way: _Way) -> Response:
-    pieces = _pieces(services, instance, numbers, way)
-    try:  # what cannot be given is refused while it still can be
-        begun = chain([next(pieces)], pieces)
+def _answer(way: Way, contents: Iterator[Iterator[bytes]]) -> Response:
+    """Answer with contents, a part each; what cannot be given is refused while it still can be."""
+    try:
+        first = next(contents)
+        begun = chain([next(first, b"")], first)
     except Unreadable as exc:
-        raise Refused(406, f"{exc}; transfer-syntax=* takes it as it is stored") from exc
+        hint = "transfer-syntax=* takes it as it is stored" if way.decoded else _AS_ARCHIVED
+        raise Refused(406, f"{exc}; {hint}") from exc
+    each: Iterable[Iterable[bytes]] = chain([begun], contents)
+    if way.joined or not way.multipart:
+        each = [chain.from_iterable(each)]
     if not way.multipart:
-        return StreamingResponse((piece for _, piece in begun), media_type=way.part_kind)
-    parts = (
-        Part(way.part_kind, (piece for _, piece in frame))
-        for _, frame in groupby(begun, key=itemgetter(0))
-    )
-    return multipart_answer(way.kind, parts)
+        return StreamingResponse(chain.from_iterable(each), media_type=way.part_kind)
+    return multipart_answer(way.kind, (Part(way.part_kind, content) for content in each))
 
 
 def numbers_in(text: str) -> list[int]:
@@ -105,43 +78,30 @@ def numbers_in(text: str) -> list[int]:
     return numbers
 
 
-def _way(wanted: Sequence[Wanted], syntax: str, *, alone: bool) -> _Way:
-    """Return how to give frames that are stored in ``syntax``, as the client likes best."""
-    stored = _KIND_OF.get(syntax, OCTETS) if UID(syntax).is_encapsulated else ""
-    for one in wanted:
-        multipart = one.multipart is not False
-        if not multipart and not alone:
-            continue
-        if one.takes(OCTETS, multipart=multipart):
-            if stored and one.syntax in (ANY, syntax):
-                return _Way(OCTETS, syntax, decoded=False, multipart=multipart)
-            if one.syntax in ("", ANY, _NATIVE):
-                return _Way(OCTETS, _NATIVE, decoded=True, multipart=multipart)
-        elif stored and one.takes(stored, multipart=multipart) and one.syntax in ("", ANY, syntax):
-            return _Way(stored, syntax, decoded=False, multipart=multipart)
-    name = UID(syntax).name
-    raise Refused(
-        406,
-        f"the frames are stored in {name}; {OCTETS}, with transfer-syntax=* for as they are, takes "
-        "them, several in parts",
-    )
-
-
-def _pieces(
-    services: Services, instance: Instance, numbers: Sequence[int], way: _Way
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the frames piece by piece, each with its number; all where none are listed."""
+def _frames(
+    services: Services, instance: Instance, numbers: Sequence[int], way: Way
+) -> Iterator[Iterator[bytes]]:
+    """Yield the frames, each in pieces, before the next one is taken; all where none are listed."""
     with opened(services, instance) as source:
         pixels = Pixels.of(source)
         count = pixels.number_of_frames
         if numbers and max(numbers) > count:
             raise Refused(404, f"the instance has {count} frames")
+        for number in () if way.decoded else set(numbers):
+            pixels.check(number - 1)
         for number in numbers or range(1, count + 1):
-            for piece in _frame(services, pixels, number, way):
-                yield number, piece
+            yield _frame(services, pixels, number, way)
 
 
-def _frame(services: Services, pixels: Pixels, number: int, way: _Way) -> Iterator[bytes]:
+def _stream(services: Services, instance: Instance) -> Iterator[Iterator[bytes]]:
+    """Yield the fragments as one content."""
+    with opened(services, instance) as source:
+        fragments = Pixels.of(source).fragments
+        fragments.check()
+        yield fragments.joined()
+
+
+def _frame(services: Services, pixels: Pixels, number: int, way: Way) -> Iterator[bytes]:
     is_little = pixels.source.order == "<" and not pixels.is_encapsulated
     if not way.decoded or (is_little and pixels.frame_bits % 8 == 0):
         return pixels.stored(number - 1)

@@ -14,7 +14,7 @@ from dicom_node import log
 from dicom_node.archive.part10 import meta_header
 from dicom_node.archive.reader import recoded
 from dicom_node.audit import Outcome
-from dicom_node.errors import NotKnown, Unreadable
+from dicom_node.errors import ArchiveError, NotKnown, Unreadable
 from dicom_node.values import Instance
 from dicom_node.web.accept import ANY, DICOM, Offer, Wanted, chosen, wanted_by
 from dicom_node.web.address import uids_of
@@ -126,6 +126,9 @@ def _parts(services: Services, keys: Keys, taken: _Taken, account: Account) -> I
             except NotKnown:
                 account.went(one, Outcome.SERIOUS, "it was deleted meanwhile")
                 continue
+            except ArchiveError:
+                account.went(one, Outcome.SERIOUS, "there was no room to encode it")
+                raise
             with _noting(account, one):
                 yield part
 

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
 
-from dicom_node.archive.reader import OBJECT_ERRORS, Pixels
+from dicom_node.archive.reader import OBJECT_ERRORS, Pixels, Source, vr_of
 from dicom_node.errors import Unreadable
 
 __all__ = ["View", "Window", "picture"]
@@ -17,6 +20,12 @@ __all__ = ["View", "Window", "picture"]
 Array = np.ndarray[Any, Any]
 _TAILS = (0.5, 99.5)
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
+_TABLES = (
+    "ModalityLUTSequence",
+    "VOILUTSequence",
+    *(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+)
+_TABLE_IN_ITEM, _LONGEST_TABLE = Tag("LUTData"), 2**18
 _OF_FRAMES = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
 
 
@@ -86,6 +95,8 @@ def picture(pixels: Pixels, index: int, view: View, most_bytes: int) -> Image.Im
 def _of_frame(pixels: Pixels, index: int) -> Dataset:
     """Return the header with what the functional groups say of this frame put over it."""
     ds = Dataset(pixels.ds)
+    implicit, little = pixels.ds.original_encoding  # of a table's words
+    ds.set_original_encoding(implicit, little, pixels.ds.original_character_set)
     for tag, number in ((_SHARED, 0), (_PER_FRAME, index)):
         found: Any = ds.get_item(tag, keep_deferred=True) if tag in ds else None
         groups = pixels.source.items(found) if found is not None else ()
@@ -93,7 +104,24 @@ def _of_frame(pixels: Pixels, index: int) -> Dataset:
             items = groups[number].get(keyword) if number < len(groups) else None
             if items:
                 ds.update(items[0])
+    for keyword in _TABLES:
+        _load(pixels.source, ds, Tag(keyword))
     return ds
+
+
+def _load(source: Source, ds: Dataset, tag: BaseTag) -> None:
+    """Have a table in memory that was left in the file for its length."""
+    raw: Any = ds.get_item(tag, keep_deferred=True) if tag in ds else None
+    if raw is None or not raw.is_raw or raw.value is not None or not raw.length:
+        return
+    if vr_of(raw, ds) != "SQ":
+        if raw.length <= _LONGEST_TABLE:
+            ds[tag] = raw._replace(value=source.value(raw))
+        return
+    items = source.items(raw)[:1]  # the first is what is applied
+    for item in items:
+        _load(source, item, _TABLE_IN_ITEM)
+    ds[tag] = DataElement(tag, "SQ", Sequence(items))
 
 
 def _eight_bits(frame: Array, interpretation: str, ds: Dataset, view: View) -> Array:

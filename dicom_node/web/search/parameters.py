@@ -21,7 +21,13 @@ __all__ = ["Asked", "read_query"]
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_NO_ATTRIBUTES = frozenset({"limit", "offset", "fuzzymatching", "includefield", "accept"})
+_SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A name that a warning may repeat."""
+_MOST_SHOWN = 5
+_SERVED = frozenset({"limit", "offset", "fuzzymatching", "includefield", "accept", "charset"})
+_NOT_SERVED = frozenset({"emptyvaluematching", "multiplevaluematching", "orderby"})
+_NO_ATTRIBUTES = _SERVED | _NOT_SERVED
+_CHARSETS = frozenset({"utf-8", "utf8", "*"})
 _LISTED = frozenset({"UI", "CS"})
 """No value of these holds a comma: with one it is a list (PS3.18 8.3.4.1)."""
 _MATCHED_THOUGH_COUNTED = frozenset({"ModalitiesInStudy", "SOPClassesInStudy"})
@@ -55,6 +61,7 @@ class _Reading:
     inner: list[tuple[Attribute, Condition]] = field(default_factory=list)
     included: set[Attribute] = field(default_factory=set)
     ignored: int = 0
+    unknown: list[str] = field(default_factory=list)
 
 
 def read_query(
@@ -115,12 +122,14 @@ def _number(single: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _read_key(reading: _Reading, number: int, name: str, value: str) -> None:
+    if "\0" in value:
+        raise Refused(400, f"query key {number} has a value that is no text")
     tags = [_tag_of(part) for part in name.split(".")]
-    if None in tags or len(tags) > 2 or "\0" in value:
-        wanted = "a keyword of PS3.6 or a tag of eight hexadecimal digits"
-        raise Refused(400, f"query key {number} names no attribute, or has no text; {wanted}")
+    if None in tags:
+        reading.unknown.append(f"'{name}'" if _SHOWN.fullmatch(name) else f"query key {number}")
+        return
     attribute = attribute_at(tags[0] or 0)
-    if attribute is None or attribute.level not in reading.level.above:
+    if attribute is None or attribute.level not in reading.level.above or len(tags) > 2:
         reading.ignored += 1
         return
     reading.included.add(attribute)
@@ -198,9 +207,29 @@ def _warnings(reading: _Reading, single: Mapping[str, str]) -> Iterator[str]:
         raise Refused(400, "fuzzymatching is neither true nor false")
     if fuzzy:
         yield "fuzzymatching is not supported; names were matched as they are written"
+    for name in sorted(_NOT_SERVED & single.keys()):
+        if single[name] != "false":
+            yield f"{name} is not supported, and was left aside"
+    if "charset" in single and not _takes_utf8(single["charset"]):
+        yield "answers are in utf-8 and no other charset"
     if reading.ignored:
         text = "are not kept at this level, and were left aside"
         yield f"{reading.ignored} of the keys and fields that were asked for {text}"
+    if reading.unknown:
+        yield _of_unknown(reading.unknown)
+
+
+def _takes_utf8(charsets: str) -> bool:
+    names = {one.partition(";")[0].strip().lower() for one in charsets.split(",")}
+    return bool(names & _CHARSETS)
+
+
+def _of_unknown(names: Sequence[str]) -> str:
+    """Say what matched nothing: who misspelt a keyword gets more answers than were meant."""
+    count = len(names) - _MOST_SHOWN
+    shown = ", ".join(names[:_MOST_SHOWN]) + (f" and {count} more" if count > 0 else "")
+    wanted = "a keyword of PS3.6 or a tag of eight hexadecimal digits is wanted"
+    return f"no attribute is named {shown}; what it should match was left aside; {wanted}"
 
 
 _USUAL: Mapping[Level, tuple[str, ...]] = {

@@ -1,5 +1,7 @@
 """A configuration folder becomes a node, or every mistake in it is told."""
 
+import stat
+
 import pytest
 from sqlalchemy import select
 
@@ -76,8 +78,15 @@ def test_retention_waits_for_a_receipt_where_somebody_can_be_asked_for_one(tmp_p
     stages = node.stages()
     node.database.close()
     assert (stages["receipts cloud"][0]._ways.why_not == "") is asked
-    assert ("cloud" in keep_of(node.settings).receipting) is asked
+    assert ("cloud" in keep_of(node.settings).unable) is not asked
+    assert "gone" not in keep_of(node.settings).unable
     assert ("questions cloud" in stages) is ("ask" in values)
+
+
+def test_nobody_else_reads_the_data_folder(tmp_path):
+    node = open_node(NodeConf(tmp_path).write(), {})
+    node.database.close()
+    assert stat.S_IMODE(node.settings.data.stat().st_mode) == 0o700
 
 
 def test_a_rule_that_fetches_needs_somebody_to_fetch_from(tmp_path):

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dicom_node.archive import Files
+from dicom_node.archive import Files, Space
+from dicom_node.archive.files import ScratchFile
 from dicom_node.errors import ArchiveBroken, ArchiveFull
 
 SHA = "a" * 64
@@ -307,4 +308,22 @@ def test_removing_what_is_not_there_is_no_error(files):
     files.write(place, b"content")
     files.remove(place)
     files.remove(place)
+    assert everything_in(files) == []
+
+
+@pytest.mark.parametrize("last", ["write", "flush", "seek"])
+def test_a_file_to_work_in_says_that_the_disk_is_full(tmp_path, last):
+    with Path("/dev/full").open("r+b", buffering=0) as raw:
+        file = ScratchFile(raw, Space(tmp_path, 0))
+        with pytest.raises(ArchiveFull):  # noqa: PT012 - which of the two fails is up to Python
+            file.write(bytes(2**20 if last == "write" else 10))
+            file.seek(0) if last == "seek" else file.flush()
+
+
+def test_a_file_to_work_in_keeps_what_is_written(files, tmp_path):
+    with files.scratch(Space(tmp_path, 0)) as file:
+        file.write(b"what ")
+        file.write(memoryview(b"was written"))
+        file.seek(5)
+        assert file.read() == b"was written"
     assert everything_in(files) == []

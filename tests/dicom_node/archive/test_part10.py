@@ -1,6 +1,7 @@
 """Part 10 files: our meta header is what pydicom writes, and what pydicom writes is read."""
 
 import contextlib
+import struct
 from copy import copy
 from dataclasses import replace
 from io import BytesIO
@@ -114,6 +115,21 @@ def test_a_meta_header_that_does_not_name_the_encoding_leaves_a_guess(syntax):
 def test_what_is_no_dicom_file_is_refused(content):
     with pytest.raises(NotDicom, match=r"no DICOM file|cannot be read"):
         read_part10(content)
+
+
+def test_a_meta_header_without_vrs_is_read_as_it_is():
+    meta = struct.pack("<HHI", 2, 0x10, 18) + b"1.2.840.10008.1.2\0"
+    data_set = wire(instance(), NATIVE[0])
+    for content in (bytes(128) + b"DICM" + meta, meta):
+        assert read_part10(content + data_set) == (data_set, "1.2.840.10008.1.2")
+
+
+@pytest.mark.parametrize("vr", [b"\0\0", b"O\0", b"A\xff", b"ob"])
+def test_a_meta_header_whose_first_vr_is_spoilt_says_so_or_leaves_a_guess(vr):
+    content = meta_header("1.2", "1.3", "1.2.840.10008.1.2.1")
+    spoilt = content[:136] + vr + content[138:]
+    with pytest.raises(NotDicom):
+        read_part10(spoilt + b"\r\n")
 
 
 @pytest.mark.parametrize(

@@ -95,17 +95,6 @@ def test_a_study_that_is_put_off_is_left_alone_until_then_or_until_more_of_it_co
     assert store.ask(Studies.to_plan, store.now) == [(study_uid(), 2)]
 
 
-def test_only_a_study_that_was_planned_is_planned_again(store):
-    sent(store)
-    assert not store.ask(Studies.reopen, study_uid())
-    store.ask(Studies.complete, study_uid(), 1, "counted")
-    assert not store.ask(Studies.reopen, study_uid())
-    store.ask(Studies.routed, study_uid(), 1)
-    assert store.ask(Studies.reopen, study_uid())
-    assert store.row(StudyRow).state == StudyState.COMPLETE
-    assert not store.ask(Studies.reopen, "1.2.3")
-
-
 def test_the_files_of_a_study_are_those_received_series_by_series(store):
     uids = sorted(sent(store, number=number) for number in range(3))
     other = sent(store, SeriesInstanceUID="1.2.3", number=9)

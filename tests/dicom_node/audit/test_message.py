@@ -283,3 +283,17 @@ def test_the_reference_has_every_code_of_an_event():
         for code in (event.code, *event.types):
             assert code.value in text
             assert code.meaning in text
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_what_is_searched_by_is_told_without_patient_names_and_the_pages_say_so():
+    asked = events.Asked("1.2.840.10008.5.1.4.1.2.2.1", b"?PatientName=doe*", "1.2.840.10008.1.2")
+    assert HERE.patient_names is False
+    (told,) = parsed(to_xml(events.query(AT, IN, asked), HERE)).iter("ParticipantObjectQuery")
+    assert b"doe*" in b64decode(told.text)
+    for page in ("security.md", "reference/audit.md", "reference/conformance.md"):
+        text = (ROOT / "docs" / page).read_text()
+        assert "patient_names" in text
+        assert "searched by" in text, page

@@ -8,6 +8,7 @@ import pytest
 
 from dicom_node.audit import AuditStage, Remote, Silence, alerts, audit_of, recorder
 from dicom_node.audit.journal.head import files_in
+from dicom_node.errors import JournalBroken
 from dicom_node.settings import load_settings
 from tests.support.audit_samples import AT, NURSE, samples
 from tests.support.trail import Trail, told_in
@@ -153,11 +154,11 @@ def test_threads_record_at_once_and_nothing_is_lost(trail):
     assert len({one.things[0] for one in trail.told()}) == 50
 
 
-def test_the_stage_tells_what_was_counted_and_deletes_what_is_old(tmp_path, clock):
+def test_the_stage_tells_what_was_counted_and_deletes_what_is_old(tmp_path, clock, database):
     (tmp_path / "node.toml").write_text("[audit]\nkeep_days = 5\nfile_mb = 1\n")
     settings = load_settings(tmp_path, {})
     audit = audit_of(settings, clock)
-    stage, folder = AuditStage(settings, audit), settings.data / "audit"
+    stage, folder = AuditStage(settings, audit, database), settings.data / "audit"
     audit.record(refused(), refused())
     for _ in range(60):
         audit.record(samples()["query, long"])
@@ -171,7 +172,7 @@ def test_the_stage_tells_what_was_counted_and_deletes_what_is_old(tmp_path, cloc
     assert any("Repeated" in one.details for one in told_in(folder))
 
 
-def test_what_a_receiver_has_not_got_is_kept_however_old(tmp_path, clock):
+def test_what_a_receiver_has_not_got_is_kept_however_old(tmp_path, clock, database):
     receiver = '[[audit.receiver]]\nname = "arr"\nhost = "localhost"\n'
     (tmp_path / "node.toml").write_text(f"[audit]\nkeep_days = 5\nfile_mb = 1\n{receiver}")
     settings = load_settings(tmp_path, {})
@@ -179,7 +180,7 @@ def test_what_a_receiver_has_not_got_is_kept_however_old(tmp_path, clock):
     for _ in range(60):
         audit.record(samples()["query, long"])
     later = AT.now(AT.tzinfo) + timedelta(days=6)
-    assert AuditStage(settings, audit).tick(later) == 0
+    assert AuditStage(settings, audit, database).tick(later) == 0
 
 
 def test_threads_that_record_at_once_share_one_sync_and_one_finding(trail, monkeypatch):
@@ -208,3 +209,12 @@ def test_threads_that_record_at_once_share_one_sync_and_one_finding(trail, monke
     assert sorted(appends) == [1, 1, 7], "one, the seven that waited, and the alert"
     assert len(trail.told("Query")) == 8
     assert len(trail.told("Security Alert")) == 1
+
+
+def test_a_trail_that_is_not_there_or_cannot_be_locked_is_no_bug(tmp_path, clock, database):
+    settings = load_settings(tmp_path, {})
+    stage = AuditStage(settings, audit_of(settings, clock), database)
+    assert stage.tick(clock.time) == 0
+    (settings.data / "audit" / "erase.lock").mkdir(parents=True)
+    with pytest.raises(JournalBroken, match="cannot be written"):
+        stage.tick(clock.time)

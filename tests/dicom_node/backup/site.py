@@ -9,6 +9,7 @@ from sqlalchemy import MetaData, select
 
 from dicom_node.archive import Archive, Files, Space
 from dicom_node.archive.upkeep import verify
+from dicom_node.audit import Audit, CopiedTrail, Person, audit_of
 from dicom_node.backup import Taken, open_backup, restore, take, target_at
 from dicom_node.db import Database
 from dicom_node.db.refill import clear
@@ -57,6 +58,17 @@ class Site:
     def settings(self) -> Settings:
         return load_settings(self.conf, {})
 
+    @property
+    def trail(self) -> Path:
+        return self.data / "audit"
+
+    @property
+    def copied(self) -> CopiedTrail:
+        return CopiedTrail(self.settings, Person("anna@host", "host"), lambda: datetime.now(UTC))
+
+    def copied_audit(self) -> Audit:
+        return audit_of(self.settings, lambda: datetime.now(UTC))
+
     def database(self) -> Database:
         return Database(self.url, self.data)
 
@@ -76,11 +88,13 @@ class Site:
             archive.keep(received(instance(study, number=number), association=association))
         database.close()
 
-    def backup(self, place: Path | None = None, progress=lambda _done, _total: None) -> Taken:
-        database = self.database()
+    def backup(
+        self, place: Path | None = None, progress=lambda _done, _total: None, now=None
+    ) -> Taken:
+        database, now = self.database(), now or datetime.now(UTC)
         try:
-            with target_at(place or self.backups, datetime.now(UTC)) as target:
-                return take(self.settings, database, target, datetime.now(UTC), progress)
+            with target_at(place or self.backups, now) as target:
+                return take(self.settings, database, self.copied, target, now, progress)
         finally:
             database.close()
 
@@ -94,7 +108,7 @@ class Site:
     def restore(self, place: Path, progress=lambda _: None):
         database = self.database()
         try:
-            return restore(self.settings, database, open_backup(place), progress)
+            return restore(self.settings, database, self.copied, open_backup(place), progress)
         finally:
             database.close()
 

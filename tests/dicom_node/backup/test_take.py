@@ -12,6 +12,7 @@ import pytest
 
 from dicom_node.archive import ORPHANS
 from dicom_node.backup import open_backup, target_at
+from dicom_node.backup.copying import share_at, share_of
 from dicom_node.backup.read import check, latest
 from dicom_node.errors import BackupError, NodeError
 from dicom_node.retention import Keep, RetentionStage
@@ -137,11 +138,58 @@ def test_a_backup_that_is_not_whole_is_no_earlier_one(plain, fault):
 
 def test_a_file_of_the_earlier_backup_that_was_cut_is_copied_again(plain):
     plain.add(1)
-    (file,) = plain.backup().place.rglob("*.dcm")
+    first = plain.backup()
+    (file,) = first.place.rglob("*.dcm")
     file.write_bytes(file.read_bytes()[:-1])
     second = plain.backup()
     assert second.linked == 0
+    assert second.renewed == (str(file.relative_to(first.place)),)
     assert is_whole(second.place)
+
+
+def flip(file) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_changed_byte_in_a_shared_file_is_found_by_the_backup_whose_share_it_is(plain):
+    """Others pass it on; the one of that hour takes it from the archive, and says so."""
+    plain.add(1, 2, 3)
+    place = plain.backup().place
+    victim = sorted(place.rglob("*.dcm"))[1]
+    good, name = victim.read_bytes(), str(victim.relative_to(place))
+    (entry,) = [one for one in open_backup(place).entries() if one.path == name]
+    flip(victim)
+    hours = [datetime.now(UTC) + timedelta(hours=number) for number in range(29)]
+    (due,) = [hour for hour in hours if share_at(hour) == share_of(entry)]
+    other = plain.backup(now=next(hour for hour in hours if hour != due))
+    assert (other.linked, other.renewed) == (3, ())
+    with pytest.raises(BackupError, match="is not what its manifest says"):
+        is_whole(other.place)
+    found = plain.backup(now=due)
+    assert (found.linked, found.renewed, found.lacking) == (2, (name,), ())
+    assert (found.place / name).read_bytes() == good
+    assert is_whole(found.place)
+
+
+@pytest.mark.parametrize("hours", [1, 2, 6, 12, 24, 7 * 24, 30 * 24, 31 * 24])
+def test_backups_at_any_usual_distance_have_read_every_share_after_29(hours):
+    start = datetime(2026, 1, 2, 1, 15, tzinfo=UTC)
+    times = [start + timedelta(hours=hours * number) for number in range(29)]
+    assert {share_at(time) for time in times} == set(range(29))
+
+
+def test_damage_in_backup_and_archive_both_is_named_as_both(plain):
+    plain.add(1)
+    place = plain.backup().place
+    (victim,) = place.rglob("*.dcm")
+    victim.unlink()
+    (object_file,) = plain.paths()
+    flip(object_file)
+    taken = plain.backup()
+    assert taken.renewed == (str(victim.relative_to(place)),)
+    assert taken.lacking == (str(object_file.relative_to(plain.archive)),)
 
 
 @pytest.mark.parametrize("name", ["backups", "node.tar"])

@@ -1,6 +1,7 @@
 """The commands of the audit trail, and what other commands leave in it."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -164,6 +165,34 @@ def test_a_trail_that_was_never_begun_holds_and_shows_nothing(scene):
     assert (done.exit_code, "0 lines hold" in done.output) == (0, True)
     off = scene.call("audit", "show", environ={"NODE_AUDIT__ON": "false"})
     assert (off.exit_code, off.output) == (0, "")
+
+
+def known_by_the_node(scene) -> None:
+    """Open the node as 'serve' does, and let it look at the trail."""
+    node = open_node(scene.folder, {})
+    node.hold_trail(datetime.now(UTC))
+    node.database.close()
+
+
+def test_a_trail_that_was_deleted_is_exit_status_1_and_the_next_start_tells_it(scene, study):
+    known_by_the_node(scene)
+    assert scene.call("audit", "verify").exit_code == 0
+    shutil.rmtree(scene.trail)
+    done = scene.call("audit", "verify")
+    assert (done.exit_code, "0 lines hold, then: line 1 is not here" in done.output) == (1, True)
+    assert json.loads(scene.call("audit", "verify", "--json").output)["known"].startswith("1:")
+    known_by_the_node(scene)
+    (line,) = scene.call("audit", "show", environ={"NODE_AUDIT__ON": "false"}).output.splitlines()
+    assert line.split()[0] == "2"
+    assert "Audit Recording Stopped), E, outcome 8" in line
+    assert scene.call("audit", "verify").exit_code == 1
+
+
+def test_a_database_that_does_not_answer_is_a_warning_and_the_chain_is_judged(scene, study):
+    nowhere = {"NODE_DATABASE__URL": "postgresql://node@127.0.0.1:1/node"}
+    done = scene.call("audit", "verify", environ=nowhere)
+    assert (done.exit_code, "1 lines hold" in done.stdout) == (0, True)
+    assert "Warning: not compared with what the database knows" in done.stderr
 
 
 def test_who_reads_the_trail_stands_in_it(scene, study):

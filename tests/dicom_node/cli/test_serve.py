@@ -1,7 +1,9 @@
 """How many workers a serving process starts."""
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from pynetdicom import AE
 
 from dicom_node.dicom import VERIFICATION
 from tests.support.node import NodeConf, RunningNode
+from tests.support.until import until
 
 
 def children(pid: int) -> list[str]:
@@ -67,3 +70,14 @@ def test_ctrl_c_in_a_terminal_is_for_the_serving_process_alone(tmp_path):
     assert len(groups) == 3
     assert node.stop() == 0
     assert not node.words, "a traceback"
+
+
+def test_a_node_that_was_stopped_is_missed_by_nobody(tmp_path):
+    """Processes of another host are judged by their rows alone: a container made anew is one."""
+    conf = NodeConf(tmp_path)
+    node = RunningNode(conf.write()).start()
+    with closing(sqlite3.connect(tmp_path / "var" / "node.db")) as database:
+        kinds = "SELECT kind FROM process"
+        until(lambda: {("listener",), ("worker",)} <= set(database.execute(kinds).fetchall()))
+        assert node.stop() == 0
+        assert database.execute(kinds).fetchall() == []

@@ -122,6 +122,7 @@ def test_a_backup_for_scripts_is_json_and_nothing_else(call, tmp_path):
         "linked": 0,
         "lacking": [],
         "left_out": [],
+        "renewed": [],
     }
 
 
@@ -132,7 +133,7 @@ def test_what_is_not_whole_is_exit_status_3_and_named(call, conf, tmp_path):
     name = f"{victim.parent.parent.name}/{victim.parent.name}/{victim.name}"
     done = call("backup", tmp_path / "node.tar")
     assert done.exit_code == 3
-    assert f"Warning: {name} is not here as the database says" in done.stderr
+    assert f"Warning: {name} is not as it should be" in done.stderr
     assert "Warning: node.key is left out: it may be a secret" in done.stderr
     done = call("verify-archive")
     assert done.exit_code == 3
@@ -159,3 +160,16 @@ def test_an_error_is_one_line(call, words, text):
     assert done.output.startswith("Error: ")
     assert text in done.output
     assert done.output.count("\n") == 1
+
+
+def test_a_restored_trail_holds_and_names_who_restored_it(call, conf, tmp_path):
+    assert call("backup", tmp_path / "backups").exit_code == 0
+    (place,) = (tmp_path / "backups").glob("2*")
+    before = json.loads(call("audit", "verify", "--json").stdout)
+    (conf.folder / "var").rename(tmp_path / "lost")
+    assert call("restore", place, SUDO_USER="mueller").exit_code == 0
+    after = json.loads(call("audit", "verify", "--json", "--head", before["last"]).stdout)
+    assert (after["holds"], after["lines"]) == (True, before["lines"] + 1)
+    last = call("audit", "show").stdout.splitlines()[-2]
+    assert "Use of Restricted Function" in last
+    assert "mueller@" in last

@@ -15,6 +15,7 @@ from dicom_node.values import DeliveryState, Job, JobState, Origin, Priority
 from engine.task import Task, read_bundle
 from tests.dicom_node.archive.objects import instance, received
 from tests.dicom_node.retention.shelf import Shelf
+from tests.support.again import plan_again
 from tests.support.bundle import write_bundle
 from tests.support.mr import MrSeries, encoded
 
@@ -143,7 +144,7 @@ def test_a_study_that_was_never_deleted_is_planned_by_the_model_in_use(ward):
     ward.plan()
     ward.make()
     with ward.shelf.database.transaction() as session:
-        Studies(session, ward.shelf.folder).reopen(SERIES.study_uid)
+        plan_again(session, SERIES.study_uid)
     ward.plan("2.0.0")
     assert [job.model.version for job in ward.jobs()] == ["2.0.0", "1.0.0"]
 

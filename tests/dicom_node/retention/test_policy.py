@@ -98,21 +98,21 @@ def test_what_is_to_be_kept_whatever_happens_stays(named, text, over):
 
 
 @pytest.mark.parametrize(
-    ("delivered", "receipting", "state", "goes"),
+    ("delivered", "unable", "state", "goes"),
     [
-        ("best", set(), DeliveryState.SENT, True),
-        ("best", {"pacs"}, DeliveryState.SENT, False),
-        ("best", {"pacs"}, DeliveryState.RECEIPTED, True),
-        ("best", {"other"}, DeliveryState.SENT, True),
-        ("best", set(), DeliveryState.WAITING, False),
-        ("receipted", set(), DeliveryState.SENT, False),
-        ("receipted", set(), DeliveryState.RECEIPTED, True),
+        ("best", {"pacs"}, DeliveryState.SENT, True),
+        ("best", set(), DeliveryState.SENT, False),  # it can be asked, or peers.toml has it no more
+        ("best", set(), DeliveryState.RECEIPTED, True),
+        ("best", {"other"}, DeliveryState.SENT, False),
+        ("best", {"pacs"}, DeliveryState.WAITING, False),
+        ("receipted", {"pacs"}, DeliveryState.SENT, False),
+        ("receipted", {"pacs"}, DeliveryState.RECEIPTED, True),
     ],
 )
 def test_a_delivery_is_done_by_the_best_that_its_destination_can_give(
-    delivered, receipting, state, goes
+    delivered, unable, state, goes
 ):
-    keep = replace(KEEP, delivered=delivered, receipting=frozenset(receipting))
+    keep = replace(KEEP, delivered=delivered, unable=frozenset(unable))
     verdict = judge(replace(HOLDING, deliveries=(("pacs", state),)), OLD, keep)
     assert bool(verdict.going) is goes
     assert goes or " is wanted" in verdict.stays[0]
@@ -150,7 +150,7 @@ def test_a_full_archive_lets_go_of_what_is_there_at_any_age():
 )
 def test_whatever_goes_was_finished(state, jobs, deliveries, delivered, days, over):
     holding = replace(HOLDING, state=state, jobs=jobs, deliveries=deliveries)
-    keep = replace(KEEP, delivered=delivered, receipting=frozenset("a"), keep_days=2.0)
+    keep = replace(KEEP, delivered=delivered, unable=frozenset("b"), keep_days=2.0)
     if not judge(holding, T0 + timedelta(days=days), keep, over=over).going:
         return
     assert state is StudyState.ROUTED

@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from dicom_node.archive import Received, Studies
+from dicom_node.archive import Received
 from dicom_node.jobs import Ended, JobQueue, Request
 from dicom_node.lease import Lease, process_owner
 from dicom_node.questions import Fetch, Fetches, FetchState
@@ -15,6 +15,7 @@ from dicom_node.values import JobState, Origin
 from engine.reason import Code
 from tests.dicom_node.rules.test_elsewhere import hospital, pacs
 from tests.dicom_node.rules.test_stage import CACHE_S, SYNTAX, Scene, acquired_ct, upload
+from tests.support.again import plan_again
 from tests.support.mr import MrSeries, encoded
 from tests.support.need import free_port
 
@@ -81,7 +82,7 @@ def test_it_is_the_very_job_that_a_rule_would_have_made(store, task, series):
     job = ask(asked, series).job
     ruled = Scene(store, task)
     with store.database.transaction() as session:
-        Studies(session, store.files.folder).reopen(series.study_uid)
+        plan_again(session, series.study_uid)
     assert ruled.plan() == 1
     assert ruled.jobs() == [JobState.WAITING]
     assert {one["rule"] for one in ruled.why(series)["rules"] if one["fired"]} == {"sct"}
@@ -325,7 +326,7 @@ def test_the_same_again_leaves_the_job_that_was_asked_for(scene, series):
     planned(scene, series.datasets())
     ask(scene, series)
     with scene.store.database.transaction() as session:
-        Studies(session, scene.store.files.folder).reopen(series.study_uid)
+        plan_again(session, series.study_uid)
     assert scene.tick() == 1
     assert scene.jobs() == [JobState.WAITING]
 
@@ -343,7 +344,7 @@ def test_a_plan_that_was_being_made_meanwhile_does_not_cancel_it(scene, series):
     """The stage has read the study, then somebody asks, then the stage writes."""
     planned(scene, series.datasets())
     with scene.store.database.transaction() as session:
-        Studies(session, scene.store.files.folder).reopen(series.study_uid)
+        plan_again(session, series.study_uid)
     granted: list[Granted] = []
     understand = scene.stage.understand
 

@@ -93,6 +93,7 @@ def test_no_request_finds_a_bug(library, made):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @settings(max_examples=20_000, **LIVELY)
 @given(made=REQUESTS)
 def test_twenty_thousand_requests_find_no_bug(library, made):

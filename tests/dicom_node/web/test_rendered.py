@@ -6,6 +6,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 
 from tests.dicom_node.web.asking import parts_of
 from tests.dicom_node.web.conftest import on_sqlite
@@ -121,3 +123,21 @@ def test_a_view_that_makes_no_sense_is_refused(images, params):
     found = images.get(address("plain") + "/rendered", "*/*", **params)
     assert found.status_code == 400
     assert found.json()["detail"]
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_a_long_table_is_looked_up_wherever_it_lies(sqlite_site, defined):
+    ds, table = image("plain"), Dataset()
+    table["LUTDescriptor"] = DataElement("LUTDescriptor", "US", [0, 0, 16])
+    values = (65535 - np.arange(65536)).astype("<u2")
+    table["LUTData"] = DataElement("LUTData", "OW", values.tobytes())
+    ds.VOILUTSequence = [table]
+    ds["VOILUTSequence"].is_undefined_length = not defined
+    for keyword in ("WindowCenter", "WindowWidth"):
+        if keyword in ds:
+            del ds[keyword]
+    sqlite_site.store.keep(ds)
+    found = png(sqlite_site, address("plain") + "/rendered").astype(float)
+    shown_values = values[drawn()[0]].astype(float)
+    low, high = shown_values.min(), shown_values.max()
+    np.testing.assert_allclose(found, (shown_values - low) / (high - low) * 255, atol=1)

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.encaps import itemize_fragment
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from dicom_node.archive import Space
 from dicom_node.archive.part10 import meta_header
+from dicom_node.errors import ArchiveFull
 from dicom_node.settings import Web
 from tests.dicom_node.archive.objects import instance, study_uid, wire
 from tests.dicom_node.web.asking import DICOM, objects_of, parts_of, warnings_of
@@ -158,6 +161,16 @@ def test_frames_come_as_words_in_little_endian(images, name):
     np.testing.assert_array_equal(np.frombuffer(second[1], "<u2").reshape(SIZE, SIZE), drawn()[0])
 
 
+@pytest.mark.parametrize(("name", "accept"), [("plain", OCTETS), ("jls", OCTETS),
+                                              ("jls", f"{OCTETS}; transfer-syntax=*")])  # fmt: skip
+def test_a_frame_that_is_listed_twice_comes_twice(images, name, accept):
+    one, other = (
+        parts_of(images.get(f"{address(name)}/frames/{number}", accept))[0] for number in (1, 2)
+    )
+    found = parts_of(images.get(address(name) + "/frames/1,1,2,1", accept))
+    assert found == [one, one, other, one]
+
+
 def test_one_frame_comes_alone_where_that_is_taken(images):
     found = images.get(address("plain") + "/frames/2", "application/octet-stream")
     assert found.content == drawn()[1].tobytes()
@@ -234,6 +247,89 @@ def test_bulk_data_of_compressed_pixels_are_their_frames(images):
     ] * FRAMES  # fmt: skip
 
 
+@pytest.mark.parametrize("accept", ["application/octet-stream", OCTETS])
+def test_bulk_data_of_compressed_pixels_are_decoded_for_who_takes_bare_octets(images, accept):
+    found = images.get(address("jls") + "/bulkdata/7FE00010", accept)
+    assert found.headers["content-type"].startswith(accept.partition(";")[0])
+    content = parts_of(found)[0][1] if accept == OCTETS else found.content
+    assert content == drawn().tobytes()
+
+
+def test_bulk_data_of_compressed_pixels_come_in_no_way_that_nobody_takes(images):
+    path = address("jls") + "/bulkdata/7FE00010"
+    for accept in ("image/jls", "text/plain", 'multipart/related; type="image/jpeg"'):
+        assert images.get(path, accept).status_code == 406, accept
+    found = parts_of(images.get(path, f"{OCTETS}; transfer-syntax=*"))
+    kind = f"application/octet-stream; transfer-syntax={SYNTAX_OF['jls']}"
+    assert [one for one, _ in found] == [kind] * FRAMES
+
+
+STREAM = bytes(range(250)) * 4
+
+
+def in_a_stream(site, syntax: str, fragments: int) -> str:
+    """Keep an object of 3000 frames, said to be, in one stream; return where its pixels are."""
+    size = len(STREAM) // fragments
+    cut = [STREAM[at : at + size] for at in range(0, len(STREAM), size)]
+    ds = image("jls")
+    ds.NumberOfFrames = 3000
+    ds.PixelData = itemize_fragment(b"") + b"".join(itemize_fragment(one) for one in cut)
+    site.store.keep(ds, syntax)
+    return address("jls") + "/bulkdata/7FE00010"
+
+
+@pytest.mark.parametrize("fragments", [1, 4])
+@pytest.mark.parametrize(
+    ("syntax", "kind"),
+    [
+        ("1.2.840.10008.1.2.4.100", "video/mpeg2"),
+        ("1.2.840.10008.1.2.4.101.1", "video/mpeg2"),
+        ("1.2.840.10008.1.2.4.102", "video/mp4"),
+        ("1.2.840.10008.1.2.4.108", "video/mp4"),
+        ("1.2.840.10008.1.2.4.90", "image/jp2"),
+    ],
+)
+def test_bulk_data_of_a_video_are_one_stream(sqlite_site, syntax, kind, fragments):
+    path = in_a_stream(sqlite_site, syntax, fragments)
+    part = f"{kind}; transfer-syntax={syntax}"
+    for accept in ("*/*", f'multipart/related; type="{kind}"'):
+        assert parts_of(sqlite_site.get(path, accept)) == [(part, STREAM)]
+    for accept in (kind, "application/octet-stream", "application/octet-stream;transfer-syntax=*"):
+        found = sqlite_site.get(path, accept)
+        assert found.headers["content-type"] == part.replace(kind, accept.partition(";")[0])
+        assert found.content == STREAM
+    assert sqlite_site.get(path, "video/ogg").status_code == 406
+    assert sqlite_site.get(address("jls") + "/frames/2", OCTETS).status_code == 406
+
+
+def test_as_many_fragments_as_frames_make_no_frames_of_a_video(images):
+    ((kind, content),) = parts_of(images.get(address("video") + "/bulkdata/7FE00010", "*/*"))
+    assert kind == f"video/mpeg2; transfer-syntax={SYNTAX_OF['video']}"
+    assert content.count(b"\xff\xd8\xff\xf7") == FRAMES
+
+
+def test_bulk_data_that_are_cut_short_are_refused_before_they_begin(sqlite_site):
+    sqlite_site.store.keep(image("jls"), SYNTAX_OF["jls"])
+    (place,) = sqlite_site.store.on_disk()
+    path = sqlite_site.store.files.folder / place
+    path.write_bytes(path.read_bytes()[:-100])
+    for accept in ("*/*", f"{OCTETS}; transfer-syntax=*", "application/octet-stream"):
+        found = sqlite_site.get(address("jls") + "/bulkdata/7FE00010", accept)
+        assert found.status_code == 406, accept
+
+
+def test_bulk_data_of_a_compressed_icon_are_its_fragments(sqlite_site):
+    icon, ds = Dataset(), image("jls")
+    icon.add_new(0x7FE00010, "OB", itemize_fragment(b"") + itemize_fragment(bytes(70_000)))
+    icon["PixelData"].is_undefined_length = True
+    ds.IconImageSequence = [icon]
+    sqlite_site.store.keep(ds, SYNTAX_OF["jls"])
+    (found,) = sqlite_site.get(address("jls") + "/metadata").json()
+    path = found["00880200"]["Value"][0]["7FE00010"]["BulkDataURI"]
+    found = sqlite_site.get(path.removeprefix("http://node.test/dicom-web"))
+    assert (found.status_code, found.content) == (200, bytes(70_000))
+
+
 def test_a_value_deep_within_is_found_by_its_path(sqlite_site):
     inner, ds = Dataset(), instance()
     inner.add_new(0x00420011, "OB", bytes(range(250)) * 8)
@@ -257,3 +353,43 @@ def test_what_cannot_be_done_to_an_instance_is_not_allowed(images, method):
     found = getattr(images.client, method)("/dicom-web" + STUDY)
     assert found.status_code == 405
     assert found.headers["content-type"] == "application/problem+json"
+
+
+@pytest.fixture
+def filling(sqlite_site, monkeypatch):
+    """A site, and how many bytes there is room for once it holds its objects."""
+
+    def has_room_for(count: int) -> None:
+        left = [count]
+
+        def check(_space, size: int) -> None:
+            if size > left[0]:
+                raise ArchiveFull("the reserve is touched")
+            left[0] -= size
+
+        monkeypatch.setattr(Space, "check", check)
+
+    return sqlite_site, has_room_for
+
+
+def test_what_is_encoded_again_leaves_the_reserve_untouched(filling):
+    site, has_room_for = filling
+    site.store.keep(image("jls"), SYNTAX_OF["jls"])
+    needed = len(site.get(address("jls"), "application/dicom").content)
+    for accept in ("application/dicom", DICOM):
+        has_room_for(needed - 1)
+        found = site.get(address("jls"), accept)
+        assert (found.status_code, found.headers["retry-after"]) == (503, "5")
+        has_room_for(needed)
+        assert site.get(address("jls"), accept).status_code == 200
+
+
+def test_what_is_inflated_leaves_the_reserve_untouched(filling):
+    site, has_room_for = filling
+    site.store.keep(image("plain"), DeflatedExplicitVRLittleEndian)
+    for path, accept in (("/frames/1", OCTETS), ("/metadata", "application/dicom+json"),
+                         ("/bulkdata/7FE00010", OCTETS), ("/rendered", "*/*")):  # fmt: skip
+        has_room_for(1000)
+        assert site.get(address("plain") + path, accept).status_code == 503, path
+        has_room_for(2**20)
+        assert site.get(address("plain") + path, accept).status_code == 200, path

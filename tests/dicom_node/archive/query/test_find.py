@@ -223,3 +223,35 @@ def test_a_page_of_studies_found_by_uid_alone_knows_how_many_are_left(store):  #
     assert finder.page(query("STUDY"), 1, 2).remaining == 1
     assert finder.page(query("STUDY", PatientName="*"), 1, 1).remaining == 2
     assert finder.page(query("STUDY", PatientName="*i*"), 1, 1).remaining is None
+
+
+def test_pages_of_long_lists_of_uids_are_counted_and_cut_as_one(store):  # noqa: F811
+    filled(store)
+    finder = Finder(store.database, store.archive.folder)
+    uids = [study_uid(study) for study in ("one", "two", "three", "four")]
+    none = [f"1.2.{number}" for number in range(MOST_UIDS)]
+    asked = query("IMAGE", StudyInstanceUID="\\".join([*uids[:2], *none, *uids[2:]]))
+    pages = [finder.page(asked, start, 2) for start in range(0, 10, 2)]
+    assert [page.remaining for page in pages] == [7, 5, 3, 1, 0]
+    found = [values_of(one, ATTRIBUTES["SOPInstanceUID"])[0] for p in pages for one in p.headers]
+    assert len(found) == len(set(found)) == 9
+
+
+def test_a_page_of_images_never_holds_the_keys_of_all_of_them(store, monkeypatch):  # noqa: F811
+    """One page costs what is on it, or a few studies where each image is looked at."""
+    for number in range(45):
+        store.keep(instance(f"{number}", number=number))
+    finder = Finder(store.database, store.archive.folder)
+    held = []
+    keys = finder.keys
+    monkeypatch.setattr(
+        finder, "keys", lambda asked: held.append((asked, keys(asked))) or held[-1][1]
+    )
+    assert finder.page(query("IMAGE"), 44, 1).remaining == 0
+    assert held == []
+    assert finder.page(query("IMAGE", InstanceNumber="44"), 0, 1).remaining == 0
+    images = [len(found) for asked, found in held if asked.level is Level.IMAGE]
+    assert images == [20, 20, 5]
+    held.clear()
+    assert finder.page(query("IMAGE", Modality="MR"), 0, 1).remaining is None
+    assert len([asked for asked, _ in held if asked.level is Level.IMAGE]) == 1

@@ -1,5 +1,7 @@
 """An object in explicit little endian is the same object."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from dicom_node.archive.reader import Pixels
+from dicom_node.archive.reader import Pixels, items
 from dicom_node.errors import NotDicom, Unreadable
 from tests.dicom_node.archive.datasets import nested
 from tests.dicom_node.archive.objects import SYNTAXES, instance
@@ -126,6 +128,22 @@ def test_whatever_is_nested_comes_out_equal(tmp_path, ds):
     whole.update(ds)
     with kept(tmp_path, whole, ExplicitVRLittleEndian) as source:
         assert in_explicit_little(source) == dcmread(tmp_path / "kept.dcm")
+
+
+@pytest.mark.parametrize("large", [0, 8, 200])
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@given(ds=nested(depth=3))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_left_in_the_file_comes_out_equal(tmp_path, syntax, large, ds):
+    """However little is held in memory: sequences are then read item by item."""
+    whole = instance()
+    whole.update(ds)
+    if syntax == ImplicitVRLittleEndian:  # there pydicom takes short private sequences for values
+        whole.walk(lambda within, element: element.tag.is_private and within.pop(element.tag))
+    with kept(tmp_path, whole, syntax) as source:
+        expected = in_explicit_little(source)
+        with mock.patch.object(items, "LARGE", large):
+            assert in_explicit_little(source) == expected
 
 
 def read(folder, path):
