@@ -129,7 +129,8 @@ class RawPeer:
         return status_of(body)
 
     def release(self) -> None:
-        assert self.send(RELEASE).pdu()[0] == RELEASE_RP
+        kind, body = self.send(RELEASE).pdu()
+        assert kind == RELEASE_RP, (kind, body)
         self.close()
 
     def is_let_go(self) -> bool:
