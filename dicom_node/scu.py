@@ -117,11 +117,14 @@ def associated(
     Raises
     ------
     PeerAway
-        When there is none: the text says whether the peer rejected it, what was wrong with TLS, or
-        that it does not answer.
+        When there is none: the text says whether the peer rejected it, what was wrong with TLS,
+        that its host's name cannot be resolved, or that it does not answer.
     """
     call = Call(peer, ourselves.times, ourselves.credentials)
-    assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
+    try:
+        assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
+    except (OSError, UnicodeError) as exc:  # the latter of a name that cannot be one
+        raise PeerAway(_unresolved(peer, exc)) from exc
     if not assoc.is_established:
         call.close()
         rejected = _rejection(ourselves.ae_title, peer) if assoc.is_rejected else ""
@@ -318,6 +321,13 @@ def _rejection(ae_title: str, peer: Peer) -> str:
     return (
         f"{peer.name} rejected the association from '{ae_title}' to '{peer.ae_title}'; it may not "
         "know our AE title or address"
+    )
+
+
+def _unresolved(peer: Peer, exc: Exception) -> str:
+    return (
+        f"{peer.name}: its host {peer.host} cannot be resolved to an address ({exc}); correct it "
+        "in peers.toml, or mend the name service"
     )
 
 

@@ -85,9 +85,11 @@ class FetchStage:
     def __init__(self, asked: Asked, database: Database) -> None:
         self._asked = asked
         self._database = database
+        self._ended: tuple[Fetch, FetchState, str | None] | None = None
 
     def tick(self, now: datetime) -> int:
         """Fetch what is wanted next; return 1 if it came."""
+        self._end()  # where the database was away when the last one ended
         with self._database.reading() as session:
             fetch = Fetches(session).next(self._asked.name)
         if fetch is None:
@@ -97,16 +99,25 @@ class FetchStage:
             self._set(fetch, FetchState.FAILED, "its time was over before it was begun")
             return 0
         self._set(fetch, FetchState.FETCHING)
+        self._ended = fetch, FetchState.FAILED, "a bug of this node ended it; see its log"
         try:
             came = self._asked.move(Place(fetch.study_uid, fetch.series_uid), left_s)
+            self._ended = fetch, FetchState.FETCHED, None
         except PeerError as exc:
-            self._set(fetch, FetchState.FAILED, str(exc))
+            self._ended = fetch, FetchState.FAILED, str(exc)
             _log.warning("series not fetched", study_uid=fetch.study_uid, why=str(exc))
             return 0
-        self._set(fetch, FetchState.FETCHED)
+        finally:  # whatever was raised: it is not being fetched any more
+            self._end()
         _log.info("series fetched", peer=fetch.peer, study_uid=fetch.study_uid,
                   series_uid=fetch.series_uid, instances=came)  # fmt: skip
         return 1
+
+    def _end(self) -> None:
+        """Note how the last fetch ended, unless that is noted."""
+        if self._ended is not None:
+            self._set(*self._ended)
+            self._ended = None
 
     def _set(self, fetch: Fetch, state: FetchState, error: str | None = None) -> None:
         with self._database.transaction() as session:

@@ -273,6 +273,16 @@ def test_a_peer_that_is_away_gets_its_report_when_it_is_back_after_a_restart_too
     assert scene.row().state == "reported"
 
 
+def test_a_peer_whose_host_has_no_address_is_left_alone_for_a_while(scene):
+    scene.ask(*scene.keep(1))
+    scene.peer = scene.peer.model_copy(update={"host": "no-such-host.invalid"})
+    stage = scene.stage()
+    assert scene.report(stage) == 0
+    assert "cannot be resolved" in scene.row().error
+    assert stage.tick(scene.store.now) == 0
+    assert scene.row().attempts == 1
+
+
 def test_a_peer_that_never_takes_its_report_is_given_up_after_days(scene):
     scene.ask(*scene.keep(1))
     scene.later(8 * 86_400)

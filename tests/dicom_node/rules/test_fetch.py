@@ -1,18 +1,22 @@
 """A needed series that only the PACS has: fetched where the rule says so, and waited for."""
 
+from datetime import timedelta
+
 import pytest
 
 from dicom_node.association import Doorway, Listener
 from dicom_node.audit import Silence
 from dicom_node.db import FetchRow, InstanceRow, QuestionRow
+from dicom_node.errors import DatabaseAway
 from dicom_node.probes import Probes
-from dicom_node.questions import Fetches
+from dicom_node.questions import Fetch, Fetches, FetchState
 from dicom_node.remote import Place, Remote
-from dicom_node.rules import Inquirer, Looks
+from dicom_node.rules import FetchStage, Inquirer, Looks
 from dicom_node.scu import Ourselves
 from dicom_node.series import OwnIdentity
 from dicom_node.settings import Limits, Listen, Peer
 from dicom_node.values import JobState
+from tests.dicom_node.archive.objects import instance, study_uid
 from tests.dicom_node.rules.test_stage import (
     CACHE_S,
     FETCH_S,
@@ -37,8 +41,8 @@ def hospital(tmp_path_factory):
 
 
 def peer(port: int, **values) -> Peer:
-    settings = {"may": ("store",), "ask": ("find", "move"), **values}
-    return Peer(name="pacs", ae_title="ORTHANC", host="127.0.0.1", port=port, **settings)
+    settings = {"may": ("store",), "ask": ("find", "move"), "host": "127.0.0.1", **values}
+    return Peer(name="pacs", ae_title="ORTHANC", port=port, **settings)
 
 
 @pytest.fixture
@@ -211,3 +215,60 @@ def test_an_image_that_is_looked_at_is_caught_and_one_that_is_sent_to_stay_is_ke
         assert net.count() == 1
     assert net.remote.move(place, 60.0) == 1
     assert net.count() == 1, "the same again"
+
+
+class Broken:
+    """A peer whose fetching fails in a way that nobody has foreseen."""
+
+    name = "pacs"
+
+    def move(self, place, limit_s):
+        raise ZeroDivisionError
+
+
+def wanted(store) -> None:
+    """Have a series fetched."""
+    store.keep(instance())
+    fetch = Fetch(study_uid(), "pacs", "1.2.3", "CT", FetchState.WANTED,
+                  store.now + timedelta(seconds=FETCH_S))  # fmt: skip
+    with store.database.transaction() as session:
+        Fetches(session).want([fetch], store.now)
+
+
+def test_a_fetch_that_a_bug_ends_has_ended(store):
+    wanted(store)
+    stage = FetchStage(Broken(), store.database)
+    with pytest.raises(ZeroDivisionError):
+        stage.tick(store.now)
+    assert store.row(FetchRow).state == "failed"
+    assert stage.tick(store.now) == 0
+
+
+def test_an_end_that_could_not_be_kept_is_kept_later(store, monkeypatch):
+    wanted(store)
+    stage = FetchStage(Broken(), store.database)
+    keep, ends = stage._set, []
+
+    def fails_once(fetch, state, error=None):
+        if state is FetchState.FAILED and not ends:
+            ends.append(state)
+            raise DatabaseAway("locked")
+        keep(fetch, state, error)
+
+    monkeypatch.setattr(stage, "_set", fails_once)
+    with pytest.raises(DatabaseAway):
+        stage.tick(store.now)
+    assert store.row(FetchRow).state == "fetching"
+    assert stage.tick(store.now) == 0
+    assert store.row(FetchRow).state == "failed"
+
+
+def test_a_fetch_from_a_host_without_an_address_fails_and_says_so(store):
+    wanted(store)
+    away = peer(104, host="no-such-host.invalid")
+    assert (
+        FetchStage(Remote(Ourselves("SYNTHNODE", TIMES), away), store.database).tick(store.now) == 0
+    )
+    row = store.row(FetchRow)
+    assert row.state == "failed"
+    assert "cannot be resolved" in row.error
