@@ -213,6 +213,32 @@ def test_a_report_in_parts_counts_part_by_part_and_twice_is_no_harm(scene):
     assert scene.pacs.report(held(request)) == 0x0000
 
 
+def test_a_failure_that_is_reported_twice_has_the_instance_sent_again_once(scene):
+    dropped = scene.uids[2]
+    scene.pacs.drops = {dropped}
+    request = scene.sent_and_asked()
+    verdict = scene.pacs.verdict(request)
+    assert scene.pacs.report(verdict) == 0x0000
+    for _ in range(RESENDS + 1):
+        scene.later(10)
+        scene.send()
+        assert scene.pacs.report(verdict) == 0x0000, "its sender is to be content"
+    delivery = scene.delivery()
+    assert (delivery["state"], delivery["resends"]) == ("sent", 1)
+    assert scene.pacs.asked.count(dropped) == 2
+    scene.ask()
+    assert scene.pacs.report(held(scene.pacs.wait_for_request(2))) == 0x0000
+    assert scene.state() == "receipted"
+
+
+def test_a_failure_that_is_reported_in_parts_counts_part_by_part(scene):
+    request = scene.sent_and_asked()
+    first, second, *_ = scene.uids
+    assert scene.pacs.report(held(request, first)) == 0x0000
+    assert scene.pacs.report(failed(request, second)) == 0x0000
+    assert (scene.state(), scene.missing()) == ("waiting", [second])
+
+
 def test_a_late_failure_says_nothing_about_what_was_asked_again(scene):
     first = scene.sent_and_asked()
     scene.later(REPORT_S)
