@@ -1,13 +1,15 @@
 """Associations that we open: to send, to ask, to see whether a peer is there."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_context, evt
+from pydicom.errors import InvalidDicomError
+from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -16,6 +18,7 @@ from pynetdicom.presentation import PresentationContext
 from dicom_node.dicom import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
+    PARSER_ERRORS,
     STUDY_ROOT_FIND,
 )
 from dicom_node.errors import PeerAway, PeerRefused
@@ -37,6 +40,7 @@ __all__ = [
 
 _SUCCESS, _CANCELLED, _PENDING = 0x0000, 0xFE00, (0xFF00, 0xFF01)
 _MOST_ANSWERS = 100_000
+_Answers = Generator[tuple[Dataset, Dataset | None], None, None]
 _NOT_AGAIN_S = 60.0
 """A peer that did not answer is left alone so long: other studies are not to wait for it."""
 
@@ -120,6 +124,7 @@ def associated(
         When there is none: the text says whether the peer rejected it, what was wrong with TLS,
         that its host's name cannot be resolved, or that it does not answer.
     """
+    _config.LOG_RESPONSE_IDENTIFIERS = False  # it would decode answers before we look at them
     call = Call(peer, ourselves.times, ourselves.credentials)
     try:
         assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
@@ -174,7 +179,7 @@ def find_series(ourselves: Ourselves, peer: Peer, study_uid: str) -> tuple[Serie
         When the peer cannot be asked, or answers with a failure or with nonsense.
     """
     with associated(ourselves, peer, [build_context(STUDY_ROOT_FIND)]) as assoc:
-        found = answers_to(ourselves, peer, assoc, _question(study_uid))
+        found = [*answers_to(ourselves, peer, assoc, _question(study_uid))]
         return tuple(_series(identifier, peer.name) for identifier in found)
 
 
@@ -186,7 +191,7 @@ def answers_to(
     *,
     cancels: bool = False,
 ) -> Iterator[Dataset]:
-    """Yield the identifiers that answer a query (PS3.4 C.4.1).
+    """Yield the identifiers that answer a query (PS3.4 C.4.1): what was asked for, decoded.
 
     Parameters
     ----------
@@ -203,26 +208,30 @@ def answers_to(
     Raises
     ------
     PeerRefused
-        When the peer answers with a failure, or does not come to an end; the association is then
-        aborted.
+        When the peer answers with a failure, with what cannot be decoded, or does not come to an
+        end; the association is then aborted.
     """
     if not takes(assoc, STUDY_ROOT_FIND):
         raise PeerRefused(f"{peer.name} answers no queries of the Study Root model")
     if ourselves.on_query is not None:
         ourselves.on_query(_inquiry(peer, assoc, question))
     until = monotonic() + ourselves.times.answer_s
-    sound = (_SUCCESS, *_PENDING, *((_CANCELLED,) if cancels else ()))
-    for count, (status, identifier) in enumerate(assoc.send_c_find(question, STUDY_ROOT_FIND)):
-        code = status.get("Status")
-        if code not in sound:
-            seen = "no answer" if code is None else f"status 0x{code:04X}"
-            asked = f"a query at level {question.QueryRetrieveLevel}"
-            raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
-        if monotonic() > until or count >= _MOST_ANSWERS:
-            assoc.abort()
-            raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
-        if identifier is not None:
-            yield identifier
+    answers = cast(_Answers, assoc.send_c_find(question, STUDY_ROOT_FIND))
+    with ExitStack() as unfinished:
+        unfinished.callback(assoc.abort)
+        unfinished.callback(answers.close)  # before: it may hold a lock that an abort takes
+        for count, (status, identifier) in enumerate(answers):
+            code = status.get("Status")
+            if code not in _PENDING:
+                unfinished.pop_all()
+                if code != _SUCCESS and not (cancels and code == _CANCELLED):
+                    seen = "no answer" if code is None else f"status 0x{code:04X}"
+                    asked = f"a query at level {question.QueryRetrieveLevel}"
+                    raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
+            elif monotonic() > until or count >= _MOST_ANSWERS:
+                raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
+            else:
+                yield _decoded(peer, question, identifier)
 
 
 class Askable:
@@ -267,6 +276,25 @@ def _inquiry(peer: Peer, assoc: Association, question: Dataset) -> Inquiry:
     )
     identifier = encode(question, syntax.is_implicit_VR, syntax.is_little_endian)
     return Inquiry(peer, STUDY_ROOT_FIND, identifier or b"", str(syntax))
+
+
+def _decoded(peer: Peer, question: Dataset, identifier: Dataset | None) -> Dataset:
+    """Return what an answer says of what was asked for; what else it says is nobody's concern.
+
+    pydicom decodes an element when it is first looked at. That is here, and nowhere else.
+    """
+    ds = Dataset()
+    try:
+        if identifier is None:
+            raise InvalidDicomError("it is no data set")
+        for tag in question.keys():  # noqa: SIM118 - iterating decodes
+            if tag in identifier:
+                ds[tag] = identifier[tag]
+        deque(ds.iterall(), maxlen=0)
+    except (*PARSER_ERRORS, UserWarning) as exc:
+        text = f"an answer that cannot be decoded: {type(exc).__name__}"
+        raise PeerRefused(f"{peer.name} gave {text}: {exc}") from exc
+    return ds
 
 
 def _question(study_uid: str) -> Dataset:

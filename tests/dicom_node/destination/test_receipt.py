@@ -438,6 +438,22 @@ def test_a_folder_that_is_not_mounted_is_no_folder_without_files(scene, tmp_path
     assert "is it mounted?" in scene.delivery()["receipt"]
 
 
+def test_what_cannot_be_asked_for_a_reason_that_nobody_foresaw_does_not_block_the_rest(scene):
+    class Broken:
+        def count(self, instances, total):
+            raise ZeroDivisionError
+
+    assert scene.send() == 1
+    ways = Ways(counts=Broken())
+    with pytest.raises(ZeroDivisionError):
+        scene.ask(ways)
+    assert scene.ask(ways) == 0, "it is put off"
+    assert scene.delivery()["receipt"] == "this node failed to ask; its log says why"
+    scene.later(300)
+    with pytest.raises(ZeroDivisionError):
+        scene.ask(ways)
+
+
 def test_a_crash_before_the_request_was_answered_has_it_made_again_soon(scene):
     """The row is there, the request may not be: nobody waits hours for its report."""
     assert scene.send() == 1
