@@ -5,12 +5,19 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context
 from pynetdicom.association import Association
 
 from dicom_node.dicom import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_node.errors import PeerRefused
-from dicom_node.scu import Ourselves, SeriesThere, answers_to, associated, find_series, takes
+from dicom_node.scu import (
+    Ourselves,
+    SeriesThere,
+    answers_to,
+    associated,
+    find_series,
+    plainly,
+    takes,
+)
 from dicom_node.settings import Peer
 
 __all__ = ["Place", "Remote"]
@@ -84,7 +91,7 @@ class Remote:
         PeerAway, PeerRefused
             As :meth:`series`.
         """
-        contexts = [build_context(STUDY_ROOT_FIND)]
+        contexts = plainly(STUDY_ROOT_FIND)
         with associated(self._ourselves, self._peer, contexts) as assoc:
             question = place.question("IMAGE", ("SOPInstanceUID",))
             found = answers_to(self._ourselves, self._peer, assoc, question)
@@ -101,7 +108,7 @@ class Remote:
         PeerAway, PeerRefused
             As :meth:`series`.
         """
-        contexts = [build_context(STUDY_ROOT_FIND)]
+        contexts = plainly(STUDY_ROOT_FIND)
         with associated(self._ourselves, self._peer, contexts) as assoc:
             uid = self._first(assoc, place)
             if not uid:
@@ -129,7 +136,7 @@ class Remote:
         level = "IMAGE" if place.sop_instance_uid else "SERIES"
         until = monotonic() + limit_s
         times = self._ourselves.times.model_copy(update={"answer_s": limit_s})
-        contexts = [build_context(STUDY_ROOT_MOVE)]
+        contexts = plainly(STUDY_ROOT_MOVE)
         with associated(replace(self._ourselves, times=times), self._peer, contexts) as assoc:
             if not takes(assoc, STUDY_ROOT_MOVE):
                 raise PeerRefused(f"{self.name} moves nothing by the Study Root model")

@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, cast
 
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
@@ -22,9 +23,9 @@ from dicom_node.dicom import (
     STUDY_ROOT_FIND,
 )
 from dicom_node.errors import PeerAway, PeerRefused
-from dicom_node.sections import Outbox, Peer
+from dicom_node.sections import Limits, Outbox, Peer
 from dicom_node.tls import Credentials
-from dicom_node.transport import MAXIMUM_PDU, Call
+from dicom_node.transport import MAXIMUM_PDU, Call, Wire, on_message
 
 __all__ = [
     "Askable",
@@ -35,10 +36,12 @@ __all__ = [
     "answers_to",
     "associated",
     "find_series",
+    "plainly",
     "takes",
 ]
 
 _SUCCESS, _CANCELLED, _PENDING = 0x0000, 0xFE00, (0xFF00, 0xFF01)
+_PLAIN = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 _MOST_ANSWERS = 100_000
 _Answers = Generator[tuple[Dataset, Dataset | None], None, None]
 _NOT_AGAIN_S = 60.0
@@ -75,12 +78,15 @@ class Ourselves:
         For peers with ``tls = true``; these are never called without.
     on_query : callable or None
         Told of each query before it goes out.
+    limits : Limits
+        How deep and wide the data sets may be that peers answer with.
     """
 
     ae_title: str
     times: Outbox
     credentials: Credentials | None = None
     on_query: Callable[[Inquiry], None] | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def associated(
     _config.LOG_RESPONSE_IDENTIFIERS = False  # it would decode answers before we look at them
     call = Call(peer, ourselves.times, ourselves.credentials)
     try:
-        assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
+        assoc = _requested(ourselves, peer, contexts, call, extras or Extras())
     except (OSError, UnicodeError) as exc:  # the latter of a name that cannot be one
         raise PeerAway(_unresolved(peer, exc)) from exc
     if not assoc.is_established:
@@ -140,6 +146,14 @@ def associated(
         if assoc.is_established:
             assoc.release()
         call.close()
+
+
+def plainly(*sop_class_uids: str) -> list[PresentationContext]:
+    """Return the contexts that are proposed for whatever is no instance.
+
+    Little endian, never deflated: a query and its answer are short, and what is deflated may swell.
+    """
+    return [build_context(uid, [*_PLAIN]) for uid in sop_class_uids]
 
 
 def takes(assoc: Association, sop_class_uid: str) -> bool:
@@ -178,7 +192,7 @@ def find_series(ourselves: Ourselves, peer: Peer, study_uid: str) -> tuple[Serie
     PeerAway, PeerRefused
         When the peer cannot be asked, or answers with a failure or with nonsense.
     """
-    with associated(ourselves, peer, [build_context(STUDY_ROOT_FIND)]) as assoc:
+    with associated(ourselves, peer, plainly(STUDY_ROOT_FIND)) as assoc:
         found = [*answers_to(ourselves, peer, assoc, _question(study_uid))]
         return tuple(_series(identifier, peer.name) for identifier in found)
 
@@ -225,13 +239,19 @@ def answers_to(
             if code not in _PENDING:
                 unfinished.pop_all()
                 if code != _SUCCESS and not (cancels and code == _CANCELLED):
-                    seen = "no answer" if code is None else f"status 0x{code:04X}"
+                    seen = _nothing(assoc) if code is None else f"status 0x{code:04X}"
                     asked = f"a query at level {question.QueryRetrieveLevel}"
                     raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
             elif monotonic() > until or count >= _MOST_ANSWERS:
                 raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
             else:
                 yield _decoded(peer, question, identifier)
+
+
+def _nothing(assoc: Association) -> str:
+    """Return what came instead of an answer."""
+    wire = Wire.of(assoc)
+    return f"no answer: {wire.broken}" if wire is not None and wire.broken else "no answer"
 
 
 class Askable:
@@ -322,13 +342,13 @@ def _series(identifier: Dataset, peer: str) -> SeriesThere:
 
 
 def _requested(
-    ae_title: str,
+    ourselves: Ourselves,
     peer: Peer,
     contexts: Sequence[PresentationContext],
     call: Call,
     extras: Extras,
 ) -> Association:
-    ae = AE(ae_title=ae_title)
+    ae = AE(ae_title=ourselves.ae_title)
     ae.maximum_pdu_size = MAXIMUM_PDU
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -341,7 +361,11 @@ def _requested(
         contexts=list(contexts),
         ae_title=peer.ae_title,
         ext_neg=list(extras.roles),
-        evt_handlers=[(evt.EVT_CONN_OPEN, call.on_open), *extras.handlers],
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, call.on_open),
+            (evt.EVT_DIMSE_RECV, on_message, [ourselves.limits]),
+            *extras.handlers,
+        ],
     )
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from pynetdicom import build_context
-
 from dicom_node import log
 from dicom_node.dicom import VERIFICATION
 from dicom_node.dimse import CannotSend, Outgoing, batches, proposed, sending_to
 from dicom_node.errors import PeerAway
-from dicom_node.scu import Ourselves, associated
+from dicom_node.scu import Ourselves, associated, plainly
 from dicom_node.settings import Peer
 from dicom_node.transcode import Transcoder
 from dicom_node.values import Instance
@@ -75,7 +73,7 @@ def echo(ourselves: Ourselves, peer: Peer) -> None:
     PeerAway
         When it is not, or does not answer with success.
     """
-    with associated(ourselves, peer, [build_context(VERIFICATION)]) as assoc:
+    with associated(ourselves, peer, plainly(VERIFICATION)) as assoc:
         status = assoc.send_c_echo().get("Status")
     if status != 0x0000:
         seen = "nothing" if status is None else f"status 0x{status:04X}"

@@ -15,6 +15,7 @@ from dicom_node.transport.command import (
 )
 from dicom_node.transport.guard import abort_pdu
 from dicom_node.transport.line import Line
+from dicom_node.transport.look import on_message
 from dicom_node.transport.meter import (
     Bounds,
     Memory,
@@ -45,5 +46,6 @@ __all__ = [
     "Wire",
     "WireTaken",
     "abort_pdu",
+    "on_message",
     "read_command",
 ]

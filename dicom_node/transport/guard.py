@@ -66,6 +66,7 @@ class Guard:
         self._stores = False
         self._over = False
         self.failure: Exception | None = None
+        self.broken = ""
 
     def __getattr__(self, name: str) -> Any:
         """Return what the real one has."""
@@ -119,7 +120,7 @@ class Guard:
     def give_up(self, why: str) -> None:
         """Send an A-ABORT and let nothing more in."""
         if not self._over:
-            self._over = True
+            self._over, self.broken = True, why
             self._on_broken(why)
             with suppress(OSError, ValueError):
                 self.line.send(abort_pdu(_INVALID_VALUE), monotonic() + _ABORT_S)

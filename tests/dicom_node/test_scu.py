@@ -4,13 +4,13 @@ import struct
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from pynetdicom import AE, evt, service_class
 
-from dicom_node.dicom import STUDY_ROOT_FIND
+from dicom_node.dicom import STORAGE_COMMITMENT, STUDY_ROOT_FIND
 from dicom_node.errors import PeerAway, PeerRefused
 from dicom_node.remote import Place, Remote
-from dicom_node.scu import Ourselves, find_series
+from dicom_node.scu import Ourselves, find_series, plainly
 from dicom_node.settings import Outbox, Peer
 
 US = Ourselves("SYNTHNODE", Outbox(connect_s=5.0, answer_s=5.0))
@@ -30,6 +30,7 @@ def element(tag: int, vr: bytes, value: bytes) -> bytes:
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
 
+EXPLICIT = [DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian]
 SERIES_UID = element(0x0020000E, b"UI", b"1.2.3\0")
 SOP_UID = element(0x00080018, b"UI", b"1.2.4\0")
 
@@ -40,7 +41,7 @@ def archive(monkeypatch):
     content: list[bytes] = []
     monkeypatch.setattr(service_class, "encode", lambda *_args, **_values: content[0])
     ae = AE(ae_title="PACS")
-    ae.add_supported_context(STUDY_ROOT_FIND, [ExplicitVRLittleEndian])
+    ae.add_supported_context(STUDY_ROOT_FIND, EXPLICIT)
 
     def find(_event):
         yield 0xFF00, Dataset()
@@ -87,3 +88,22 @@ def test_what_was_not_asked_for_may_be_as_odd_as_it_likes(archive):
     (found,) = archive(SERIES_UID + odd).series("1.2")
     assert found.series_uid == "1.2.3"
     assert archive(SOP_UID + odd).images(Place("1.2", "1.2.3")) == {"1.2.4"}
+
+
+def test_nothing_that_is_no_instance_is_proposed_deflated():
+    for context in plainly(STUDY_ROOT_FIND, STORAGE_COMMITMENT):
+        assert context.transfer_syntax == ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]
+
+
+def nested(depth: int) -> bytes:
+    """Return sequences of undefined length in one another."""
+    opens = struct.pack(
+        "<HH2s2xIHHI", 0x0040, 0x0275, b"SQ", 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
+    closes = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    return opens * depth + closes * depth
+
+
+def test_an_answer_that_goes_too_deep_is_not_even_decoded(archive):
+    with pytest.raises(PeerRefused, match=r"no answer: it sent .*limits\.depth"):
+        archive(SERIES_UID + nested(500)).series("1.2")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pynetdicom import build_context, build_role
+from pynetdicom import build_role
 from pynetdicom.association import Association
 
 from dicom_node import log
@@ -16,7 +16,7 @@ from dicom_node.db import Database
 from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, VERIFICATION
 from dicom_node.errors import PeerAway, PeerError, PeerRefused
 from dicom_node.promises import Promise, Promises, vouch
-from dicom_node.scu import Extras, Ourselves, associated, takes
+from dicom_node.scu import Extras, Ourselves, associated, plainly, takes
 from dicom_node.settings import Peer
 
 __all__ = ["PromiseStage", "Trying"]
@@ -113,7 +113,7 @@ class PromiseStage:
             if self._peer.port is None:
                 text = "has no port in peers.toml, and the association of its request is over"
                 raise PeerAway(f"{self._peer.name} {text}; add its port")
-            contexts = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+            contexts = plainly(VERIFICATION, STORAGE_COMMITMENT)
             extras = Extras(roles=(build_role(STORAGE_COMMITMENT, scp_role=True),))
             with associated(self._ourselves, self._peer, contexts, extras) as assoc:
                 if not takes(assoc, STORAGE_COMMITMENT):
