@@ -87,8 +87,11 @@ class PromiseStage:
             due = Promises(session).due(self._peer.name, now, _AT_ONCE)
         elsewhere = [promise for promise in due if not self._on_its_own(promise)]
         taken = len(due) - len(elsewhere)
-        if self._peer.port is None:  # what is merely busy will be quiet
-            elsewhere = [promise for promise in elsewhere if self._line(promise) is None]
+        if self._peer.port is None:
+            for promise in elsewhere:
+                if self._line(promise) is None:  # else it is merely busy, and will be quiet
+                    self._nowhere(promise)
+            return taken
         return taken + (self._on_ours(elsewhere) if elsewhere else 0)
 
     def _line(self, promise: Promise) -> Line | None:
@@ -106,13 +109,17 @@ class PromiseStage:
         self._taken(promise, "same")
         return True
 
+    def _nowhere(self, promise: Promise) -> None:
+        """Leave a request alone for a while whose association is over, and no other with it."""
+        text = "has no port in peers.toml, and the association of its request is over"
+        exc = PeerAway(f"{self._peer.name} {text}; add its port")
+        _log.warning("report not taken", peer=self._peer.name, reports=1, why=str(exc))
+        self._not_taken(promise, exc, next_try(self._now(), promise.attempts + 1))
+
     def _on_ours(self, promises: Sequence[Promise]) -> int:
         """Report on an association that we open, in the role of the provider (PS3.4 J.3.3)."""
         taken = done = 0
         try:
-            if self._peer.port is None:
-                text = "has no port in peers.toml, and the association of its request is over"
-                raise PeerAway(f"{self._peer.name} {text}; add its port")
             contexts = plainly(VERIFICATION, STORAGE_COMMITMENT)
             extras = Extras(roles=(build_role(STORAGE_COMMITMENT, scp_role=True),))
             with associated(self._ourselves, self._peer, contexts, extras) as assoc:

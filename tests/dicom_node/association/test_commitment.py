@@ -364,6 +364,24 @@ def test_a_peer_without_a_port_is_told_of_once_it_is_added(portless):
     assert "has no port in peers.toml" in portless.row().error
 
 
+def test_a_request_whose_association_is_over_puts_off_no_other(portless):
+    references = portless.keep(2)
+    stage = portless.stage()
+    portless.ask(references[0])
+    for _ in range(8):
+        portless.later(400)
+        assert stage.tick(portless.store.now) == 0
+    assoc = portless.ask(references[1], stay=True)
+    portless.lines.quiet_s = 3600.0  # it is busy at first
+    portless.later(400)
+    assert stage.tick(portless.store.now) == 0
+    portless.lines.quiet_s = QUIET_S
+    quiet(portless)
+    assert portless.report(stage) == 1
+    assert sorted(row.state for row in portless.store.rows(PromiseRow)) == ["reported", "waiting"]
+    assoc.release()
+
+
 def test_a_peer_without_a_port_is_waited_for_while_it_is_busy(portless):
     assoc = portless.ask(*portless.keep(1), stay=True)
     portless.lines.quiet_s = 3600.0
