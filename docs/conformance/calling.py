@@ -71,7 +71,7 @@ What is retrieved is proposed in the transfer syntax in which it is kept, and in
 | {STORED:04X} | counts the instance as sent |
 | {warnings} | does not count it as sent, and does not send it again by itself: the log and `why` say so |
 | A7xx | sends it again later |
-| any other; a SOP class that is not accepted | sends it again, `outbox.refused_attempts` times ({refused} unless set), then gives the delivery up |
+| any other; a SOP class that is not accepted; a file that cannot be sent | sends it again, `outbox.refused_attempts` times ({refused} unless set), then gives the delivery up |
 | none, or the association ends | sends again what was not answered |"""
 
 
