@@ -73,6 +73,11 @@ class Remote:
         """The peer's."""
         return self._peer.name
 
+    def within(self, limit_s: float) -> "Remote":
+        """Return the same, who waits no longer for a connection, and for an answer."""
+        times = self._ourselves.times.within(limit_s)
+        return Remote(replace(self._ourselves, times=times), self._peer)
+
     def series(self, study_uid: str) -> tuple[SeriesThere, ...]:
         """Return the series that it has of a study.
 

@@ -200,6 +200,11 @@ class Outbox(Section):
     connect_s: Seconds = 10.0
     answer_s: Seconds = 60.0
 
+    def within(self, limit_s: float) -> "Outbox":
+        """Return the same for whoever has no more time than ``limit_s``."""
+        times = {"connect_s": min(self.connect_s, limit_s), "answer_s": min(self.answer_s, limit_s)}
+        return self.model_copy(update=times)
+
 
 class Commitment(Section):
     """``[commitment]``: storage commitment, and the counts that stand in for it."""
