@@ -291,6 +291,7 @@ class Peer(Section):
     may: tuple[May, ...] = ()
     ask: tuple[Ask, ...] = ()
     tls: bool = False
+    plain: bool = False
     certificate: str = ""
     use: Literal["research", "clinical"] = "research"
     when_held: Literal["hold", "send_marked"] = "hold"
