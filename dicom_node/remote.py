@@ -10,6 +10,8 @@ from pynetdicom.association import Association
 from dicom_node.dicom import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_node.errors import PeerRefused
 from dicom_node.scu import (
+    PENDING,
+    SUCCESS,
     Ourselves,
     SeriesThere,
     answers_to,
@@ -22,7 +24,6 @@ from dicom_node.settings import Peer
 
 __all__ = ["Place", "Remote"]
 
-_SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 _MESSAGE = 1
 _WHY = {
     0xA701: "out of resources",
@@ -150,7 +151,7 @@ class Remote:
             )
             status = Dataset()
             for status, _ in answers:
-                if status.get("Status") not in _PENDING:
+                if status.get("Status") not in PENDING:
                     break
                 if monotonic() > until:
                     assoc.abort()
@@ -175,7 +176,7 @@ class Remote:
         came = int(status.get("NumberOfCompletedSuboperations") or 0) + int(
             status.get("NumberOfWarningSuboperations") or 0
         )
-        if code != _SUCCESS or failed:
+        if code != SUCCESS or failed:
             why = _WHY.get(code, "it could not")
             text = f"{self.name} answered C-MOVE with 0x{code:04X}: {why}"
             raise PeerRefused(f"{text}; {came} came, {failed} failed")

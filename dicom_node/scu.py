@@ -28,6 +28,8 @@ from dicom_node.tls import Credentials
 from dicom_node.transport import MAXIMUM_PDU, Call, Wire, on_message
 
 __all__ = [
+    "PENDING",
+    "SUCCESS",
     "Askable",
     "Extras",
     "Inquiry",
@@ -40,7 +42,9 @@ __all__ = [
     "takes",
 ]
 
-_SUCCESS, _CANCELLED, _PENDING = 0x0000, 0xFE00, (0xFF00, 0xFF01)
+SUCCESS, PENDING = 0x0000, (0xFF00, 0xFF01)
+"""Status of the last answer to a query or a retrieval, and of those before it (PS3.4 C.4)."""
+_CANCELLED = 0xFE00
 _PLAIN = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 _MOST_ANSWERS = 100_000
 _Answers = Generator[tuple[Dataset, Dataset | None], None, None]
@@ -79,7 +83,7 @@ class Ourselves:
     on_query : callable or None
         Told of each query before it goes out.
     limits : Limits
-        How deep and wide the data sets may be that peers answer with.
+        What peers may answer with: how much, how deep, how wide.
     """
 
     ae_title: str
@@ -131,7 +135,7 @@ def associated(
         that its host's name cannot be resolved, or that it does not answer.
     """
     _config.LOG_RESPONSE_IDENTIFIERS = False  # it would decode answers before we look at them
-    call = Call(peer, ourselves.times, ourselves.credentials)
+    call = Call(peer, ourselves.times, ourselves.credentials, ourselves.limits)
     try:
         assoc = _requested(ourselves, peer, contexts, call, extras or Extras())
     except (OSError, UnicodeError) as exc:  # the latter of a name that cannot be one
@@ -236,9 +240,9 @@ def answers_to(
         unfinished.callback(answers.close)  # before: it may hold a lock that an abort takes
         for count, (status, identifier) in enumerate(answers):
             code = status.get("Status")
-            if code not in _PENDING:
+            if code not in PENDING:
                 unfinished.pop_all()
-                if code != _SUCCESS and not (cancels and code == _CANCELLED):
+                if code != SUCCESS and not (cancels and code == _CANCELLED):
                     seen = _nothing(assoc) if code is None else f"status 0x{code:04X}"
                     asked = f"a query at level {question.QueryRetrieveLevel}"
                     raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
@@ -312,8 +316,8 @@ def _decoded(peer: Peer, question: Dataset, identifier: Dataset | None) -> Datas
                 ds[tag] = identifier[tag]
         deque(ds.iterall(), maxlen=0)
     except (*PARSER_ERRORS, UserWarning) as exc:
-        text = f"an answer that cannot be decoded: {type(exc).__name__}"
-        raise PeerRefused(f"{peer.name} gave {text}: {exc}") from exc
+        why = type(exc).__name__  # its text may quote a value
+        raise PeerRefused(f"{peer.name} gave an answer that cannot be decoded: {why}") from exc
     return ds
 
 

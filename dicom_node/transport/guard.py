@@ -93,7 +93,7 @@ class Guard:
             content = self.line.read(nr_bytes, monotonic() + self.bounds.idle_s)
             self._look(bytes(content), nr_bytes)
         except TimeoutError:
-            self.give_up(f"a PDU not whole in listen.idle_s = {self.bounds.idle_s:g}")
+            self.give_up(f"a PDU not whole in {self.bounds.idle_key} = {self.bounds.idle_s:g}")
         except TooMuch as exc:
             self.give_up(f"it sent {exc}")
         except (OSError, ValueError) as exc:

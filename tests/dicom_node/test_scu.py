@@ -1,13 +1,16 @@
 """Calls to peers that cannot be reached, and answers that cannot be read."""
 
 import struct
+import threading
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from pynetdicom import AE, evt, service_class
+from structlog.testing import capture_logs
 
-from dicom_node.dicom import STORAGE_COMMITMENT, STUDY_ROOT_FIND
+from dicom_node.destination import echo
+from dicom_node.dicom import STORAGE_COMMITMENT, STUDY_ROOT_FIND, VERIFICATION
 from dicom_node.errors import PeerAway, PeerRefused
 from dicom_node.remote import Place, Remote
 from dicom_node.scu import Ourselves, find_series, plainly
@@ -107,3 +110,24 @@ def nested(depth: int) -> bytes:
 def test_an_answer_that_goes_too_deep_is_not_even_decoded(archive):
     with pytest.raises(PeerRefused, match=r"no answer: it sent .*limits\.depth"):
         archive(SERIES_UID + nested(500)).series("1.2")
+
+
+def test_a_peer_that_stops_in_the_middle_is_told_of_with_the_setting_that_counts():
+    def halve(event):
+        event.assoc.dul.socket.send(b"\x04\x00\x00\x00\x01\x00half")
+        stalled.wait(20)
+        return 0
+
+    stalled, times = threading.Event(), Outbox(connect_s=5.0, answer_s=1.0)
+    ae = AE(ae_title="PACS")
+    ae.add_supported_context(VERIFICATION)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_ECHO, halve)])
+    try:
+        with capture_logs() as logs, pytest.raises(PeerAway):
+            echo(Ourselves("SYNTHNODE", times), pacs(port=server.server_address[1]))
+    finally:
+        stalled.set()
+        server.shutdown()
+    assert [one["why"] for one in logs if "why" in one] == [
+        "a PDU not whole in outbox.answer_s = 1"
+    ]

@@ -10,7 +10,7 @@ from pynetdicom.association import Association
 
 from dicom_node import log
 from dicom_node.association.commitment.same import Line, Lines
-from dicom_node.backoff import next_try
+from dicom_node.backoff import Daily, next_try
 from dicom_node.commitment import Report, report_of
 from dicom_node.db import Database
 from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, VERIFICATION
@@ -78,7 +78,7 @@ class PromiseStage:
         self._trying = trying
         self._now = now
         self._away = 0
-        self._forgot_at: datetime | None = None
+        self._forgetting = Daily()
 
     def tick(self, now: datetime) -> int:
         """Report on every request that is due; return how many reports were taken."""
@@ -193,8 +193,7 @@ class PromiseStage:
 
     def _forget(self, now: datetime) -> None:
         """Once a day, drop what was settled weeks ago."""
-        if self._forgot_at is not None and now - self._forgot_at < timedelta(days=1):
+        if not self._forgetting.is_due(now):
             return
-        self._forgot_at = now
         with self._database.transaction() as session:
             Promises(session).forget(self._peer.name, now - _REMEMBERED)

@@ -10,7 +10,7 @@ from threading import Event
 from sqlalchemy.orm import Session
 
 from dicom_node import log
-from dicom_node.backoff import next_try
+from dicom_node.backoff import Daily, next_try
 from dicom_node.commitment import Reference
 from dicom_node.db import Database
 from dicom_node.destination.receipt.commit import Commitments
@@ -95,7 +95,7 @@ class ReceiptStage:
         self._now = now
         self._away = 0
         self._away_until: datetime | None = None
-        self._forgot_at: datetime | None = None
+        self._forgetting = Daily()
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -210,9 +210,8 @@ class ReceiptStage:
 
     def _forget(self, now: datetime) -> None:
         """Once a day, drop requests of months ago."""
-        if self._forgot_at is not None and now - self._forgot_at < timedelta(days=1):
+        if not self._forgetting.is_due(now):
             return
-        self._forgot_at = now
         with self._database.transaction() as session:
             self._receipts(session).forget(now - _REMEMBERED)
 
