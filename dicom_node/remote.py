@@ -9,6 +9,7 @@ from pynetdicom.association import Association
 
 from dicom_node.dicom import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_node.errors import PeerRefused
+from dicom_node.probes import LOOK
 from dicom_node.scu import (
     PENDING,
     SUCCESS,
@@ -140,6 +141,7 @@ class Remote:
             When it cannot be asked, did not send all of it, or is late.
         """
         level = "IMAGE" if place.sop_instance_uid else "SERIES"
+        message_id = LOOK if place.sop_instance_uid else _MESSAGE
         until = monotonic() + limit_s
         times = self._ourselves.times.model_copy(update={"answer_s": limit_s})
         contexts = plainly(STUDY_ROOT_MOVE)
@@ -147,7 +149,7 @@ class Remote:
             if not takes(assoc, STUDY_ROOT_MOVE):
                 raise PeerRefused(f"{self.name} moves nothing by the Study Root model")
             answers = assoc.send_c_move(
-                place.question(level), self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=_MESSAGE
+                place.question(level), self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=message_id
             )
             status = Dataset()
             for status, _ in answers:

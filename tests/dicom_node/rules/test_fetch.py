@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, build_context
 
 from dicom_node.association import Doorway, Listener
 from dicom_node.audit import Silence
 from dicom_node.db import FetchRow, InstanceRow, QuestionRow
 from dicom_node.errors import DatabaseAway
-from dicom_node.probes import Probes
+from dicom_node.probes import LOOK, Probes
 from dicom_node.questions import Fetch, Fetches, FetchState
 from dicom_node.remote import Place, Remote
 from dicom_node.rules import FetchStage, Inquirer, Looks
@@ -215,6 +218,32 @@ def test_an_image_that_is_looked_at_is_caught_and_one_that_is_sent_to_stay_is_ke
         assert net.count() == 1
     assert net.remote.move(place, 60.0) == 1
     assert net.count() == 1, "the same again"
+
+
+@pytest.mark.parametrize("plane", [True, False])
+def test_what_is_sent_for_a_fetch_is_kept_although_one_of_it_is_looked_at(store, plane):
+    """The same instance, asked for by us twice: as one to look at, and with its series, to stay."""
+    pacs = peer(104)
+    listener = Listener("SYNTHNODE", Doorway(Listen(port=0, data_plane=plane), Limits()), [pacs],
+                        (store.archive, store.database), lambda: store.now, Silence())  # fmt: skip
+    probes, ds = Probes("SYNTHNODE"), instance()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    listener.catch(probes)
+    ae, port = AE(ae_title="ORTHANC"), listener.start()
+    context = build_context(ds.SOPClassUID, ExplicitVRLittleEndian)
+    assoc = ae.associate("127.0.0.1", port, contexts=[context], ae_title="SYNTHNODE")
+    try:
+        with probes.expected("pacs", str(ds.SOPInstanceUID)) as probe:
+            for message_id, looked_at in ((1, False), (LOOK, True)):
+                status = assoc.send_c_store(ds, originator_aet="SYNTHNODE",
+                                            originator_id=message_id)  # fmt: skip
+                assert status.Status == 0x0000
+                assert (probe.content is not None) is looked_at
+                assert len(store.rows(InstanceRow)) == 1
+    finally:
+        assoc.release()
+        listener.stop(1.0)
 
 
 class Broken:
