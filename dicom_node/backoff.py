@@ -1,8 +1,8 @@
-"""When to try again. Pure: the time is an argument."""
+"""When to try again, and when it is time for what is done once a day. The time is an argument."""
 
 from datetime import datetime, timedelta
 
-__all__ = ["next_try"]
+__all__ = ["Daily", "next_try"]
 
 _FIRST_S, _LONGEST_S = 2.0, 300.0
 
@@ -15,3 +15,17 @@ def next_try(now: datetime, attempts: int) -> datetime:
     """
     seconds = min(_LONGEST_S, _FIRST_S * 2 ** min(attempts - 1, 10)) if attempts > 0 else 0.0
     return now + timedelta(seconds=seconds)
+
+
+class Daily:
+    """Says when it is time for something that is done once a day, and at the start."""
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time; then it is not again for a day."""
+        if self._last is not None and now - self._last < timedelta(days=1):
+            return False
+        self._last = now
+        return True

@@ -1,7 +1,11 @@
 """What is ours in the DICOM world: UIDs, names, and how UIDs are derived."""
 
 import re
+import struct
+import zlib
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from dicom_node import __version__
 
@@ -10,6 +14,7 @@ __all__ = [
     "IMPLEMENTATION_VERSION_NAME",
     "MANUFACTURER",
     "MODEL_NAME",
+    "PARSER_ERRORS",
     "PATIENT_ROOT_FIND",
     "PATIENT_ROOT_GET",
     "PATIENT_ROOT_MOVE",
@@ -50,6 +55,12 @@ doubted."""
 MANUFACTURER = "DICOM Synthesis Node project"
 MODEL_NAME = "DICOM Synthesis Node"
 """Stable: planning systems choose density curves by it, and it is no scanner's name."""
+
+PARSER_ERRORS = (
+    ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, KeyError,
+    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What pydicom raises on bytes that are no DICOM."""
 
 
 def _from_uuid(value: UUID) -> str:

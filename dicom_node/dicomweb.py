@@ -120,6 +120,10 @@ class DicomWeb:
         """Ours for it."""
         return self._place.name
 
+    def within(self, limit_s: float) -> "DicomWeb":
+        """Return the same, which waits no longer for a connection, and for an answer."""
+        return DicomWeb(self._place, self._times.within(limit_s))
+
     def store(self, instances: Sequence[Instance]) -> dict[str, int]:
         """Send instances in one request, as they are archived (PS3.18 10.5).
 

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = ["Probe", "Probes"]
+__all__ = ["LOOK", "Probe", "Probes"]
+
+LOOK = 2
+"""Message ID of a C-MOVE of ours for one instance, to look at it; no other has it. What is sent for
+a series that is fetched meanwhile says another, and is to stay."""
 
 
 @dataclass(slots=True)
@@ -23,7 +27,7 @@ class Probes:
 
     An instance in the archive would begin a series here, and the node would wait for the rest. It
     is caught only where the peer says that it sends it because we asked (PS3.7 9.3.1.1, Move
-    Originator): else somebody may be sending it to stay.
+    Originator), and does not say that we asked for something else: else it is sent to stay.
 
     Parameters
     ----------
@@ -49,7 +53,12 @@ class Probes:
                 self._expected.pop((peer, sop_instance_uid), None)
 
     def caught(
-        self, peer: str, announced: tuple[str, str], originator: str, content: bytes, syntax: str
+        self,
+        peer: str,
+        announced: tuple[str, str],
+        originator: tuple[str, int],
+        content: bytes,
+        syntax: str,
     ) -> bool:
         """Whether an instance is one of these; then it is caught, and not to be archived.
 
@@ -57,10 +66,14 @@ class Probes:
         ----------
         announced : (SOP Class UID, SOP Instance UID)
             Of the command.
-        originator : str
-            Move Originator Application Entity Title (0000,1030); empty where there is none.
+        originator : (str, int)
+            Move Originator Application Entity Title (0000,1030), empty where there is none, and
+            Move Originator Message ID (0000,1031), 0 where there is none: not every peer gives it.
         """
-        if not self._expected or originator.strip() != self._ae_title:
+        ae_title, message_id = originator
+        if not self._expected or ae_title.strip() != self._ae_title:
+            return False
+        if message_id not in (0, LOOK):
             return False
         with self._lock:
             probe = self._expected.get((peer, announced[1]))

@@ -33,6 +33,10 @@ class WebRemote:
         """The server's."""
         return self._server.name
 
+    def within(self, limit_s: float) -> "WebRemote":
+        """Return the same, who waits no longer for a connection, and for an answer."""
+        return WebRemote(self._server.within(limit_s))
+
     def series(self, study_uid: str) -> tuple[SeriesThere, ...]:
         """Return the series that it has of a study.
 

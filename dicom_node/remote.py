@@ -5,17 +5,26 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context
 from pynetdicom.association import Association
 
 from dicom_node.dicom import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_node.errors import PeerRefused
-from dicom_node.scu import Ourselves, SeriesThere, answers_to, associated, find_series, takes
+from dicom_node.probes import LOOK
+from dicom_node.scu import (
+    PENDING,
+    SUCCESS,
+    Ourselves,
+    SeriesThere,
+    answers_to,
+    associated,
+    find_series,
+    plainly,
+    takes,
+)
 from dicom_node.settings import Peer
 
 __all__ = ["Place", "Remote"]
 
-_SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 _MESSAGE = 1
 _WHY = {
     0xA701: "out of resources",
@@ -66,6 +75,11 @@ class Remote:
         """The peer's."""
         return self._peer.name
 
+    def within(self, limit_s: float) -> "Remote":
+        """Return the same, who waits no longer for a connection, and for an answer."""
+        times = self._ourselves.times.within(limit_s)
+        return Remote(replace(self._ourselves, times=times), self._peer)
+
     def series(self, study_uid: str) -> tuple[SeriesThere, ...]:
         """Return the series that it has of a study.
 
@@ -84,7 +98,7 @@ class Remote:
         PeerAway, PeerRefused
             As :meth:`series`.
         """
-        contexts = [build_context(STUDY_ROOT_FIND)]
+        contexts = plainly(STUDY_ROOT_FIND)
         with associated(self._ourselves, self._peer, contexts) as assoc:
             question = place.question("IMAGE", ("SOPInstanceUID",))
             found = answers_to(self._ourselves, self._peer, assoc, question)
@@ -101,7 +115,7 @@ class Remote:
         PeerAway, PeerRefused
             As :meth:`series`.
         """
-        contexts = [build_context(STUDY_ROOT_FIND)]
+        contexts = plainly(STUDY_ROOT_FIND)
         with associated(self._ourselves, self._peer, contexts) as assoc:
             uid = self._first(assoc, place)
             if not uid:
@@ -127,18 +141,19 @@ class Remote:
             When it cannot be asked, did not send all of it, or is late.
         """
         level = "IMAGE" if place.sop_instance_uid else "SERIES"
+        message_id = LOOK if place.sop_instance_uid else _MESSAGE
         until = monotonic() + limit_s
         times = self._ourselves.times.model_copy(update={"answer_s": limit_s})
-        contexts = [build_context(STUDY_ROOT_MOVE)]
+        contexts = plainly(STUDY_ROOT_MOVE)
         with associated(replace(self._ourselves, times=times), self._peer, contexts) as assoc:
             if not takes(assoc, STUDY_ROOT_MOVE):
                 raise PeerRefused(f"{self.name} moves nothing by the Study Root model")
             answers = assoc.send_c_move(
-                place.question(level), self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=_MESSAGE
+                place.question(level), self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=message_id
             )
             status = Dataset()
             for status, _ in answers:
-                if status.get("Status") not in _PENDING:
+                if status.get("Status") not in PENDING:
                     break
                 if monotonic() > until:
                     assoc.abort()
@@ -163,7 +178,7 @@ class Remote:
         came = int(status.get("NumberOfCompletedSuboperations") or 0) + int(
             status.get("NumberOfWarningSuboperations") or 0
         )
-        if code != _SUCCESS or failed:
+        if code != SUCCESS or failed:
             why = _WHY.get(code, "it could not")
             text = f"{self.name} answered C-MOVE with 0x{code:04X}: {why}"
             raise PeerRefused(f"{text}; {came} came, {failed} failed")

@@ -1,13 +1,16 @@
 """Associations that we open: to send, to ask, to see whether a peer is there."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_context, evt
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -16,14 +19,17 @@ from pynetdicom.presentation import PresentationContext
 from dicom_node.dicom import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
+    PARSER_ERRORS,
     STUDY_ROOT_FIND,
 )
 from dicom_node.errors import PeerAway, PeerRefused
-from dicom_node.sections import Outbox, Peer
+from dicom_node.sections import Limits, Outbox, Peer
 from dicom_node.tls import Credentials
-from dicom_node.transport import MAXIMUM_PDU, Call
+from dicom_node.transport import MAXIMUM_PDU, Call, Wire, on_message
 
 __all__ = [
+    "PENDING",
+    "SUCCESS",
     "Askable",
     "Extras",
     "Inquiry",
@@ -32,11 +38,16 @@ __all__ = [
     "answers_to",
     "associated",
     "find_series",
+    "plainly",
     "takes",
 ]
 
-_SUCCESS, _CANCELLED, _PENDING = 0x0000, 0xFE00, (0xFF00, 0xFF01)
+SUCCESS, PENDING = 0x0000, (0xFF00, 0xFF01)
+"""Status of the last answer to a query or a retrieval, and of those before it (PS3.4 C.4)."""
+_CANCELLED = 0xFE00
+_PLAIN = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 _MOST_ANSWERS = 100_000
+_Answers = Generator[tuple[Dataset, Dataset | None], None, None]
 _NOT_AGAIN_S = 60.0
 """A peer that did not answer is left alone so long: other studies are not to wait for it."""
 
@@ -71,12 +82,15 @@ class Ourselves:
         For peers with ``tls = true``; these are never called without.
     on_query : callable or None
         Told of each query before it goes out.
+    limits : Limits
+        What peers may answer with: how much, how deep, how wide.
     """
 
     ae_title: str
     times: Outbox
     credentials: Credentials | None = None
     on_query: Callable[[Inquiry], None] | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +131,15 @@ def associated(
     Raises
     ------
     PeerAway
-        When there is none: the text says whether the peer rejected it, what was wrong with TLS, or
-        that it does not answer.
+        When there is none: the text says whether the peer rejected it, what was wrong with TLS,
+        that its host's name cannot be resolved, or that it does not answer.
     """
-    call = Call(peer, ourselves.times, ourselves.credentials)
-    assoc = _requested(ourselves.ae_title, peer, contexts, call, extras or Extras())
+    _config.LOG_RESPONSE_IDENTIFIERS = False  # it would decode answers before we look at them
+    call = Call(peer, ourselves.times, ourselves.credentials, ourselves.limits)
+    try:
+        assoc = _requested(ourselves, peer, contexts, call, extras or Extras())
+    except (OSError, UnicodeError) as exc:  # the latter of a name that cannot be one
+        raise PeerAway(_unresolved(peer, exc)) from exc
     if not assoc.is_established:
         call.close()
         rejected = _rejection(ourselves.ae_title, peer) if assoc.is_rejected else ""
@@ -132,6 +150,14 @@ def associated(
         if assoc.is_established:
             assoc.release()
         call.close()
+
+
+def plainly(*sop_class_uids: str) -> list[PresentationContext]:
+    """Return the contexts that are proposed for whatever is no instance.
+
+    Little endian, never deflated: a query and its answer are short, and what is deflated may swell.
+    """
+    return [build_context(uid, [*_PLAIN]) for uid in sop_class_uids]
 
 
 def takes(assoc: Association, sop_class_uid: str) -> bool:
@@ -170,8 +196,8 @@ def find_series(ourselves: Ourselves, peer: Peer, study_uid: str) -> tuple[Serie
     PeerAway, PeerRefused
         When the peer cannot be asked, or answers with a failure or with nonsense.
     """
-    with associated(ourselves, peer, [build_context(STUDY_ROOT_FIND)]) as assoc:
-        found = answers_to(ourselves, peer, assoc, _question(study_uid))
+    with associated(ourselves, peer, plainly(STUDY_ROOT_FIND)) as assoc:
+        found = [*answers_to(ourselves, peer, assoc, _question(study_uid))]
         return tuple(_series(identifier, peer.name) for identifier in found)
 
 
@@ -183,7 +209,7 @@ def answers_to(
     *,
     cancels: bool = False,
 ) -> Iterator[Dataset]:
-    """Yield the identifiers that answer a query (PS3.4 C.4.1).
+    """Yield the identifiers that answer a query (PS3.4 C.4.1): what was asked for, decoded.
 
     Parameters
     ----------
@@ -200,26 +226,36 @@ def answers_to(
     Raises
     ------
     PeerRefused
-        When the peer answers with a failure, or does not come to an end; the association is then
-        aborted.
+        When the peer answers with a failure, with what cannot be decoded, or does not come to an
+        end; the association is then aborted.
     """
     if not takes(assoc, STUDY_ROOT_FIND):
         raise PeerRefused(f"{peer.name} answers no queries of the Study Root model")
     if ourselves.on_query is not None:
         ourselves.on_query(_inquiry(peer, assoc, question))
     until = monotonic() + ourselves.times.answer_s
-    sound = (_SUCCESS, *_PENDING, *((_CANCELLED,) if cancels else ()))
-    for count, (status, identifier) in enumerate(assoc.send_c_find(question, STUDY_ROOT_FIND)):
-        code = status.get("Status")
-        if code not in sound:
-            seen = "no answer" if code is None else f"status 0x{code:04X}"
-            asked = f"a query at level {question.QueryRetrieveLevel}"
-            raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
-        if monotonic() > until or count >= _MOST_ANSWERS:
-            assoc.abort()
-            raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
-        if identifier is not None:
-            yield identifier
+    answers = cast(_Answers, assoc.send_c_find(question, STUDY_ROOT_FIND))
+    with ExitStack() as unfinished:
+        unfinished.callback(assoc.abort)
+        unfinished.callback(answers.close)  # before: it may hold a lock that an abort takes
+        for count, (status, identifier) in enumerate(answers):
+            code = status.get("Status")
+            if code not in PENDING:
+                unfinished.pop_all()
+                if code != SUCCESS and not (cancels and code == _CANCELLED):
+                    seen = _nothing(assoc) if code is None else f"status 0x{code:04X}"
+                    asked = f"a query at level {question.QueryRetrieveLevel}"
+                    raise PeerRefused(f"{peer.name} gave {seen} to {asked}")
+            elif monotonic() > until or count >= _MOST_ANSWERS:
+                raise PeerRefused(f"{peer.name} had not ended its answer after {count} matches")
+            else:
+                yield _decoded(peer, question, identifier)
+
+
+def _nothing(assoc: Association) -> str:
+    """Return what came instead of an answer."""
+    wire = Wire.of(assoc)
+    return f"no answer: {wire.broken}" if wire is not None and wire.broken else "no answer"
 
 
 class Askable:
@@ -266,6 +302,25 @@ def _inquiry(peer: Peer, assoc: Association, question: Dataset) -> Inquiry:
     return Inquiry(peer, STUDY_ROOT_FIND, identifier or b"", str(syntax))
 
 
+def _decoded(peer: Peer, question: Dataset, identifier: Dataset | None) -> Dataset:
+    """Return what an answer says of what was asked for; what else it says is nobody's concern.
+
+    pydicom decodes an element when it is first looked at. That is here, and nowhere else.
+    """
+    ds = Dataset()
+    try:
+        if identifier is None:
+            raise InvalidDicomError("it is no data set")
+        for tag in question.keys():  # noqa: SIM118 - iterating decodes
+            if tag in identifier:
+                ds[tag] = identifier[tag]
+        deque(ds.iterall(), maxlen=0)
+    except (*PARSER_ERRORS, UserWarning) as exc:
+        why = type(exc).__name__  # its text may quote a value
+        raise PeerRefused(f"{peer.name} gave an answer that cannot be decoded: {why}") from exc
+    return ds
+
+
 def _question(study_uid: str) -> Dataset:
     ds = Dataset()
     ds.QueryRetrieveLevel = "SERIES"
@@ -291,13 +346,13 @@ def _series(identifier: Dataset, peer: str) -> SeriesThere:
 
 
 def _requested(
-    ae_title: str,
+    ourselves: Ourselves,
     peer: Peer,
     contexts: Sequence[PresentationContext],
     call: Call,
     extras: Extras,
 ) -> Association:
-    ae = AE(ae_title=ae_title)
+    ae = AE(ae_title=ourselves.ae_title)
     ae.maximum_pdu_size = MAXIMUM_PDU
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -310,7 +365,11 @@ def _requested(
         contexts=list(contexts),
         ae_title=peer.ae_title,
         ext_neg=list(extras.roles),
-        evt_handlers=[(evt.EVT_CONN_OPEN, call.on_open), *extras.handlers],
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, call.on_open),
+            (evt.EVT_DIMSE_RECV, on_message, [ourselves.limits]),
+            *extras.handlers,
+        ],
     )
 
 
@@ -318,6 +377,13 @@ def _rejection(ae_title: str, peer: Peer) -> str:
     return (
         f"{peer.name} rejected the association from '{ae_title}' to '{peer.ae_title}'; it may not "
         "know our AE title or address"
+    )
+
+
+def _unresolved(peer: Peer, exc: Exception) -> str:
+    return (
+        f"{peer.name}: its host {peer.host} cannot be resolved to an address ({exc}); correct it "
+        "in peers.toml, or mend the name service"
     )
 
 

@@ -207,6 +207,11 @@ class Outbox(Section):
     connect_s: Seconds = 10.0
     answer_s: Seconds = 60.0
 
+    def within(self, limit_s: float) -> "Outbox":
+        """Return the same for whoever has no more time than ``limit_s``."""
+        times = {"connect_s": min(self.connect_s, limit_s), "answer_s": min(self.answer_s, limit_s)}
+        return self.model_copy(update=times)
+
 
 class Commitment(Section):
     """``[commitment]``: storage commitment, and the counts that stand in for it."""
@@ -293,6 +298,7 @@ class Peer(Section):
     may: tuple[May, ...] = ()
     ask: tuple[Ask, ...] = ()
     tls: bool = False
+    plain: bool = False
     certificate: str = ""
     use: Literal["research", "clinical"] = "research"
     when_held: Literal["hold", "send_marked"] = "hold"

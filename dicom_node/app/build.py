@@ -360,6 +360,7 @@ def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
         file.outbox,
         open_credentials(settings),
         query_teller(audit, utc_now),
+        file.limits,
     )
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it

@@ -26,7 +26,7 @@ from dicom_node.dicom import device_uid_of
 from dicom_node.outbox import Reports
 from dicom_node.probes import Probes
 from dicom_node.remote import Remote
-from dicom_node.rules import Asked, AskStage, Elsewhere, FetchStage, Inquirer, Looks, Rule
+from dicom_node.rules import Asked, AskStage, Elsewhere, FetchStage, Inquirer, Looks, Pace, Rule
 from dicom_node.scu import Ourselves
 from dicom_node.series import OwnIdentity
 from dicom_node.settings import Destination, Peer, Settings
@@ -63,6 +63,8 @@ class Peers:
         How peers are called.
     tasks : mapping
         Whatever somebody may ask for, beside what rules make.
+    pace : Pace
+        How often a peer is asked what it has, by stages and on the spot.
     """
 
     settings: Settings
@@ -71,6 +73,7 @@ class Peers:
     probes: Probes
     ourselves: Ourselves
     tasks: Mapping[str, Task]
+    pace: Pace
 
     @classmethod
     def of(
@@ -81,7 +84,8 @@ class Peers:
         tasks: Mapping[str, Task],
     ) -> "Peers":
         """Return those of a configuration."""
-        return cls(settings, store, Lines(), Probes(ourselves.ae_title), ourselves, tasks)
+        probes, pace = Probes(ourselves.ae_title), Pace(settings.file.asking.every_s)
+        return cls(settings, store, Lines(), probes, ourselves, tasks, pace)
 
     def commitment_service(self) -> CommitmentService:
         """Return what the listener serves of storage commitment."""
@@ -187,7 +191,10 @@ class Peers:
             if "find" in peer.ask and peer.port is not None and tasks
         ]
         asked += [self._web_remote(one) for one in self.settings.destinations if one.ask and tasks]
-        return {one.name: Inquirer(one, looks, own, moves=one.name in movers) for one in asked}
+        return {
+            one.name: Inquirer(one, looks, own, moves=one.name in movers, pace=self.pace)
+            for one in asked
+        }
 
     def _movers(self) -> frozenset[str]:
         return frozenset(peer.name for peer in self.settings.peers if _moves(peer))

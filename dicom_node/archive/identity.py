@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.uid import (
@@ -16,6 +15,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.errors import NotDicom
 from dicom_node.extent import LONG_VRS
 
@@ -35,13 +35,6 @@ _UNDEFINED = 0xFFFFFFFF
 _SHORT, _LONG = struct.Struct("<HH2sH"), struct.Struct("<I")  # heads of elements (PS3.5 7.1)
 _HEADER_MOST = 2**24
 """No header is longer; what a few deflated bytes swell to beyond that is not looked at."""
-
-
-PARSER_ERRORS = (
-    AttributeError, BytesLengthException, EOFError, InvalidDicomError, KeyError,
-    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
-)  # fmt: skip
-"""What pydicom raises on bytes that are no DICOM."""
 
 
 @dataclass(frozen=True, slots=True)

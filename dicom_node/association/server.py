@@ -20,7 +20,7 @@ from dicom_node.association.caller import Caller, Callers
 from dicom_node.association.contexts import contexts_for
 from dicom_node.association.door import Door, Doorway, Reason, Refused, Server
 from dicom_node.association.judge import REJECTIONS, Judge
-from dicom_node.association.serving import Agreed, Inbox, Loop, Offer, Service, on_message
+from dicom_node.association.serving import Agreed, Inbox, Loop, Offer, Service
 from dicom_node.association.store import on_store, store_service
 from dicom_node.association.told import Telling, refusal_teller, tell
 from dicom_node.audit import Audit
@@ -34,7 +34,7 @@ from dicom_node.dimse import Message, Plane
 from dicom_node.errors import DatabaseAway, SettingsError
 from dicom_node.probes import Probes
 from dicom_node.settings import Limits, Peer, is_loopback
-from dicom_node.transport import Bounds, Kind, Memory, Wire, WireTaken
+from dicom_node.transport import Bounds, Kind, Memory, Wire, WireTaken, on_message
 
 __all__ = ["Handling", "Listener"]
 

@@ -35,7 +35,8 @@ def on_store(event: Event, archive: Archive, callers: Callers, probes: Probes) -
     request: Any = event.request
     announced = str(request.AffectedSOPClassUID or ""), str(request.AffectedSOPInstanceUID or "")
     syntax, content = str(event.context.transfer_syntax), event.encoded_dataset(include_meta=False)
-    originator = str(request.MoveOriginatorApplicationEntityTitle or "")
+    by = str(request.MoveOriginatorApplicationEntityTitle or "")
+    originator = by, int(request.MoveOriginatorMessageID or 0)
     received = _received(content, syntax, announced, caller)
     return _take(received, originator, caller, archive, probes)
 
@@ -46,7 +47,8 @@ def store_service(caller: Caller, archive: Archive, probes: Probes) -> Service:
     def serve(exchange: Exchange) -> None:
         uid = exchange.command.text(Field.AFFECTED_SOP_INSTANCE_UID)
         announced = exchange.sop_class_uid, uid
-        originator = exchange.command.text(Field.ORIGINATOR_AE_TITLE)
+        by = exchange.command.text(Field.ORIGINATOR_AE_TITLE)
+        originator = by, exchange.command.number(Field.ORIGINATOR_MESSAGE_ID)
         if exchange.message.refused is not None:
             status = _refuse(exchange.message.refused, caller)
         else:
@@ -81,7 +83,11 @@ def _received(
 
 
 def _take(
-    received: Received, originator: str, caller: Caller, archive: Archive, probes: Probes
+    received: Received,
+    originator: tuple[str, int],
+    caller: Caller,
+    archive: Archive,
+    probes: Probes,
 ) -> int:
     """Catch what was fetched to be looked at, keep anything else; return the status to answer."""
     announced, syntax = received.announced or ("", ""), received.transfer_syntax_uid

@@ -1,14 +1,13 @@
 """C-STORE out, and C-ECHO to see whether a peer is there."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-
-from pynetdicom import build_context
 
 from dicom_node import log
 from dicom_node.dicom import VERIFICATION
-from dicom_node.dimse import CannotSend, Outgoing, batches, proposed, sending_to
+from dicom_node.dimse import CannotSend, ClassNotTaken, Outgoing, batches, proposed, sending_to
 from dicom_node.errors import PeerAway
-from dicom_node.scu import Ourselves, associated
+from dicom_node.scu import Ourselves, associated, plainly
 from dicom_node.settings import Peer
 from dicom_node.transcode import Transcoder
 from dicom_node.values import Instance
@@ -18,6 +17,8 @@ __all__ = ["DimseSender", "echo"]
 _log = log.get("destination")
 _NOT_SUPPORTED = 0x0122
 """SOP class not supported (PS3.7 C.5): what a peer would answer that took such an instance."""
+
+_NAMED = 3
 
 
 class DimseSender:
@@ -38,33 +39,50 @@ class DimseSender:
         """Yield SOP Instance UID and status (PS3.4 B.2.3) of each instance as it is answered.
 
         One whose class the peer did not accept counts as refused with 0x0122: the peer is there,
-        and will hardly ever take it.
+        and will hardly ever take it. One that cannot be sent for another reason, a damaged file
+        say, has no status: the peer was not asked.
 
         Raises
         ------
+        CannotSend
+            When all others were sent, with what kept some from being sent.
         PeerAway
             When there is no association, or it ends before the last answer.
         OSError
             When a file cannot be read.
         """
+        unsent: Counter[str] = Counter()
         with Transcoder() as transcoder:
             for part in batches(instances):
                 contexts = proposed(part)
                 with sending_to(self._ourselves, self._peer, contexts, transcoder) as sender:
                     for instance in part:
-                        yield instance.sop_instance_uid, self._store(sender, instance)
+                        try:
+                            yield instance.sop_instance_uid, self._store(sender, instance)
+                        except CannotSend as exc:
+                            unsent[str(exc)] += 1
+        if unsent:
+            raise CannotSend(_sentence(unsent))
 
     def _store(self, sender: Outgoing, instance: Instance) -> int:
         try:
             return sender.send(instance)
         except CannotSend as exc:
             _log.warning(
-                "instance not accepted",
+                "instance not sent",
                 peer=self._peer.name,
+                sop_instance_uid=instance.sop_instance_uid,
                 sop_class_uid=instance.sop_class_uid,
                 why=str(exc),
             )
-            return _NOT_SUPPORTED
+            if isinstance(exc, ClassNotTaken):
+                return _NOT_SUPPORTED
+            raise
+
+
+def _sentence(unsent: Counter[str]) -> str:
+    told = [f"{count} not sent: {why}" for why, count in unsent.most_common(_NAMED)]
+    return "; ".join(told)
 
 
 def echo(ourselves: Ourselves, peer: Peer) -> None:
@@ -75,7 +93,7 @@ def echo(ourselves: Ourselves, peer: Peer) -> None:
     PeerAway
         When it is not, or does not answer with success.
     """
-    with associated(ourselves, peer, [build_context(VERIFICATION)]) as assoc:
+    with associated(ourselves, peer, plainly(VERIFICATION)) as assoc:
         status = assoc.send_c_echo().get("Status")
     if status != 0x0000:
         seen = "nothing" if status is None else f"status 0x{status:04X}"

@@ -16,6 +16,7 @@ from dicom_node.backoff import next_try
 from dicom_node.db import Database
 from dicom_node.destination.told import tell_begin, tell_end
 from dicom_node.dicom import STORED, STORED_WITH_WARNING
+from dicom_node.dimse import CannotSend
 from dicom_node.errors import LeaseLost, PeerAway
 from dicom_node.lease import Lease
 from dicom_node.outbox import Outbox
@@ -77,7 +78,8 @@ class Patience:
     give_up : timedelta
         After which a peer that is away, or out of resources, is given up.
     refused_attempts : int
-        After how many tries an answer that is neither success nor "out of resources" is final.
+        After how many tries an answer that is neither success nor "out of resources" is final; and
+        that an instance cannot be sent, for which its file is to blame.
     """
 
     give_up: timedelta
@@ -149,7 +151,7 @@ class DestinationStage:
             return delivery
 
     def _send(self, delivery: Delivery) -> bool:
-        away: PeerAway | OSError | InvalidDicomError | None = None
+        away: Exception | None = None
         statuses: dict[str, int] = {}
         fresh: dict[str, int] = {}  # not kept yet
         renewed, third = self._now(), timedelta(seconds=self._lease.seconds / 3)
@@ -163,7 +165,7 @@ class DestinationStage:
                     fresh, renewed = {}, self._now()
                 if self._stopping.is_set():
                     break
-        except (PeerAway, OSError, InvalidDicomError) as exc:  # or a file cannot be read
+        except (PeerAway, CannotSend, OSError, InvalidDicomError) as exc:  # or a file is no good
             away = exc
         self._keep(delivery, fresh)
         return self._settle(delivery, statuses, away)
@@ -180,6 +182,7 @@ class DestinationStage:
         refused = [status for status in bad if status not in STORED_WITH_WARNING]
         doubted = delivery.doubted + len(bad) - len(refused)
         lacking = len(delivery.unsent) - len(statuses)
+        final = _is_final(refused) or isinstance(away, CannotSend)
         now = self._now()
         with self._database.transaction() as session:
             outbox = Outbox(session, self._folder)
@@ -194,12 +197,12 @@ class DestinationStage:
                 )  # doubted, but there: nothing is left to send
                 if not is_there and self._stopping.is_set():
                     outbox.later(delivery, now, "the node was stopped; the rest follows")
-                elif is_there or self._is_over(delivery, refused, now):
+                elif is_there or self._is_over(delivery, now, final=final):
                     outbox.failed(delivery, error)
                     self._tell_end(outbox, delivery, now, error)
                 else:
                     due = next_try(now, delivery.attempts)
-                    outbox.later(delivery, due, error, refused=bool(_final(refused)))
+                    outbox.later(delivery, due, error, refused=final)
         if error is None:
             _log.info(
                 "delivered",
@@ -218,16 +221,16 @@ class DestinationStage:
         if self._audit.on:
             tell_end(self._audit, now, self._target.who, outbox.instances(delivery), error or "")
 
-    def _is_over(self, delivery: Delivery, refused: Sequence[int], now: datetime) -> bool:
+    def _is_over(self, delivery: Delivery, now: datetime, *, final: bool) -> bool:
         """Whether it was tried long enough."""
-        if _final(refused) and delivery.refusals + 1 >= self._patience.refused_attempts:
+        if final and delivery.refusals + 1 >= self._patience.refused_attempts:
             return True
         return now - delivery.created_at >= self._patience.give_up
 
 
-def _final(refused: Sequence[int]) -> list[int]:
-    """Return the answers that another try will hardly change."""
-    return [status for status in refused if status not in _OUT_OF_RESOURCES]
+def _is_final(refused: Sequence[int]) -> bool:
+    """Whether one of the answers is such that another try will hardly change it."""
+    return any(status not in _OUT_OF_RESOURCES for status in refused)
 
 
 def _sentence(name: str, bad: Sequence[int], away: Exception | None, doubted: int) -> str:

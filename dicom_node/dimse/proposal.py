@@ -8,6 +8,7 @@ from pynetdicom import build_context
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.dicom import VERIFICATION
+from dicom_node.scu import plainly
 from dicom_node.transcode import can_become_native
 
 __all__ = ["batches", "proposed"]
@@ -39,7 +40,7 @@ def proposed(instances: Iterable[_Encoded]) -> list[PresentationContext]:
     without any context would look like a peer that is away.
     """
     pairs = dict.fromkeys(pair for one in instances for pair in _pairs(one))
-    return [build_context(VERIFICATION), *(build_context(*pair) for pair in sorted(pairs))]
+    return [*plainly(VERIFICATION), *(build_context(*pair) for pair in sorted(pairs))]
 
 
 def batches(instances: Sequence[Item]) -> Iterator[list[Item]]:

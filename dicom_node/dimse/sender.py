@@ -15,7 +15,7 @@ from dicom_node.transcode import NATIVE, CannotTranscode, Transcoder, can_become
 from dicom_node.transport import WITH_DATA_SET, Command, Field, Kind
 from dicom_node.values import Instance
 
-__all__ = ["MEDIUM", "CannotSend", "InstanceSender", "Originator", "Taken"]
+__all__ = ["MEDIUM", "CannotSend", "ClassNotTaken", "InstanceSender", "Originator", "Taken"]
 
 MEDIUM = 0x0000
 """Priority of a request (PS3.7 9.1.1.1.7)."""
@@ -26,6 +26,10 @@ _MOST_ASIDE = 10
 
 class CannotSend(NodeError):
     """An instance cannot go to this peer; the text says why. The association goes on."""
+
+
+class ClassNotTaken(CannotSend):
+    """The peer did not accept the SOP class of an instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Taken:
             raise CannotSend(
                 f"it is kept in transfer syntax {stored}, which the peer does not take"
             )
-        raise CannotSend(f"the peer does not take SOP class {sop_class}")
+        raise ClassNotTaken(f"the peer does not take SOP class {sop_class}")
 
 
 class InstanceSender:

@@ -20,7 +20,7 @@ UNTOLD = 0xFFFF
 """As a failure: a count was short, and did not say of what."""
 VOID = "void"
 """A request whose report, should it come, says nothing any more."""
-_ASKED, _ANSWERED = "asked", "answered"
+_ASKED, _ANSWERED, _ACTED = "asked", "answered", "acted on"
 _AT_ONCE, _NAMED = 500, 3
 _GONE = "some of its instances are not in the archive here any more: nothing to compare with"
 
@@ -139,7 +139,8 @@ class Receipts:
         """Take a report of one of ``destinations``.
 
         What it vouches for counts, however late. What it fails counts only as the answer to the
-        last request, and only while nothing of it is being sent again.
+        last request, and only as long as nothing was sent again: a report that comes twice, or
+        after a count, tells of before that.
         """
         asked = self._session.get(CommitmentRow, report.transaction_uid)
         row = None if asked is None else self._locked(asked.delivery_id)
@@ -153,9 +154,10 @@ class Receipts:
                 if classes.get(one.sop_instance_uid) == one.sop_class_uid}  # fmt: skip
         wrong = {one.sop_instance_uid: int(Failure.CLASS_CONFLICT) for one in report.held
                  if one.sop_instance_uid not in held}  # fmt: skip
-        failed = {**wrong, **report.failed} if self._is_last(asked) else {}
-        news = self._mark(row, held, failed, now)
-        asked.state = _ANSWERED
+        counts = asked.state != _ACTED and self._is_last(asked)
+        news = self._mark(row, held, {**wrong, **report.failed} if counts else {}, now)
+        if asked.state == _ASKED:
+            asked.state = _ANSWERED
         self._settle(row, "by storage commitment", now)
         return Taken.NEWS if news else Taken.KNOWN
 
@@ -312,6 +314,8 @@ class Receipts:
         row.due = next_try(now, row.resends)
         row.attempts = row.refusals = row.asks = 0
         self._set(row.id, sorted(failed), {"sent_at": None, "status": None})
+        made = CommitmentRow.delivery_id == row.id, CommitmentRow.state != VOID
+        self._session.execute(update(CommitmentRow).where(*made).values(state=_ACTED))
 
 
 def _lacking(absent: Mapping[str, int], sent: Unvouched) -> str:

@@ -7,6 +7,7 @@ What leaves: jobs, and for every rule the word of why it fired or did not.
 from dicom_node.rules.ask import AskStage, FetchStage
 from dicom_node.rules.elsewhere import Asked, Elsewhere, Inquirer, Looks
 from dicom_node.rules.load import load_rules, rule_mistakes
+from dicom_node.rules.pace import Pace
 from dicom_node.rules.plan import Decision, decide
 from dicom_node.rules.request import Granted, Requester
 from dicom_node.rules.rule import Condition, Rule
@@ -24,6 +25,7 @@ __all__ = [
     "Inquirer",
     "Looks",
     "Offer",
+    "Pace",
     "Requester",
     "Rule",
     "RulesStage",

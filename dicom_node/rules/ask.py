@@ -4,19 +4,21 @@ A peer that is slow delays no other, and no rule for longer than is stated.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from dicom_node import log
 from dicom_node.backoff import next_try
 from dicom_node.db import Database
 from dicom_node.errors import PeerError
-from dicom_node.questions import Fetch, Fetches, FetchState, Questions
+from dicom_node.questions import Fetch, Fetches, FetchState, Question, Questions
 from dicom_node.remote import Place
 from dicom_node.rules.elsewhere import Asked, Inquirer
 
 __all__ = ["AskStage", "FetchStage"]
 
 _log = log.get("rules")
+_BUG = "this node failed to do it; its log says why"
 
 
 class AskStage:
@@ -52,24 +54,31 @@ class AskStage:
         if question is None:
             return 0
         self._not_before = self._now() + self._every
-        try:
-            found = self._inquirer.ask(
-                question.study_uid, question.here, question.made, question.tasks
-            )
-        except PeerError as exc:
-            self._failed += 1
-            again = next_try(self._now(), self._failed)
-            self._not_before = again  # a peer that is away is away for other studies too
-            with self._database.transaction() as session:
-                Questions(session).unanswered(question, str(exc), again)
-            _log.warning("peer not asked", study_uid=question.study_uid, why=str(exc))
-            return 0
+        with ExitStack() as after_a_bug:  # what fails in whatever way does not block the others
+            after_a_bug.callback(self._unanswered, question, _BUG)
+            try:
+                found = self._inquirer.ask(
+                    question.study_uid, question.here, question.made, question.tasks
+                )
+            except PeerError as exc:
+                after_a_bug.pop_all()
+                self._unanswered(question, str(exc))
+                return 0
+            after_a_bug.pop_all()
         self._failed = 0
         with self._database.transaction() as session:
             Questions(session).answered(question, found, self._now())
         _log.info("peer asked", peer=question.peer, study_uid=question.study_uid,
                   series=len(found))  # fmt: skip
         return 1
+
+    def _unanswered(self, question: Question, why: str) -> None:
+        """Put a question off; a peer that is away is away for other studies too."""
+        self._failed += 1
+        self._not_before = again = next_try(self._now(), self._failed)
+        with self._database.transaction() as session:
+            Questions(session).unanswered(question, why, again)
+        _log.warning("peer not asked", study_uid=question.study_uid, why=why)
 
 
 class FetchStage:
@@ -85,9 +94,11 @@ class FetchStage:
     def __init__(self, asked: Asked, database: Database) -> None:
         self._asked = asked
         self._database = database
+        self._ended: tuple[Fetch, FetchState, str | None] | None = None
 
     def tick(self, now: datetime) -> int:
         """Fetch what is wanted next; return 1 if it came."""
+        self._end()  # where the database was away when the last one ended
         with self._database.reading() as session:
             fetch = Fetches(session).next(self._asked.name)
         if fetch is None:
@@ -97,16 +108,25 @@ class FetchStage:
             self._set(fetch, FetchState.FAILED, "its time was over before it was begun")
             return 0
         self._set(fetch, FetchState.FETCHING)
+        self._ended = fetch, FetchState.FAILED, _BUG
         try:
             came = self._asked.move(Place(fetch.study_uid, fetch.series_uid), left_s)
+            self._ended = fetch, FetchState.FETCHED, None
         except PeerError as exc:
-            self._set(fetch, FetchState.FAILED, str(exc))
+            self._ended = fetch, FetchState.FAILED, str(exc)
             _log.warning("series not fetched", study_uid=fetch.study_uid, why=str(exc))
             return 0
-        self._set(fetch, FetchState.FETCHED)
+        finally:  # whatever was raised: it is not being fetched any more
+            self._end()
         _log.info("series fetched", peer=fetch.peer, study_uid=fetch.study_uid,
                   series_uid=fetch.series_uid, instances=came)  # fmt: skip
         return 1
+
+    def _end(self) -> None:
+        """Note how the last fetch ended, unless that is noted."""
+        if self._ended is not None:
+            self._set(*self._ended)
+            self._ended = None
 
     def _set(self, fetch: Fetch, state: FetchState, error: str | None = None) -> None:
         with self._database.transaction() as session:

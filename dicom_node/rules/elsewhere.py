@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from time import monotonic
 from typing import Protocol
 
 from pydicom import dcmread
@@ -15,6 +16,7 @@ from dicom_node.errors import BeyondLimits, PeerAway, PeerError, PeerRefused
 from dicom_node.extent import check_extent
 from dicom_node.probes import Probes
 from dicom_node.remote import Place
+from dicom_node.rules.pace import Pace
 from dicom_node.scu import SeriesThere
 from dicom_node.sections import Limits
 from dicom_node.series import TELLING, Judged, OwnIdentity, judge, named
@@ -25,6 +27,7 @@ _log = log.get("rules")
 _MODALITY = {"CT": "CT", "CBCT": "CT", "PT": "PT"}
 """By label; every other label is an MR image's."""
 _OURS = "SYNTHETIC"
+_SHORTEST_S = 0.1
 _BY_QUERY, _BY_ONE = "by the header of one instance, asked for", "by one instance, fetched"
 
 
@@ -43,6 +46,9 @@ class Asked(Protocol):
 
     def move(self, place: Place, limit_s: float) -> int:
         """Have a series, or one instance, sent to us; return how many came."""
+
+    def within(self, limit_s: float) -> "Asked":
+        """Return the same, who waits no longer for a connection, and for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,21 @@ class Inquirer:
     looks : Looks
     own : OwnIdentity
         By what our own objects are told.
+    pace : Pace or None
+        How often it is asked; shared by all who ask it.
     """
 
-    def __init__(self, asked: Asked, looks: Looks, own: OwnIdentity, *, moves: bool) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        looks: Looks,
+        own: OwnIdentity,
+        *,
+        moves: bool,
+        pace: Pace | None = None,
+    ) -> None:
         self._asked = asked
+        self._pace = pace or Pace()
         self._looks = looks
         self._own = own
         self._moves = moves and looks.probes is not None
@@ -108,6 +125,7 @@ class Inquirer:
         here: Collection[str],
         made: Collection[str],
         tasks: Collection[str] = (),
+        limit_s: float | None = None,
     ) -> tuple[SeriesThere, ...]:
         """Return the series of a study that the peer has beside those ``here``.
 
@@ -117,6 +135,8 @@ class Inquirer:
             Series that were made here.
         tasks : collection of str
             What somebody has asked to be made of the study.
+        limit_s : float or None
+            What is not found out in so long is not waited for.
 
         Raises
         ------
@@ -124,7 +144,9 @@ class Inquirer:
             When it does not tell.
         """
         own = replace(self._own, series_uids=frozenset(made))
-        found = [one for one in self._asked.series(study_uid) if one.series_uid not in here]
+        until = None if limit_s is None else monotonic() + limit_s
+        there = self._turn(until).series(study_uid)
+        found = [one for one in there if one.series_uid not in here]
         labels, looked = self._looks.labels_for(tasks), 0
         for index, one in enumerate(found):
             if not _matters(one, labels):
@@ -133,17 +155,28 @@ class Inquirer:
             if looked > self._looks.most:
                 found[index] = replace(one, how=f"not looked at: more than {self._looks.most}")
             else:
-                found[index] = self._looked_at(study_uid, one, own)
+                found[index] = self._looked_at(study_uid, one, own, until)
         return tuple(found)
 
-    def _looked_at(self, study_uid: str, one: SeriesThere, own: OwnIdentity) -> SeriesThere:
+    def _turn(self, until: float | None) -> Asked:
+        """Return the peer once it may be asked; it is waited for as long as there is time."""
+        if not self._pace.wait(self.name, until):
+            raise PeerAway(f"{self.name} was not asked: no time was left")
+        if until is None:
+            return self._asked
+        return self._asked.within(max(_SHORTEST_S, until - monotonic()))
+
+    def _looked_at(
+        self, study_uid: str, one: SeriesThere, own: OwnIdentity, until: float | None
+    ) -> SeriesThere:
         """Return a series with its label: by a query where that tells, else by one instance."""
         place = Place(study_uid, one.series_uid)
         try:
-            told = self._asked.one(place, TELLING)
+            told = self._turn(until).one(place, TELLING)
             judged, how = None if told is None else judge(told, own, whole=False), _BY_QUERY
             if told is not None and judged is None and self._moves:
-                whole = self._fetched(replace(place, sop_instance_uid=str(told.SOPInstanceUID)))
+                wanted = replace(place, sop_instance_uid=str(told.SOPInstanceUID))
+                whole = self._fetched(wanted, until)
                 judged, how = judge(whole, own, whole=True), _BY_ONE
         except (PeerError, *PARSER_ERRORS) as exc:
             return replace(one, how=f"not told: {exc}")
@@ -151,13 +184,15 @@ class Inquirer:
             return replace(one, how="not told: the peer answers too little about its images")
         return _labelled(one, judged, how)
 
-    def _fetched(self, place: Place) -> Dataset:
+    def _fetched(self, place: Place, until: float | None) -> Dataset:
         """Return one instance, which is not archived."""
         probes = self._looks.probes
         if probes is None:  # cannot be: asked only where there are some
             raise PeerAway("nobody catches what is fetched")
         with probes.expected(self.name, place.sop_instance_uid) as probe:
-            self._asked.move(place, self._looks.limit_s)
+            peer, limit_s = self._turn(until), self._looks.limit_s
+            left_s = limit_s if until is None else max(_SHORTEST_S, until - monotonic())
+            peer.move(place, min(limit_s, left_s))
         if probe.content is None:
             self._moves = False  # the next would be archived like this one
             text = "sent an image without saying that we asked for it; no more are fetched to look"
@@ -203,11 +238,16 @@ class Elsewhere:
     def ask_now(
         self, study_uid: str, here: Collection[str], made: Collection[str]
     ) -> dict[str, tuple[SeriesThere, ...]]:
-        """Return what each peer has beside what is ``here``; who does not answer is left out."""
+        """Return what each peer has beside what is ``here``; who does not answer is left out.
+
+        All together are waited for as a rule waits, each for its share of what is left.
+        """
         found: dict[str, tuple[SeriesThere, ...]] = {}
-        for name, inquirer in self.inquirers.items():
+        until, peers = monotonic() + self.wait_s, len(self.inquirers)
+        for number, (name, inquirer) in enumerate(self.inquirers.items()):
+            share_s = (until - monotonic()) / (peers - number)
             try:
-                found[name] = inquirer.ask(study_uid, here, made)
+                found[name] = inquirer.ask(study_uid, here, made, limit_s=share_s)
             except PeerError as exc:
                 _log.warning("peer not asked", study_uid=study_uid, why=str(exc))
         return found

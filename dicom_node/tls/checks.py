@@ -72,11 +72,23 @@ def _of_files(
 
 
 def _of_peers(listen: Listen, peers: Sequence[Peer]) -> Iterator[str]:
+    for peer in plain_peers(peers):
+        if not peer.plain:
+            yield (
+                f"peers.toml: {peer.name} at {peer.host} would be called without TLS, for anyone "
+                "on the way to read; set tls = true where it speaks TLS, or say plain = true where "
+                "the network itself is protected"
+            )
     for peer in peers:
         if peer.tls and peer.port is None:
             yield (
                 f"peers.toml: {peer.name} has tls = true but no port; tls says how we call it: add "
                 "its port, 2762 say, or take tls out"
+            )
+        if peer.tls and peer.plain:
+            yield (
+                f"peers.toml: {peer.name} has plain = true, which says without TLS, and tls = "
+                "true; take one of them out"
             )
         if peer.certificate and not (peer.tls or listen.tls):
             yield (

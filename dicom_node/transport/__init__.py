@@ -15,6 +15,7 @@ from dicom_node.transport.command import (
 )
 from dicom_node.transport.guard import abort_pdu
 from dicom_node.transport.line import Line
+from dicom_node.transport.look import on_message
 from dicom_node.transport.meter import (
     Bounds,
     Memory,
@@ -62,6 +63,7 @@ __all__ = [
     "abort_pdu",
     "fragment",
     "fragments",
+    "on_message",
     "p_data",
     "read_command",
 ]

@@ -9,7 +9,7 @@ from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket
 
 from dicom_node import log
-from dicom_node.sections import Outbox, Peer
+from dicom_node.sections import Limits, Outbox, Peer
 from dicom_node.tls import Credentials, Fault, fault_of
 from dicom_node.transport.line import Line
 from dicom_node.transport.meter import Bounds, Memory
@@ -19,9 +19,7 @@ __all__ = ["MAXIMUM_PDU", "Call"]
 
 MAXIMUM_PDU = 131072
 """16 kB, the usual value, costs eight times as many steps per image."""
-_INSTANCE, _OTHER = 2**31, 2**26
-"""Bytes of an instance, and of any other message, that a peer that we call may send."""
-_MESSAGE_S = 1800.0
+_MB = 2**20
 _HINTS = {
     Fault.PLAIN_TEXT: "; it may speak plain DICOM there",
     Fault.BROKEN: "; it may speak no TLS there",
@@ -50,10 +48,15 @@ class Call:
         How long to wait.
     credentials : Credentials or None
         For a peer with ``tls = true``.
+    limits : Limits
+        What the peer may send.
     """
 
-    def __init__(self, peer: Peer, times: Outbox, credentials: Credentials | None) -> None:
+    def __init__(
+        self, peer: Peer, times: Outbox, credentials: Credentials | None, limits: Limits
+    ) -> None:
         self.times = times
+        self._limits = limits
         self._peer = peer
         self._credentials = credentials
         self._line: Line | None = None
@@ -122,5 +125,13 @@ class Call:
         _log.warning("association aborted", peer=self._peer.name, why=why)
 
     def _bounds(self) -> Bounds:
-        wait_s = self.times.answer_s
-        return Bounds(wait_s, _MESSAGE_S, 2 * MAXIMUM_PDU, _INSTANCE, _OTHER, Memory(_INSTANCE))
+        limits = self._limits
+        return Bounds(
+            idle_s=self.times.answer_s,
+            message_s=limits.message_s,
+            longest_pdu=2 * MAXIMUM_PDU,
+            data_set=limits.data_set_mb * _MB,
+            other=limits.message_mb * _MB,
+            memory=Memory(limits.memory_mb * _MB),
+            idle_key="outbox.answer_s",
+        )

@@ -68,6 +68,7 @@ class Guard:
         self._stores = False
         self._over = False
         self.failure: Exception | None = None
+        self.broken = ""
 
     def __getattr__(self, name: str) -> Any:
         """Return what the real one has."""
@@ -94,7 +95,7 @@ class Guard:
             content = self.line.read(nr_bytes, monotonic() + self.bounds.idle_s)
             self._look(bytes(content), nr_bytes)
         except TimeoutError:
-            self.give_up(f"a PDU not whole in listen.idle_s = {self.bounds.idle_s:g}")
+            self.give_up(f"a PDU not whole in {self.bounds.idle_key} = {self.bounds.idle_s:g}")
         except TooMuch as exc:
             self.give_up(f"it sent {exc}")
         except (OSError, ValueError) as exc:
@@ -121,7 +122,7 @@ class Guard:
     def give_up(self, why: str) -> None:
         """Send an A-ABORT and let nothing more in."""
         if not self._over:
-            self._over = True
+            self._over, self.broken = True, why
             self._on_broken(why)
             with suppress(OSError, ValueError):
                 self.line.send(abort_pdu(_INVALID_VALUE), monotonic() + _ABORT_S)

@@ -77,6 +77,8 @@ class Bounds:
         Bytes of the data set of a C-STORE, and of any other message.
     memory : Memory
         Shared with all other associations.
+    idle_key : str
+        What sets ``idle_s``.
     """
 
     idle_s: float
@@ -85,6 +87,7 @@ class Bounds:
     data_set: int
     other: int
     memory: Memory
+    idle_key: str = "listen.idle_s"
 
 
 class Meter:

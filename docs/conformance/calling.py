@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom import build_context
 
 from conformance.overview import MADE
 from conformance.tables import named, syntaxes, table
@@ -18,6 +17,7 @@ from dicom_node.dicom import (
     VERIFICATION,
 )
 from dicom_node.dimse import proposed
+from dicom_node.scu import plainly
 from dicom_node.settings import Asking, Commitment, Outbox
 
 __all__ = ["asking", "committing", "policy", "storing"]
@@ -71,7 +71,7 @@ What is retrieved is proposed in the transfer syntax in which it is kept, and in
 | {STORED:04X} | counts the instance as sent |
 | {warnings} | does not count it as sent, and does not send it again by itself: the log and `why` say so |
 | A7xx | sends it again later |
-| any other; a SOP class that is not accepted | sends it again, `outbox.refused_attempts` times ({refused} unless set), then gives the delivery up |
+| any other; a SOP class that is not accepted; a file that cannot be sent | sends it again, `outbox.refused_attempts` times ({refused} unless set), then gives the delivery up |
 | none, or the association ends | sends again what was not answered |"""
 
 
@@ -108,4 +108,5 @@ transaction that nobody asked for, is answered 0115. After `commitment.report_s`
 
 def _proposed(uid: str) -> str:
     """Return the transfer syntaxes of a context that is not about an object of ours."""
-    return syntaxes(map(str, build_context(uid).transfer_syntax))
+    (context,) = plainly(uid)
+    return syntaxes(map(str, context.transfer_syntax))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_node.backoff import next_try
+from dicom_node.backoff import Daily, next_try
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -27,3 +27,10 @@ def test_a_peer_that_was_away_for_long_is_asked_every_five_minutes():
 
 def test_without_a_failure_there_is_nothing_to_wait_for():
     assert next_try(NOW, 0) == NOW
+
+
+def test_what_is_done_once_a_day_is_done_at_the_start_and_a_day_later():
+    daily, now = Daily(), datetime(2026, 1, 2, tzinfo=UTC)
+    assert [daily.is_due(now + timedelta(hours=hours)) for hours in (0, 1, 23, 24, 25, 49)] == [
+        True, False, False, True, False, True,
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from dicom_node.settings import NodeFile, Settings, _tuples, load_settings, ship
 ROOT = Path(__file__).parents[2]
 CLOUD = '[[destination]]\nname = "cloud"\nkind = "dicomweb"\n'
 FOLDER = '[[destination]]\nname = "share"\nkind = "folder"\npath = "x"\n'
-PEER = '[[peer]]\nname = "pacs"\nae_title = "PACS"\nhost = "h"\n'
+PEER = '[[peer]]\nname = "pacs"\nae_title = "PACS"\nhost = "h"\nplain = true\n'
 
 
 @pytest.fixture

@@ -237,7 +237,8 @@ class Modality:
         """Return an association on which requests can be made and reports taken."""
         ae = AE(ae_title=calling)
         ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 60
-        contexts = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+        wanted = (VERIFICATION, STORAGE_COMMITMENT, STUDY_ROOT_FIND)
+        contexts = [build_context(uid) for uid in wanted]
         return ae.associate(
             "127.0.0.1",
             node_port,

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pynetdicom import build_context, build_role
+from pynetdicom import build_role
 from pynetdicom.association import Association
 
 from dicom_node import log
 from dicom_node.association.commitment.same import Line, Lines
-from dicom_node.backoff import next_try
+from dicom_node.backoff import Daily, next_try
 from dicom_node.commitment import Report, report_of
 from dicom_node.db import Database
 from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, VERIFICATION
 from dicom_node.errors import PeerAway, PeerError, PeerRefused
 from dicom_node.promises import Promise, Promises, vouch
-from dicom_node.scu import Extras, Ourselves, associated, takes
+from dicom_node.scu import Extras, Ourselves, associated, plainly, takes
 from dicom_node.settings import Peer
 
 __all__ = ["PromiseStage", "Trying"]
@@ -78,7 +78,7 @@ class PromiseStage:
         self._trying = trying
         self._now = now
         self._away = 0
-        self._forgot_at: datetime | None = None
+        self._forgetting = Daily()
 
     def tick(self, now: datetime) -> int:
         """Report on every request that is due; return how many reports were taken."""
@@ -87,8 +87,11 @@ class PromiseStage:
             due = Promises(session).due(self._peer.name, now, _AT_ONCE)
         elsewhere = [promise for promise in due if not self._on_its_own(promise)]
         taken = len(due) - len(elsewhere)
-        if self._peer.port is None:  # what is merely busy will be quiet
-            elsewhere = [promise for promise in elsewhere if self._line(promise) is None]
+        if self._peer.port is None:
+            for promise in elsewhere:
+                if self._line(promise) is None:  # else it is merely busy, and will be quiet
+                    self._nowhere(promise)
+            return taken
         return taken + (self._on_ours(elsewhere) if elsewhere else 0)
 
     def _line(self, promise: Promise) -> Line | None:
@@ -106,14 +109,18 @@ class PromiseStage:
         self._taken(promise, "same")
         return True
 
+    def _nowhere(self, promise: Promise) -> None:
+        """Leave a request alone for a while whose association is over, and no other with it."""
+        text = "has no port in peers.toml, and the association of its request is over"
+        exc = PeerAway(f"{self._peer.name} {text}; add its port")
+        _log.warning("report not taken", peer=self._peer.name, reports=1, why=str(exc))
+        self._not_taken(promise, exc, next_try(self._now(), promise.attempts + 1))
+
     def _on_ours(self, promises: Sequence[Promise]) -> int:
         """Report on an association that we open, in the role of the provider (PS3.4 J.3.3)."""
         taken = done = 0
         try:
-            if self._peer.port is None:
-                text = "has no port in peers.toml, and the association of its request is over"
-                raise PeerAway(f"{self._peer.name} {text}; add its port")
-            contexts = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+            contexts = plainly(VERIFICATION, STORAGE_COMMITMENT)
             extras = Extras(roles=(build_role(STORAGE_COMMITMENT, scp_role=True),))
             with associated(self._ourselves, self._peer, contexts, extras) as assoc:
                 if not takes(assoc, STORAGE_COMMITMENT):
@@ -186,8 +193,7 @@ class PromiseStage:
 
     def _forget(self, now: datetime) -> None:
         """Once a day, drop what was settled weeks ago."""
-        if self._forgot_at is not None and now - self._forgot_at < timedelta(days=1):
+        if not self._forgetting.is_due(now):
             return
-        self._forgot_at = now
         with self._database.transaction() as session:
             Promises(session).forget(self._peer.name, now - _REMEMBERED)

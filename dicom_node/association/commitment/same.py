@@ -14,6 +14,7 @@ from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.events import Event
 
+from dicom_node.association.serving import Inbox
 from dicom_node.commitment import Report, report_of
 from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 
@@ -129,19 +130,23 @@ def _until(holds: Callable[[], bool], limit_s: float) -> bool:
 
 
 def _answer(assoc: Any, limit_s: float) -> int | None:
-    """Return the status of our report's answer; other messages go back into the queue."""
+    """Return the status of our report's answer; other messages go back into the queue.
+
+    They are not to be served here: whoever asks on would keep the stage to itself.
+    """
     others: list[Any] = []
     status: int | None = None
     until = monotonic() + limit_s
+    provider = Inbox.behind(assoc)
     while status is None and assoc.is_established and monotonic() < until:
-        found = assoc.dimse.get_msg(block=False)
+        found = provider.get_msg(block=False)
         if found[1] is None:
             sleep(_LOOK_EVERY_S)
         elif isinstance(found[1], N_EVENT_REPORT) and found[1].is_valid_response:
             status = int(found[1].Status or 0)
         else:
             others.append(found)
-    waiting = assoc.dimse.msg_queue
+    waiting = provider.msg_queue
     with waiting.mutex:
         waiting.queue.extendleft(reversed(others))
     return status

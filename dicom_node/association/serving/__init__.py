@@ -6,7 +6,6 @@ back to pynetdicom goes whatever no service is there for.
 
 from dicom_node.association.serving.exchange import Exchange, Offer, Service
 from dicom_node.association.serving.inbox import Inbox
-from dicom_node.association.serving.look import on_message
 from dicom_node.association.serving.loop import Agreed, Loop
 
-__all__ = ["Agreed", "Exchange", "Inbox", "Loop", "Offer", "Service", "on_message"]
+__all__ = ["Agreed", "Exchange", "Inbox", "Loop", "Offer", "Service"]

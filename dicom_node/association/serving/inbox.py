@@ -49,6 +49,17 @@ class Inbox:
         """Stand in for the provider of ``assoc``."""
         assoc.dimse = cast(DIMSEServiceProvider, cls(assoc.dimse, wanted, serve))
 
+    @staticmethod
+    def behind(assoc: Association) -> DIMSEServiceProvider:
+        """Return the provider of ``assoc`` itself, whose messages nobody serves."""
+        provider: object = assoc.dimse
+        return provider.inner if isinstance(provider, Inbox) else assoc.dimse
+
+    @property
+    def inner(self) -> DIMSEServiceProvider:
+        """What is stood in for."""
+        return self._inner
+
     def __getattr__(self, name: str) -> Any:
         """Return what the real one has."""
         return getattr(self._inner, name)

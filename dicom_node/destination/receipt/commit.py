@@ -6,7 +6,7 @@ from threading import Event
 from time import monotonic
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event as Message
 
@@ -16,7 +16,7 @@ from dicom_node.commitment import ASKED, Reference, Request, answer_report, requ
 from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, VERIFICATION
 from dicom_node.errors import DatabaseAway, PeerAway, PeerRefused
 from dicom_node.outbox import Reports
-from dicom_node.scu import Extras, Ourselves, associated, takes
+from dicom_node.scu import Extras, Ourselves, associated, plainly, takes
 from dicom_node.settings import Peer
 
 __all__ = ["Commitments", "Line"]
@@ -92,7 +92,7 @@ class Commitments:
         PeerAway, PeerRefused
             When there is none; when the peer does not accept the service.
         """
-        contexts = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+        contexts = plainly(VERIFICATION, STORAGE_COMMITMENT)
         extras = Extras(handlers=((evt.EVT_N_EVENT_REPORT, self._on_report),))
         with associated(self._ourselves, self._peer, contexts, extras) as assoc:
             if not takes(assoc, STORAGE_COMMITMENT):

@@ -1,6 +1,7 @@
 """The stage: sent → receipted, or back to be sent again."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from threading import Event
 from sqlalchemy.orm import Session
 
 from dicom_node import log
-from dicom_node.backoff import next_try
+from dicom_node.backoff import Daily, next_try
 from dicom_node.commitment import Reference
 from dicom_node.db import Database
 from dicom_node.destination.receipt.commit import Commitments
@@ -22,6 +23,9 @@ __all__ = ["ReceiptStage", "Times", "Ways"]
 
 _log = log.get("destination")
 _REMEMBERED = timedelta(days=90)
+_SOON = timedelta(minutes=5)
+"""Where asking ends in a way that nobody has foreseen, or we die, it is asked again then."""
+_BUG = "this node failed to ask; its log says why"
 _SLOWER = 4
 """What was sent again and is still not listed may be held back there, by a person who checks it."""
 
@@ -91,7 +95,7 @@ class ReceiptStage:
         self._now = now
         self._away = 0
         self._away_until: datetime | None = None
-        self._forgot_at: datetime | None = None
+        self._forgetting = Daily()
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -120,16 +124,21 @@ class ReceiptStage:
         return None
 
     def _vouch(self, sent: Unvouched) -> None:
-        try:
-            self._ask(sent)
-            self._away, self._away_until = 0, None
-        except PeerAway as exc:
-            self._away += 1
-            again = next_try(self._now(), self._away)
-            self._away_until = again
-            _log.warning("not asked for a receipt", destination=self._name, why=str(exc))
-            with self._database.transaction() as session:
-                self._receipts(session).later(sent, again, str(exc))
+        with ExitStack() as after_a_bug:  # what fails in whatever way does not block the others
+            after_a_bug.callback(self._later, sent, self._now() + _SOON, _BUG)
+            try:
+                self._ask(sent)
+                self._away, self._away_until = 0, None
+            except PeerAway as exc:
+                self._away += 1
+                self._away_until = next_try(self._now(), self._away)
+                _log.warning("not asked for a receipt", destination=self._name, why=str(exc))
+                self._later(sent, self._away_until, str(exc))
+            after_a_bug.pop_all()
+
+    def _later(self, sent: Unvouched, again: datetime, why: str) -> None:
+        with self._database.transaction() as session:
+            self._receipts(session).later(sent, again, why)
 
     def _ask(self, sent: Unvouched) -> None:
         """Ask in the best way that is left."""
@@ -144,9 +153,8 @@ class ReceiptStage:
     def _commit(self, commitments: Commitments, sent: Unvouched) -> None:
         with commitments.line() as line:
             uid, now = new_uid(), self._now()
-            soon = now + timedelta(minutes=5)  # should we die before it has answered
             with self._database.transaction() as session:
-                self._receipts(session).begin(sent, uid, now, soon)
+                self._receipts(session).begin(sent, uid, now, now + _SOON)
             instances = [Reference(i.sop_class_uid, i.sop_instance_uid) for i in sent.instances]
             why = None
             try:
@@ -202,9 +210,8 @@ class ReceiptStage:
 
     def _forget(self, now: datetime) -> None:
         """Once a day, drop requests of months ago."""
-        if self._forgot_at is not None and now - self._forgot_at < timedelta(days=1):
+        if not self._forgetting.is_due(now):
             return
-        self._forgot_at = now
         with self._database.transaction() as session:
             self._receipts(session).forget(now - _REMEMBERED)
 

@@ -3,23 +3,26 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.dimse_messages import C_ECHO_RSP
-from pynetdicom.dimse_primitives import C_ECHO
+from pynetdicom.dimse_primitives import C_ECHO, C_FIND
 
 from dicom_node.association import Doorway, Listener
 from dicom_node.association.commitment import CommitmentService, Lines, PromiseStage, Trying
+from dicom_node.association.serving import Service
 from dicom_node.audit import Silence
 from dicom_node.commitment import Failure, Reference, Request, request_of
 from dicom_node.db import PromiseRow
-from dicom_node.dicom import VERIFICATION, new_uid
+from dicom_node.dicom import STUDY_ROOT_FIND, VERIFICATION, new_uid
 from dicom_node.outbox import Reports
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Limits, Listen, Outbox, Peer
 from dicom_node.tls import Credentials
+from dicom_node.transport import Kind
 from tests.dicom_node.archive.objects import MR_IMAGE, instance
 from tests.support.committing import Modality, ask
 from tests.support.listening import Ear
@@ -34,14 +37,14 @@ QUIET_S = 0.2
 class Scene:
     """A listener, the stage that reports, and the modality that asks."""
 
-    def __init__(self, store, *, has_port: bool = True, credentials=None) -> None:
+    def __init__(self, store, *, has_port: bool = True, credentials=None, offer=None) -> None:
         self.store = store
         self.peer = Peer(
             name="scanner",
             ae_title="SCANNER",
             host="127.0.0.1",
             port=free_port() if has_port else None,
-            may=("echo", "store", "commit"),
+            may=("echo", "store", "commit", "find"),
             tls=credentials is not None,
         )
         self.modality = Modality(self.peer.port or 0)
@@ -57,6 +60,8 @@ class Scene:
         )  # fmt: skip
         reports = Reports(self.place, {}, 1, self.now)
         self.listener.add(CommitmentService(store.database, self.lines, reports, self.now))
+        if offer is not None:
+            self.listener.offer(offer)
         self.port = self.listener.start()
 
     def now(self):
@@ -223,6 +228,57 @@ def _note_echo(event, echoed: threading.Event) -> None:
         echoed.set()
 
 
+class Finds:
+    """Serves queries, and notes who does it."""
+
+    def __init__(self) -> None:
+        self.by: list[threading.Thread] = []
+        self.served = threading.Event()
+
+    def services(self):
+        return {Kind.C_FIND_RQ: Service(self._find, 0xC001)}
+
+    def close(self) -> None:
+        pass
+
+    def _find(self, exchange) -> None:
+        self.by.append(threading.current_thread())
+        exchange.answer(0x0000)
+        self.served.set()
+
+
+def test_what_a_peer_queries_in_the_meantime_is_not_served_by_the_stage(store):
+    """Else one query after another would keep the stage for ever."""
+    finds = Finds()
+    scene = Scene(store, offer=finds)
+    query = C_FIND()
+    query.MessageID, query.AffectedSOPClassUID, query.Priority = 7, STUDY_ROOT_FIND, 2
+    query.Identifier = BytesIO(element_of_a_query())
+
+    def also_find(event):
+        (context,) = (
+            c for c in event.assoc.accepted_contexts if c.abstract_syntax == STUDY_ROOT_FIND
+        )
+        event.assoc.dimse.send_msg(query, context.context_id)
+
+    try:
+        scene.modality.before_answering = also_find
+        assoc = scene.ask(*scene.keep(1), stay=True)
+        quiet(scene)
+        assert scene.report() == 1
+        assert scene.modality.came_by == ["same"]
+        assert finds.served.wait(30)
+        assert threading.current_thread() not in finds.by
+        assoc.release()
+    finally:
+        scene.close()
+
+
+def element_of_a_query() -> bytes:
+    """Return QueryRetrieveLevel = STUDY, in implicit little endian."""
+    return b"\x08\x00\x52\x00\x06\x00\x00\x00STUDY "
+
+
 def test_each_instance_is_told_apart(scene):
     kept, other_class, damaged, apart, absent = (*scene.keep(4), Reference(MR_IMAGE, "1.2.3"))
     other_class = Reference(CT_IMAGE, other_class.sop_instance_uid)
@@ -273,6 +329,16 @@ def test_a_peer_that_is_away_gets_its_report_when_it_is_back_after_a_restart_too
     assert scene.row().state == "reported"
 
 
+def test_a_peer_whose_host_has_no_address_is_left_alone_for_a_while(scene):
+    scene.ask(*scene.keep(1))
+    scene.peer = scene.peer.model_copy(update={"host": "no-such-host.invalid"})
+    stage = scene.stage()
+    assert scene.report(stage) == 0
+    assert "cannot be resolved" in scene.row().error
+    assert stage.tick(scene.store.now) == 0
+    assert scene.row().attempts == 1
+
+
 def test_a_peer_that_never_takes_its_report_is_given_up_after_days(scene):
     scene.ask(*scene.keep(1))
     scene.later(8 * 86_400)
@@ -296,6 +362,24 @@ def test_a_peer_without_a_port_is_told_of_once_it_is_added(portless):
     portless.ask(*portless.keep(1))
     assert portless.report() == 0
     assert "has no port in peers.toml" in portless.row().error
+
+
+def test_a_request_whose_association_is_over_puts_off_no_other(portless):
+    references = portless.keep(2)
+    stage = portless.stage()
+    portless.ask(references[0])
+    for _ in range(8):
+        portless.later(400)
+        assert stage.tick(portless.store.now) == 0
+    assoc = portless.ask(references[1], stay=True)
+    portless.lines.quiet_s = 3600.0  # it is busy at first
+    portless.later(400)
+    assert stage.tick(portless.store.now) == 0
+    portless.lines.quiet_s = QUIET_S
+    quiet(portless)
+    assert portless.report(stage) == 1
+    assert sorted(row.state for row in portless.store.rows(PromiseRow)) == ["reported", "waiting"]
+    assoc.release()
 
 
 def test_a_peer_without_a_port_is_waited_for_while_it_is_busy(portless):

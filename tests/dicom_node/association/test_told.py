@@ -16,7 +16,7 @@ from dicom_node.db import AssociationRow
 from dicom_node.destination import echo
 from dicom_node.dicom import VERIFICATION
 from dicom_node.errors import ArchiveFull, PeerAway
-from dicom_node.probes import Probes
+from dicom_node.probes import LOOK, Probes
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Limits, Outbox, Peer
 from dicom_node.tls import Credentials
@@ -237,7 +237,7 @@ def test_what_was_fetched_to_be_looked_at_is_told_and_not_archived(opened):
         ae = AE(ae_title="SCANNER")
         contexts = [build_context(MR_IMAGE)]
         assoc = ae.associate("127.0.0.1", port, contexts=contexts, ae_title="SYNTHNODE")
-        assoc.send_c_store(ds, originator_aet="SYNTHNODE", originator_id=1)
+        assoc.send_c_store(ds, originator_aet="SYNTHNODE", originator_id=LOOK)
         assoc.release()
     assert probe.content is not None
     (told,) = transferred(trail, 1)

@@ -213,6 +213,32 @@ def test_a_report_in_parts_counts_part_by_part_and_twice_is_no_harm(scene):
     assert scene.pacs.report(held(request)) == 0x0000
 
 
+def test_a_failure_that_is_reported_twice_has_the_instance_sent_again_once(scene):
+    dropped = scene.uids[2]
+    scene.pacs.drops = {dropped}
+    request = scene.sent_and_asked()
+    verdict = scene.pacs.verdict(request)
+    assert scene.pacs.report(verdict) == 0x0000
+    for _ in range(RESENDS + 1):
+        scene.later(10)
+        scene.send()
+        assert scene.pacs.report(verdict) == 0x0000, "its sender is to be content"
+    delivery = scene.delivery()
+    assert (delivery["state"], delivery["resends"]) == ("sent", 1)
+    assert scene.pacs.asked.count(dropped) == 2
+    scene.ask()
+    assert scene.pacs.report(held(scene.pacs.wait_for_request(2))) == 0x0000
+    assert scene.state() == "receipted"
+
+
+def test_a_failure_that_is_reported_in_parts_counts_part_by_part(scene):
+    request = scene.sent_and_asked()
+    first, second, *_ = scene.uids
+    assert scene.pacs.report(held(request, first)) == 0x0000
+    assert scene.pacs.report(failed(request, second)) == 0x0000
+    assert (scene.state(), scene.missing()) == ("waiting", [second])
+
+
 def test_a_late_failure_says_nothing_about_what_was_asked_again(scene):
     first = scene.sent_and_asked()
     scene.later(REPORT_S)
@@ -410,6 +436,22 @@ def test_a_folder_that_is_not_mounted_is_no_folder_without_files(scene, tmp_path
     scene.ask(Ways(counts=FolderCounts("pacs", folder)))
     assert (scene.state(), scene.missing()) == ("sent", [])
     assert "is it mounted?" in scene.delivery()["receipt"]
+
+
+def test_what_cannot_be_asked_for_a_reason_that_nobody_foresaw_does_not_block_the_rest(scene):
+    class Broken:
+        def count(self, instances, total):
+            raise ZeroDivisionError
+
+    assert scene.send() == 1
+    ways = Ways(counts=Broken())
+    with pytest.raises(ZeroDivisionError):
+        scene.ask(ways)
+    assert scene.ask(ways) == 0, "it is put off"
+    assert scene.delivery()["receipt"] == "this node failed to ask; its log says why"
+    scene.later(300)
+    with pytest.raises(ZeroDivisionError):
+        scene.ask(ways)
 
 
 def test_a_crash_before_the_request_was_answered_has_it_made_again_soon(scene):

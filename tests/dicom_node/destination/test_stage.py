@@ -8,7 +8,7 @@ from dicom_node.archive import Archive, Files, Received, Space
 from dicom_node.archive.index import Outcome
 from dicom_node.audit import Remote, Silence
 from dicom_node.backoff import next_try
-from dicom_node.db import Database, DeliveryRow
+from dicom_node.db import Database, DeliveryRow, InstanceRow
 from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience, Target
 from dicom_node.dicom import new_uid
 from dicom_node.errors import DatabaseAway
@@ -91,6 +91,24 @@ def test_sent_means_that_every_instance_was_answered_0000(scene, scp):
     assert scene.stage().tick(T0) == 1
     assert scene.delivery().state == DeliveryState.SENT
     assert scp.kept == scene.sent, "other bytes arrived than were archived"
+
+
+def test_a_damaged_file_is_told_of_as_what_it_is_and_the_others_are_sent(scene, scp):
+    with scene.database.reading() as session:
+        (first, *_) = session.query(InstanceRow).filter_by(origin=Origin.MADE).all()
+    path = scene.archive.folder / first.path
+    path.write_bytes(path.read_bytes()[:-100])
+    stage = scene.stage()
+    assert stage.tick(T0) == 0
+    assert scp.kept.keys() == scene.sent.keys() - {first.sop_instance_uid}
+    row = scene.delivery()
+    assert "1 not sent: its file is damaged" in row.error
+    assert "answered" not in row.error, "the peer was not asked"
+    assert (row.state, row.refusals) == (DeliveryState.WAITING, 1)
+    for attempt in (1, 2):
+        scene.time = next_try(scene.time, attempt)
+        stage.tick(scene.time)
+    assert scene.delivery().state == DeliveryState.FAILED
 
 
 def test_only_what_failed_is_sent_again(scene, scp):

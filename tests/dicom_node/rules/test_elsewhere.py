@@ -1,22 +1,32 @@
 """What only the PACS has: a rule that would fire asks before it does; on both databases."""
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
+from pynetdicom import AE, evt
 
 from dicom_node.db import QuestionRow, StudyRow
+from dicom_node.dicom import STUDY_ROOT_FIND
 from dicom_node.dicomweb import DicomWeb, Place
 from dicom_node.qido import WebRemote
+from dicom_node.remote import Remote
+from dicom_node.rules import Elsewhere, Inquirer, Looks, Pace
+from dicom_node.scu import Ourselves
+from dicom_node.series import OwnIdentity
 from dicom_node.settings import Destination, Outbox, Peer
 from dicom_node.values import JobState
 from tests.dicom_node.rules.test_stage import (
     CACHE_S,
+    TIMES,
     WAIT_S,
     Scene,
     acquired_ct,
     scene,
     upload,
 )
+from tests.support.listening import Ear
 from tests.support.mr import MrSeries
 from tests.support.need import free_port
 from tests.support.orthanc import Orthanc
@@ -229,3 +239,72 @@ def test_a_dicomweb_archive_that_is_away_is_waited_for_no_longer_than_stated(
     assert (scene.tick(), scene.jobs()) == (1, [JobState.WAITING])
     (question,) = scene.why(series)["asked"]
     assert "cloud answered 503" in question["error"]
+
+
+class Slow:
+    """An archive with eight CTs of any study; it takes its time, and notes when it is asked."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.asked_at: list[float] = []
+        self._delay_s = delay_s
+        ae = AE(ae_title="ORTHANC")
+        ae.add_supported_context(STUDY_ROOT_FIND)
+        handlers = [(evt.EVT_C_FIND, self._find), (evt.EVT_ACCEPTED, self._note)]
+        self._server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+
+    def inquirer(self, pace: Pace | None = None) -> Inquirer:
+        remote = Remote(Ourselves("SYNTHNODE", TIMES), pacs(self._server.server_address[1]))
+        looks = Looks(frozenset({"CT"}), most=8, limit_s=5.0)
+        return Inquirer(remote, looks, OwnIdentity(), moves=False, pace=pace)
+
+    def stop(self) -> None:
+        self._server.shutdown()
+
+    def _note(self, _event) -> None:
+        self.asked_at.append(time.monotonic())
+
+    def _find(self, event):
+        asked = event.identifier
+        time.sleep(self._delay_s)
+        for number in range(1, 9) if asked.QueryRetrieveLevel == "SERIES" else (0,):
+            asked.Modality, asked.SOPInstanceUID = "CT", "1.2.9"
+            if number:
+                asked.SeriesInstanceUID = f"1.2.{number}"
+            yield 0xFF00, asked
+
+
+@pytest.fixture
+def slow():
+    archive = Slow(0.4)
+    yield archive
+    archive.stop()
+
+
+def test_what_is_asked_on_the_spot_is_waited_for_as_long_as_a_rule_waits(slow):
+    elsewhere = Elsewhere({"pacs": slow.inquirer()}, wait_s=1.0)
+    began = time.monotonic()
+    (found,) = elsewhere.ask_now("1.2", (), ()).values()
+    assert time.monotonic() - began < 3.0
+    assert len(found) == 8
+    assert found[-1].how == "not told: pacs was not asked: no time was left"
+
+
+def test_a_peer_that_is_silent_leaves_the_others_their_time(slow):
+    ear = Ear()
+    silent = Remote(Ourselves("SYNTHNODE", TIMES), pacs(ear.port))
+    first = Inquirer(silent, Looks(frozenset(), 0, 5.0), OwnIdentity(), moves=False)
+    elsewhere = Elsewhere({"silent": first, "pacs": slow.inquirer()}, wait_s=2.0)
+    try:
+        assert elsewhere.ask_now("1.2", (), ()).keys() == {"pacs"}
+    finally:
+        ear.close()
+
+
+def test_a_peer_is_asked_no_more_often_than_stated_whoever_asks(slow):
+    pace = Pace(0.6)
+    elsewhere = Elsewhere({"pacs": slow.inquirer(pace)}, wait_s=1.0)
+    elsewhere.ask_now("1.2", (), ())
+    Elsewhere({"pacs": slow.inquirer(pace)}, wait_s=1.0).ask_now("1.2", (), ())
+    gaps = [after - before for before, after in itertools.pairwise(slow.asked_at)]
+    assert len(gaps) >= 2
+    assert min(gaps) > 0.5

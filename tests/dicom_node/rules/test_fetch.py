@@ -1,18 +1,25 @@
 """A needed series that only the PACS has: fetched where the rule says so, and waited for."""
 
+from datetime import timedelta
+
 import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, build_context
 
 from dicom_node.association import Doorway, Listener
 from dicom_node.audit import Silence
 from dicom_node.db import FetchRow, InstanceRow, QuestionRow
-from dicom_node.probes import Probes
-from dicom_node.questions import Fetches
+from dicom_node.errors import DatabaseAway
+from dicom_node.probes import LOOK, Probes
+from dicom_node.questions import Fetch, Fetches, FetchState
 from dicom_node.remote import Place, Remote
-from dicom_node.rules import Inquirer, Looks
+from dicom_node.rules import FetchStage, Inquirer, Looks
 from dicom_node.scu import Ourselves
 from dicom_node.series import OwnIdentity
 from dicom_node.settings import Limits, Listen, Peer
 from dicom_node.values import JobState
+from tests.dicom_node.archive.objects import instance, study_uid
 from tests.dicom_node.rules.test_stage import (
     CACHE_S,
     FETCH_S,
@@ -37,8 +44,8 @@ def hospital(tmp_path_factory):
 
 
 def peer(port: int, **values) -> Peer:
-    settings = {"may": ("store",), "ask": ("find", "move"), **values}
-    return Peer(name="pacs", ae_title="ORTHANC", host="127.0.0.1", port=port, **settings)
+    settings = {"may": ("store",), "ask": ("find", "move"), "host": "127.0.0.1", **values}
+    return Peer(name="pacs", ae_title="ORTHANC", port=port, **settings)
 
 
 @pytest.fixture
@@ -211,3 +218,86 @@ def test_an_image_that_is_looked_at_is_caught_and_one_that_is_sent_to_stay_is_ke
         assert net.count() == 1
     assert net.remote.move(place, 60.0) == 1
     assert net.count() == 1, "the same again"
+
+
+@pytest.mark.parametrize("plane", [True, False])
+def test_what_is_sent_for_a_fetch_is_kept_although_one_of_it_is_looked_at(store, plane):
+    """The same instance, asked for by us twice: as one to look at, and with its series, to stay."""
+    pacs = peer(104)
+    listener = Listener("SYNTHNODE", Doorway(Listen(port=0, data_plane=plane), Limits()), [pacs],
+                        (store.archive, store.database), lambda: store.now, Silence())  # fmt: skip
+    probes, ds = Probes("SYNTHNODE"), instance()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    listener.catch(probes)
+    ae, port = AE(ae_title="ORTHANC"), listener.start()
+    context = build_context(ds.SOPClassUID, ExplicitVRLittleEndian)
+    assoc = ae.associate("127.0.0.1", port, contexts=[context], ae_title="SYNTHNODE")
+    try:
+        with probes.expected("pacs", str(ds.SOPInstanceUID)) as probe:
+            for message_id, looked_at in ((1, False), (LOOK, True)):
+                status = assoc.send_c_store(ds, originator_aet="SYNTHNODE",
+                                            originator_id=message_id)  # fmt: skip
+                assert status.Status == 0x0000
+                assert (probe.content is not None) is looked_at
+                assert len(store.rows(InstanceRow)) == 1
+    finally:
+        assoc.release()
+        listener.stop(1.0)
+
+
+class Broken:
+    """A peer whose fetching fails in a way that nobody has foreseen."""
+
+    name = "pacs"
+
+    def move(self, place, limit_s):
+        raise ZeroDivisionError
+
+
+def wanted(store) -> None:
+    """Have a series fetched."""
+    store.keep(instance())
+    fetch = Fetch(study_uid(), "pacs", "1.2.3", "CT", FetchState.WANTED,
+                  store.now + timedelta(seconds=FETCH_S))  # fmt: skip
+    with store.database.transaction() as session:
+        Fetches(session).want([fetch], store.now)
+
+
+def test_a_fetch_that_a_bug_ends_has_ended(store):
+    wanted(store)
+    stage = FetchStage(Broken(), store.database)
+    with pytest.raises(ZeroDivisionError):
+        stage.tick(store.now)
+    assert store.row(FetchRow).state == "failed"
+    assert stage.tick(store.now) == 0
+
+
+def test_an_end_that_could_not_be_kept_is_kept_later(store, monkeypatch):
+    wanted(store)
+    stage = FetchStage(Broken(), store.database)
+    keep, ends = stage._set, []
+
+    def fails_once(fetch, state, error=None):
+        if state is FetchState.FAILED and not ends:
+            ends.append(state)
+            raise DatabaseAway("locked")
+        keep(fetch, state, error)
+
+    monkeypatch.setattr(stage, "_set", fails_once)
+    with pytest.raises(DatabaseAway):
+        stage.tick(store.now)
+    assert store.row(FetchRow).state == "fetching"
+    assert stage.tick(store.now) == 0
+    assert store.row(FetchRow).state == "failed"
+
+
+def test_a_fetch_from_a_host_without_an_address_fails_and_says_so(store):
+    wanted(store)
+    away = peer(104, host="no-such-host.invalid")
+    assert (
+        FetchStage(Remote(Ourselves("SYNTHNODE", TIMES), away), store.database).tick(store.now) == 0
+    )
+    row = store.row(FetchRow)
+    assert row.state == "failed"
+    assert "cannot be resolved" in row.error

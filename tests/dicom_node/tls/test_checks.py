@@ -78,6 +78,7 @@ def test_a_mistake_in_node_toml_says_what_to_do(load, node):
 PEER_MISTAKES = {
     "tls = true": ("has tls = true but no port",),
     "tls = true\nport = 2762": ("tls.certificate is empty, and pacs of peers.toml needs it",),
+    "tls = true\nplain = true\nport = 2762": ("take one of them out",),
     'certificate = "PACS"': ("has a certificate, and nobody would look at it",),
     'certificate = "sha256:abcd"\ntls = true\nport = 1': ("no SHA-256 fingerprint",),
     'certificate = "AB:CD:EF"\ntls = true\nport = 1': ("no SHA-256 fingerprint",),
@@ -92,9 +93,26 @@ def test_a_mistake_of_a_peer_says_what_to_do(load, keys):
     assert any(PEER_MISTAKES[keys][0] in mistake for mistake in caught.value.mistakes)
 
 
+@pytest.mark.parametrize("host", ["10.0.0.7", "pacs.ward.org"])
+def test_a_peer_on_a_network_is_called_in_plain_only_when_told_in_so_many_words(load, host):
+    peer = PEER.replace("10.0.0.7", host) + "port = 104\n"
+    with pytest.raises(SettingsError) as caught:
+        load(peers=peer)
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"peers.toml: pacs at {host} would be called without TLS")
+    assert "set tls = true" in mistake
+    assert "plain = true" in mistake
+    assert load(peers=peer + "plain = true").peers[0].plain
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_peer_on_this_machine_is_called_in_plain(load, host):
+    assert load(peers=PEER.replace("10.0.0.7", host) + "port = 104").peers[0].port == 104
+
+
 def test_peers_that_are_called_in_plain_over_a_network_are_known(load):
     local = PEER.replace("10.0.0.7", "127.0.0.1").replace("pacs", "local")
     secure = PEER.replace("pacs", "secure") + "tls = true\nport = 2762\n"
     caller = PEER.replace("pacs", "caller")
-    peers = f"{PEER}port = 104\n{local}port = 104\n{secure}{caller}"
+    peers = f"{PEER}port = 104\nplain = true\n{local}port = 104\n{secure}{caller}"
     assert [peer.name for peer in plain_peers(load(FILES, peers).peers)] == ["pacs"]

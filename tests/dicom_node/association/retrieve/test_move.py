@@ -93,6 +93,18 @@ def test_a_destination_that_is_away_is_all_failed(scene):
     assert found.failed == uids(sent)
 
 
+def test_a_destination_whose_host_has_no_address_is_all_failed(tmp_path, receiver):
+    gone = Peer(name="station", ae_title="PACS", host="no-such-host.invalid", port=104)
+    scene = opened(tmp_path, receiver, [gone])
+    try:
+        sent = keep(scene, 2)
+        found = move(scene.port, identifier("STUDY", **STUDY), "PACS")
+    finally:
+        scene.close()
+    assert found.last == RetrieveStatus.ALL_FAILED
+    assert found.failed == uids(sent)
+
+
 def test_a_destination_that_takes_199_of_200_is_told_of_by_name(scene, receiver):
     sent = keep(scene, 200)
     refused = str(sent[136].SOPInstanceUID)

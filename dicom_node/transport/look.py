@@ -7,8 +7,8 @@ from pynetdicom.events import Event
 
 from dicom_node.errors import BeyondLimits
 from dicom_node.extent import check_extent
-from dicom_node.settings import Limits
-from dicom_node.transport import Wire
+from dicom_node.sections import Limits
+from dicom_node.transport.wire import Wire
 
 __all__ = ["on_message"]
 
