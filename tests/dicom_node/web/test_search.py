@@ -144,9 +144,9 @@ def test_what_the_standard_has_and_is_not_done_is_warned_of(library, name):
 
 
 def test_a_name_that_is_no_attribute_is_left_aside_and_named(library):
-    found = library.get("/studies", PatientNmae="Smith^John", PatientID="P1")
+    found = library.get("/studies", PatientsName="Smith^John", PatientID="P1")
     assert (found.status_code, len(found.json())) == (200, 2)
-    assert "no attribute is named 'PatientNmae'" in warnings_of(found)
+    assert "no attribute is named 'PatientsName'" in warnings_of(found)
     assert "Smith" not in warnings_of(found)
     found = library.get("/studies", **{'Smith^"J\r\nX: y': "1", "0010": "x", "a.b": "x"})
     assert "named query key 1, '0010', 'a.b';" in warnings_of(found)
