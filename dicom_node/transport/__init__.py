@@ -5,6 +5,7 @@ there are none. Those who answer and those who call use the same.
 """
 
 from dicom_node.transport.call import MAXIMUM_PDU, Call
+from dicom_node.transport.checkpoint import Checkpoint
 from dicom_node.transport.command import (
     NO_DATA_SET,
     WITH_DATA_SET,
@@ -47,6 +48,7 @@ __all__ = [
     "WITH_DATA_SET",
     "Bounds",
     "Call",
+    "Checkpoint",
     "Command",
     "Field",
     "Fragment",

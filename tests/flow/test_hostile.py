@@ -30,7 +30,18 @@ PLANES = pytest.mark.parametrize("data_plane", [True, False], ids=["own plane", 
 
 @pytest.fixture
 def node(start, data_plane) -> RunningNode:
-    listen = {"data_plane": data_plane, "idle_s": 2.0}
+    """A node of little patience: what is spoilt often waits for what never comes."""
+    return started(start, data_plane, idle_s=2.0)
+
+
+@pytest.fixture
+def patient(start, data_plane) -> RunningNode:
+    """A node that does not lose patience with the honest, however busy the machine is."""
+    return started(start, data_plane, idle_s=60.0)
+
+
+def started(start, data_plane: bool, idle_s: float) -> RunningNode:
+    listen = {"data_plane": data_plane, "idle_s": idle_s}
     extra = {"listen": listen, "limits": {"artim_s": 2.0}, "worker": {"count": 0}}
     honest = {"name": "honest", "ae_title": HONEST, "host": "127.0.0.1", "may": ["echo"]}
     return start(extra=extra, peers=[honest])
@@ -176,16 +187,16 @@ def test_twenty_thousand_spoilt_conversations_leave_a_node_that_serves(node, dat
 
 
 @PLANES
-def test_echoes_leave_memory_level(node):
+def test_echoes_leave_memory_level(patient):
     """Two thousand of them, half on each plane."""
-    stays_level(node, lambda: echo(node.port), 1000, growth_mb=8)
+    stays_level(patient, lambda: echo(patient.port), 1000, growth_mb=8)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
 @PLANES
-def test_a_hundred_thousand_echoes_leave_memory_level(node):
-    stays_level(node, lambda: echo(node.port), 100_000, growth_mb=20)
+def test_a_hundred_thousand_echoes_leave_memory_level(patient):
+    stays_level(patient, lambda: echo(patient.port), 100_000, growth_mb=20)
 
 
 def sending(node: RunningNode, images: int) -> Callable[[], None]:
@@ -208,13 +219,13 @@ def sending(node: RunningNode, images: int) -> Callable[[], None]:
 
 
 @PLANES
-def test_images_leave_memory_level(node):
+def test_images_leave_memory_level(patient):
     """Two thousand of them, half on each plane; a quarter makes an arena of memory a thread."""
-    stays_level(node, sending(node, 50), 20, growth_mb=30)
+    stays_level(patient, sending(patient, 50), 20, growth_mb=30)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
 @PLANES
-def test_a_hundred_thousand_images_leave_memory_level(node):
-    stays_level(node, sending(node, 100), 1000, growth_mb=40)
+def test_a_hundred_thousand_images_leave_memory_level(patient):
+    stays_level(patient, sending(patient, 100), 1000, growth_mb=40)
