@@ -31,7 +31,7 @@ def test_the_secret_is_nowhere_in_the_database(tokens, now, database):
     _, text = made(tokens, now)
     row = tokens._session.scalars(select(TokenRow)).one()
     kept = " ".join(str(getattr(row, column.key)) for column in TokenRow.__table__.columns)
-    assert text.rsplit("_", 1)[1] not in kept
+    assert text.split("_", 2)[2] not in kept
     assert len(row.digest) == 64
 
 
@@ -81,7 +81,7 @@ def test_a_refusal_does_not_repeat_the_secret(tokens, now):
     for sent in (text, text[:-1] + ("b" if text[-1] != "b" else "c"), text + "x"):
         with pytest.raises(TokenRefused) as caught:
             tokens.holder(sent, now)
-        assert sent.rsplit("_", 1)[1] not in str(caught.value)
+        assert sent.split("_", 2)[2] not in str(caught.value)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

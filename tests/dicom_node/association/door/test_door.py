@@ -126,8 +126,8 @@ def test_many_that_say_nothing_push_out_each_other_and_nobody_else(patient, hone
     def are_seen() -> bool:
         return len(patient.listener._door._waiting) + len(patient.refused) >= len(silent)
 
-    while len(silent) < 60:  # a few at once: what does not fit the backlog comes out of turn
-        silent += connections(patient.port, 4)
+    while len(silent) < 60:  # one by one: together they may come in out of turn
+        silent += connections(patient.port, 1)
         until(are_seen)
     assert honest() < AT_ONCE_S
     until(lambda: len(patient.refused) >= 60 - PATIENT.waiting)
