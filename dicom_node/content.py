@@ -7,11 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-__all__ = ["Content", "Spooled", "chunks_of", "digest_of", "head_of", "opened", "size_of"]
+__all__ = [
+    "HEADER_MOST",
+    "Content",
+    "Spooled",
+    "chunks_of",
+    "digest_of",
+    "head_of",
+    "opened",
+    "size_of",
+]
 
 _CHUNK = 2**20
-_HEADER_MOST = 2**24
-"""No header is longer: whoever looks for UIDs need not look further."""
+HEADER_MOST = 2**24
+"""No header is longer: whoever looks for UIDs need not look further, and what a few deflated
+bytes swell to beyond that is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ def size_of(content: Content) -> int:
 
 def head_of(content: Content) -> bytes:
     """Return as much from the beginning as a header may be long, or more."""
-    return content.read(0, _HEADER_MOST) if isinstance(content, Spooled) else content
+    return content.read(0, HEADER_MOST) if isinstance(content, Spooled) else content
 
 
 def opened(before: bytes, content: Content) -> BinaryIO:

@@ -18,6 +18,7 @@ __all__ = [
     "PATIENT_ROOT_FIND",
     "PATIENT_ROOT_GET",
     "PATIENT_ROOT_MOVE",
+    "PIXEL_TAGS",
     "STORAGE_COMMITMENT",
     "STORAGE_COMMITMENT_INSTANCE",
     "STORED",
@@ -55,6 +56,9 @@ doubted."""
 MANUFACTURER = "DICOM Synthesis Node project"
 MODEL_NAME = "DICOM Synthesis Node"
 """Stable: planning systems choose density curves by it, and it is no scanner's name."""
+
+PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, Double Float and integer Pixel Data (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25)."""
 
 PARSER_ERRORS = (
     ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, KeyError,

@@ -16,6 +16,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from dicom_node.dicom import PIXEL_TAGS
 from dicom_node.errors import BeyondLimits
 from dicom_node.sections import Limits
 
@@ -27,7 +28,6 @@ LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXEL_GROUP = 0x7FE0
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _MOST_ELEMENTS = 1_000_000
 """Of one data set, those in items included; beyond that lie attacks alone."""
 _TOO_MANY = f"more than {_MOST_ELEMENTS} elements in a data set"
@@ -163,7 +163,7 @@ def _explicit_pixels(content: bytes) -> int | None:
         if at >= end:
             return None
         group, number, vr, length = _SHORT.unpack_from(content, at)
-        if group == _PIXEL_GROUP and group << 16 | number in _PIXELS:
+        if group == _PIXEL_GROUP and group << 16 | number in PIXEL_TAGS:
             return at
         if vr in LONG_VRS:
             (length,) = _LONG.unpack_from(content, at + 8)
@@ -180,7 +180,7 @@ def _other_pixels(content: bytes, form: _Form) -> int | None:
         if at >= end:
             return None
         tag, head, length, _ = form.element(content, at)
-        if tag in _PIXELS:
+        if tag in PIXEL_TAGS:
             return at
         if length == _UNDEFINED:
             return None
@@ -244,7 +244,7 @@ class _Walk:
             self._close()
         elif within.is_sequence:
             self._begin_item(tag, _end(at + head, length))
-        elif length == _UNDEFINED and tag in _PIXELS:
+        elif length == _UNDEFINED and tag in PIXEL_TAGS:
             return _fragments_end(self._content, at + head, within.form)
         elif length == _UNDEFINED or is_sequence:
             # a sequence of unknown VR is written implicit (PS3.5 6.2.2, note 2)

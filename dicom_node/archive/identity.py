@@ -15,11 +15,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from dicom_node.content import HEADER_MOST
 from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.errors import NotDicom
 from dicom_node.extent import LONG_VRS
 
-__all__ = ["PARSER_ERRORS", "Identity", "identify", "inflated"]
+__all__ = ["Identity", "identify", "inflated"]
 
 _WANTED = {
     0x00080016: "SOPClassUID",
@@ -33,8 +34,6 @@ _LONGEST = 64  # PS3.5 6.2: a UI value
 _LARGEST_IS = 2**31 - 1
 _UNDEFINED = 0xFFFFFFFF
 _SHORT, _LONG = struct.Struct("<HH2sH"), struct.Struct("<I")  # heads of elements (PS3.5 7.1)
-_HEADER_MOST = 2**24
-"""No header is longer; what a few deflated bytes swell to beyond that is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,8 @@ def inflated(stream: BinaryIO, transfer_syntax_uid: str) -> BinaryIO:
     """Return a data set as far as its header goes, inflated where it was deflated (PS3.5 A.5)."""
     if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
         return stream
-    content = stream.read(_HEADER_MOST)
-    return BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, _HEADER_MOST))
+    content = stream.read(HEADER_MOST)
+    return BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, HEADER_MOST))
 
 
 def _scan(content: bytes, *, implicit: bool) -> dict[str, str] | None:

@@ -186,7 +186,7 @@ class Archive:
             When one of them is gone, or a folder cannot be synced: they are to be placed again. Or
             when a UID is taken by other content: what would be sent on is not what was made.
         """
-        gone = [entry for entry in entries if not (self.folder / entry.place).is_file()]
+        gone = [entry for entry in entries if not self._files.has(entry.place)]
         if gone:  # a file without a row is swept when another process starts
             text = f"{len(gone)} of {len(entries)} files are gone from the archive; make them again"
             raise ArchiveBroken(text)

@@ -10,8 +10,12 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_node.archive.identity import PARSER_ERRORS
-from dicom_node.dicom import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
+from dicom_node.dicom import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    PARSER_ERRORS,
+    is_uid,
+)
 from dicom_node.errors import NotDicom
 
 __all__ = ["dataset_offset", "is_meta_of", "meta_header", "read_part10", "skip_meta"]

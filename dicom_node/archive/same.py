@@ -15,7 +15,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from dicom_node.archive.identity import PARSER_ERRORS
+from dicom_node.dicom import PARSER_ERRORS
 
 __all__ = ["same_content"]
 

@@ -11,11 +11,11 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 
-from dicom_node.archive.identity import PARSER_ERRORS
+from dicom_node.dicom import PARSER_ERRORS
 
 __all__ = ["add", "add_empty"]
 
-_ODD = (*PARSER_ERRORS, ArithmeticError, UserWarning)
+_ODD = (*PARSER_ERRORS, UserWarning)
 """What pydicom raises of a value that its VR cannot have."""
 _CHARSET = 0x00080005
 _WRITTEN_NUMBERS, _REALS = frozenset({"DS", "IS"}), frozenset({"FL", "FD"})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.archive.query import (
     ATTRIBUTES,
     CHARSET_KEY,
@@ -21,6 +20,7 @@ from dicom_node.archive.query import (
     values_of,
 )
 from dicom_node.association.elements import add, add_empty
+from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.errors import QueryInvalid
 
 __all__ = [

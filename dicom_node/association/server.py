@@ -180,8 +180,7 @@ class Listener:
             return
         arrival.line.push(arrival.request)
         told = partial(self._on_broken, event.assoc)
-        wire = Wire(connection, arrival.line, self._bounds, told)
-        event.assoc.dul.socket = cast(AssociationSocket, wire)
+        Wire(connection, arrival.line, self._bounds, told).put_into(event.assoc)
 
     def _on_broken(self, assoc: Association, why: str) -> None:
         caller = self._callers.of(assoc)

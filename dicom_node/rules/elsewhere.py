@@ -10,8 +10,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_node import log
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.archive.part10 import meta_header
+from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.errors import BeyondLimits, PeerAway, PeerError, PeerRefused
 from dicom_node.extent import check_extent
 from dicom_node.probes import Probes

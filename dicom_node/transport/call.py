@@ -11,7 +11,6 @@ from pynetdicom.transport import AssociationSocket
 from dicom_node import log
 from dicom_node.sections import Limits, Outbox, Peer
 from dicom_node.tls import Credentials, Fault, fault_of
-from dicom_node.transport.checkpoint import Checkpoint
 from dicom_node.transport.line import Line
 from dicom_node.transport.meter import Bounds, Memory
 from dicom_node.transport.wire import Wire
@@ -66,7 +65,6 @@ class Call:
 
     def on_open(self, event: Event) -> None:
         """Secure the connection where it has to be, and put a wire between."""
-        event.assoc._reactor_checkpoint = Checkpoint()  # noqa: SLF001 - it has no public face
         connection = cast(AssociationSocket, event.assoc.dul.socket)
         raw, secured = cast(socket.socket, connection.socket), False
         try:
@@ -79,7 +77,7 @@ class Call:
                 raw.close()
         if secured:
             self._wire = Wire(connection, line, self._bounds(), self._broken)
-            event.assoc.dul.socket = cast(AssociationSocket, self._wire)
+            self._wire.put_into(event.assoc)
 
     def close(self) -> None:
         """Let go of the connection."""

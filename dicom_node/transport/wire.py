@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
 
 from dicom_node.errors import NodeError
+from dicom_node.transport.checkpoint import Checkpoint
 from dicom_node.transport.guard import HEAD_SIZE, Guard
 from dicom_node.transport.line import Line
 from dicom_node.transport.meter import Bounds
@@ -60,6 +62,11 @@ class Wire(Guard):
         """Return what stands in for the connection of ``assoc``, if something does."""
         connection: object = assoc.dul.socket
         return connection if isinstance(connection, Wire) else None
+
+    def put_into(self, assoc: Association) -> None:
+        """Stand in for the connection of ``assoc``, whose reactor can be held from here on."""
+        assoc.dul.socket = cast(AssociationSocket, self)
+        assoc._reactor_checkpoint = Checkpoint()  # noqa: SLF001 - it has no public face
 
     @property
     def is_held(self) -> bool:

@@ -7,11 +7,12 @@ from fastapi import Request
 from dicom_node.settings import Web
 from dicom_node.web.problem import Refused
 
-__all__ = ["ROOT", "root_of", "uid_in", "uids_of"]
+__all__ = ["ROOT", "UID", "root_of", "uid_in", "uids_of"]
 
 ROOT = "/dicom-web"
 """What stands before every address of DICOMweb."""
-_UID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+UID = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}"
+"""What passes for a UID in a request: nothing that could be taken for a path."""
 _KEYWORDS = {
     "study": "StudyInstanceUID",
     "series": "SeriesInstanceUID",
@@ -44,7 +45,7 @@ def uid_in(text: str, keyword: str) -> str:
     One that breaks the rules of PS3.5 9.1 may have been sent all the same, so letters pass. What
     could be taken for a path does not: no UID here ever is part of one, and nobody need wonder.
     """
-    if not _UID.fullmatch(text):
+    if not re.fullmatch(UID, text):
         raise Refused(400, f"the {keyword} in the address is no UID; digits and dots are wanted")
     return text
 

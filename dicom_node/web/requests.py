@@ -13,6 +13,7 @@ from dicom_node.sections import Name
 from dicom_node.tokens import Scope
 from dicom_node.web.accept import parameters_of
 from dicom_node.web.access import needs
+from dicom_node.web.address import UID
 from dicom_node.web.problem import Refused, problem_of
 from dicom_node.web.services import Served
 from engine.reason import Code
@@ -21,7 +22,6 @@ __all__ = ["request_routes"]
 
 _LONGEST = 65_536
 _WANTED = '{"study_uid": "…", "task": "…"}, and "destinations": ["…"] where it is to go elsewhere'
-_UID = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 
 
 class _Asked(BaseModel):
@@ -29,7 +29,7 @@ class _Asked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    study_uid: Annotated[str, StringConstraints(pattern=_UID)]
+    study_uid: Annotated[str, StringConstraints(pattern=f"^{UID}$")]
     task: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,64}$")]
     destinations: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
 

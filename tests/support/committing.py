@@ -21,12 +21,13 @@ from dicom_node.dicom import (
     STUDY_ROOT_FIND,
     VERIFICATION,
 )
+from tests.support.scp import Served
 
 NO_SUCH_INSTANCE = 0x0112
 
 
 @dataclass
-class CommittingScp:
+class CommittingScp(Served):
     """Stores, is asked to commit, is counted.
 
     ``drops`` are instances that it answers with success and does not keep, each once; so is the one
@@ -50,7 +51,6 @@ class CommittingScp:
         self.asked: list[str] = []
         self.requests: list[Request] = []
         self.new_request = threading.Condition()
-        self._server = None
 
     def start(self) -> "CommittingScp":
         ae = AE(ae_title=self.ae_title)
@@ -60,23 +60,13 @@ class CommittingScp:
             ae.add_supported_context(STORAGE_COMMITMENT)
         if self.finds:
             ae.add_supported_context(STUDY_ROOT_FIND)
-        handlers = [
+        self._serve(
+            ae,
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_ACTION, self._action),
             (evt.EVT_C_FIND, self._find),
-        ]
-        self._server = ae.start_server(
-            ("127.0.0.1", self.port),
-            block=False,
-            evt_handlers=handlers,
-            ssl_context=self.secured,
         )
         return self
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
 
     def wait_for_request(self, number: int, wait_s: float = 60.0) -> Request:
         with self.new_request:
@@ -199,7 +189,7 @@ def of_another_class(report: Report) -> Report:
     return Report(report.transaction_uid, wrong)
 
 
-class Modality:
+class Modality(Served):
     """Asks a node to commit itself, and takes its reports: on its own association, or at a port."""
 
     def __init__(
@@ -213,25 +203,13 @@ class Modality:
         self.came_by: list[str] = []
         self.before_answering = lambda _event: None
         self._news = threading.Condition()
-        self._server = None
 
     def listen(self) -> "Modality":
         ae = AE(ae_title="SCANNER")
         ae.add_supported_context(VERIFICATION)
         ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
-        handlers = [(evt.EVT_N_EVENT_REPORT, self._take, ["new"])]
-        self._server = ae.start_server(
-            ("127.0.0.1", self.port),
-            block=False,
-            evt_handlers=handlers,
-            ssl_context=self.secured,
-        )
+        self._serve(ae, (evt.EVT_N_EVENT_REPORT, self._take, ["new"]))
         return self
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
 
     def call(self, node_port: int, calling: str = "SCANNER"):
         """Return an association on which requests can be made and reports taken."""

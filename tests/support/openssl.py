@@ -3,10 +3,10 @@
 import os
 import select
 import subprocess
-import time
 from pathlib import Path
 
 from tests.support.need import free_port, program
+from tests.support.until import until_open
 from tests.support.wire import RELEASE, associate_rq
 
 
@@ -53,16 +53,8 @@ class Server:
         )  # fmt: skip
 
     def __enter__(self) -> "Server":
-        import socket
-
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        until_open(self.port)
+        return self
 
     def __exit__(self, *_error: object) -> None:
         self._process.kill()

@@ -4,16 +4,37 @@ from collections.abc import Callable
 from ssl import SSLContext
 
 from pynetdicom import AE, StoragePresentationContexts, evt
+from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.dicom import VERIFICATION
 
 
-class Scp:
-    """Answers each C-STORE with ``answer(event)``; keeps what it answered with 0000.
+class Served:
+    """Something that listens between ``start`` and ``stop``, always on the same port.
 
-    It listens only between ``start`` and ``stop``, always on the same port; over TLS where it is
-    given a context for it.
+    It speaks TLS where ``secured`` is a context for it.
     """
+
+    port: int
+    secured: SSLContext | None
+    _server: ThreadedAssociationServer | None = None
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server = None
+
+    def _serve(self, ae: AE, *handlers: tuple) -> None:
+        self._server = ae.start_server(
+            ("127.0.0.1", self.port),
+            block=False,
+            evt_handlers=list(handlers),
+            ssl_context=self.secured,
+        )
+
+
+class Scp(Served):
+    """Answers each C-STORE with ``answer(event)``; keeps what it answered with 0000."""
 
     def __init__(
         self,
@@ -27,24 +48,13 @@ class Scp:
         self.contexts = StoragePresentationContexts
         self.kept: dict[str, bytes] = {}
         self.asked: list[str] = []
-        self._server = None
 
     def start(self) -> "Scp":
         ae = AE(ae_title="PACS")
         ae.supported_contexts = self.contexts
         ae.add_supported_context(VERIFICATION)
-        self._server = ae.start_server(
-            ("127.0.0.1", self.port),
-            block=False,
-            evt_handlers=[(evt.EVT_C_STORE, self._store)],
-            ssl_context=self.secured,
-        )
+        self._serve(ae, (evt.EVT_C_STORE, self._store))
         return self
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
 
     def _store(self, event: evt.Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)

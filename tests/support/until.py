@@ -1,5 +1,6 @@
 """Wait for what happens in another thread or process."""
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,3 +15,16 @@ def until(check: Callable[[], Any], wait_s: float = 20.0) -> Any:
         assert time.monotonic() < deadline, f"it did not happen in {wait_s:g} s"
         time.sleep(_LOOK_EVERY_S)
     return found
+
+
+def until_open(port: int) -> None:
+    """Return as soon as somebody listens there."""
+
+    def is_open() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    until(is_open, 10.0)

@@ -12,10 +12,11 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 from pydicom.values import convert_SQ
 
-from dicom_node.archive.identity import PARSER_ERRORS, inflated
+from dicom_node.archive.identity import inflated
 from dicom_node.archive.part10 import skip_meta
 from dicom_node.archive.query.attributes import Attribute, Level, kept_at
 from dicom_node.archive.query.text import Charsets, encodings_of, texts_of
+from dicom_node.dicom import PARSER_ERRORS
 
 __all__ = [
     "CHARSET_KEY",

@@ -13,7 +13,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from dicom_node.archive.identity import PARSER_ERRORS
+from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.errors import Unreadable
 
 __all__ = ["LARGE", "OBJECT_ERRORS", "Form", "Items", "StopWhen"]
@@ -26,7 +26,6 @@ _MOST_ITEMS = 2**20
 _LONG = frozenset(vr.encode("ascii") for vr in EXPLICIT_VR_LENGTH_32)
 OBJECT_ERRORS = (
     *PARSER_ERRORS,
-    ArithmeticError,
     AssertionError,
     LookupError,
     RuntimeError,

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from dicom_node.archive.query.header import number_of, person_of
 from dicom_node.archive.query.text import UTF8, Charsets, texts_of
 from dicom_node.archive.reader.source import OBJECT_ERRORS, Source, vr_of
+from dicom_node.dicom import PIXEL_TAGS
 from dicom_node.errors import Unreadable
 
 __all__ = ["WIDTHS", "model_of", "swapped"]
@@ -24,7 +25,6 @@ _INLINE_MOST = 1024
 _CHARSET = 0x00080005
 _FIRST = 0x00080000
 """What is less belongs into no data set."""
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PADDING = 0xFFFCFFFC
 _NUMBERS: Mapping[str, Callable[[str], int | float]] = {"IS": int, "DS": float}
 _BINARY: Mapping[str, str] = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q",
@@ -93,7 +93,7 @@ def _element(ds: Dataset, tag: int, place: _Place) -> dict[str, Any]:
     try:
         if vr == "SQ":
             return _sequence(place.source.items(raw), key, place)
-        if tag in _PIXELS or (raw.value is None and raw.length):
+        if tag in PIXEL_TAGS or (raw.value is None and raw.length):
             return {"vr": vr, "BulkDataURI": place.of(key)}
         return _value(raw.value or b"", vr, key, place)
     except (

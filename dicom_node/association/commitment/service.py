@@ -9,7 +9,6 @@ from pynetdicom import evt
 from pynetdicom.events import Event
 
 from dicom_node import log
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.association.caller import Caller, Callers
 from dicom_node.association.commitment.same import Lines
 from dicom_node.commitment import (
@@ -20,7 +19,7 @@ from dicom_node.commitment import (
     read_request,
 )
 from dicom_node.db import Database
-from dicom_node.dicom import STORAGE_COMMITMENT_INSTANCE
+from dicom_node.dicom import PARSER_ERRORS, STORAGE_COMMITMENT_INSTANCE
 from dicom_node.errors import CommitmentInvalid, DatabaseAway
 from dicom_node.outbox import Reports
 from dicom_node.promises import Added, Promises

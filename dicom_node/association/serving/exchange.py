@@ -10,8 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom.dsutils import decode, encode
 
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.association.caller import Caller
+from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.dimse import Broken, InstanceSender, Message, Plane, Taken
 from dicom_node.errors import QueryInvalid
 from dicom_node.settings import Peer

@@ -8,9 +8,9 @@ from typing import BinaryIO
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.audit.message.codes import PATIENT_NUMBER, STUDY_INSTANCE_UID
 from dicom_node.audit.message.values import Contents, Thing
+from dicom_node.dicom import PARSER_ERRORS
 
 __all__ = ["Study", "read_study"]
 

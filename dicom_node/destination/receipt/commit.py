@@ -11,9 +11,13 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event as Message
 
 from dicom_node import log
-from dicom_node.archive.identity import PARSER_ERRORS
 from dicom_node.commitment import ASKED, Reference, Request, answer_report, request_of
-from dicom_node.dicom import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, VERIFICATION
+from dicom_node.dicom import (
+    PARSER_ERRORS,
+    STORAGE_COMMITMENT,
+    STORAGE_COMMITMENT_INSTANCE,
+    VERIFICATION,
+)
 from dicom_node.errors import DatabaseAway, PeerAway, PeerRefused
 from dicom_node.outbox import Reports
 from dicom_node.scu import Extras, Ourselves, associated, plainly, takes

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from dicom_node.archive.reader import WIDTHS, Fragments, Pixels, Source, swapped, vr_of
+from dicom_node.dicom import PIXEL_TAGS
 from dicom_node.errors import NotKnown, Unreadable
 from dicom_node.values import Instance
 from dicom_node.web.accept import OCTETS, Offer, chosen, wanted_by
@@ -23,7 +24,7 @@ from dicom_node.web.told import tell_part
 __all__ = ["bulk_answer"]
 
 _PATH = re.compile(r"([0-9A-F]{8}/[0-9]{1,6}/){0,20}[0-9A-F]{8}")
-_PIXELS = frozenset({"7FE00008", "7FE00009", "7FE00010"})
+_PIXELS = frozenset(f"{tag:08X}" for tag in PIXEL_TAGS)
 _UNDEFINED = 0xFFFFFFFF
 _OFFERS = (Offer(OCTETS), Offer(OCTETS, multipart=True))
 

@@ -76,16 +76,14 @@ def honest(scene: Scene) -> None:
         store(other.associate(), uid, content)
         assert answer(other) == StoreStatus.SUCCESS
         other.release()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def cut_off(scene: Scene, act) -> str:
     """Return why the association of ``act`` was ended; there is one reason, and one log line."""
     with capture_logs() as logged:
         act()
-        deadline = time.monotonic() + 5
-        while not scene.refused and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: scene.refused)
     (refused,) = scene.refused
     assert (refused.reason, refused.peer) == (Reason.BROKEN_OFF, "scanner")
     (line,) = [one for one in logged if one["event"] == "association aborted"]
@@ -163,10 +161,7 @@ def test_one_that_is_silent_within_a_pdu_leaves_no_thread_behind(scene):
             uid, content = instance()
             peer.associate().send(store_rq(uid) + p_data(content, 0x02, context=3)[:300])
             assert peer.is_let_go()
-    deadline = time.monotonic() + 8
-    while len(threads_of_associations()) > before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(threads_of_associations()) <= before
+    until(lambda: len(threads_of_associations()) <= before, 8)
 
 
 def test_a_message_of_many_small_pdus_is_not_waited_for_without_end(scene, peer):

@@ -28,9 +28,7 @@ def test_as_many_workers_are_started_as_are_configured(tmp_path, count):
     node = RunningNode(NodeConf(tmp_path, extra={"worker": {"count": count}}).write())
     try:
         node.start()
-        deadline = time.monotonic() + 20
-        while len(started(node)) < count and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: len(started(node)) >= count)
         if not count:
             node.command("why", "1.2", check=False)  # it had time to start one
             assert children(node.process.pid) == []
@@ -62,10 +60,7 @@ def test_ctrl_c_in_a_terminal_is_for_the_serving_process_alone(tmp_path):
     """The terminal signals the whole group; a worker or a child that dies of it costs a try."""
     node = RunningNode(NodeConf(tmp_path).write()).start()
     worker = node.wait_for("worker started")["pid"]
-    deadline = time.monotonic() + 20
-    while not children(worker) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    (child,) = children(worker)
+    (child,) = until(lambda: children(worker))
     groups = {os.getpgid(pid) for pid in (node.process.pid, worker, int(child))}
     assert len(groups) == 3
     assert node.stop() == 0
