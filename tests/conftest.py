@@ -9,6 +9,7 @@ import structlog
 from hypothesis import settings
 
 from dicom_node.db import Database
+from tests.support.calm import calm_associations
 from tests.support.need import data_folder
 from tests.support.orthanc import Orthanc
 from tests.support.pki import Authority
@@ -32,6 +33,13 @@ def log_as_it_was() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def calm() -> Iterator[None]:
+    """Tests play peers with pynetdicom, several at once on two cores."""
+    with calm_associations():
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     cluster = Postgres().start()
@@ -39,12 +47,22 @@ def postgres() -> Iterator[Postgres]:
     cluster.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request) -> str:
-    """Every test that asks for it runs on both databases."""
+def _url_of(request) -> str:
     if request.param == "sqlite":
         return "sqlite:///node.db"
     return request.getfixturevalue("postgres").url()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request) -> str:
+    """Every test that asks for it runs on both databases."""
+    return _url_of(request)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def long_database_url(request) -> str:
+    """Every long test that asks for it runs on SQLite, and in ``make slow`` on both."""
+    return _url_of(request)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 
 from pynetdicom import AE, build_context
 
@@ -15,6 +14,7 @@ from tests.support.node import is_sent
 from tests.support.scp import Scp
 from tests.support.syslog import SyslogReceiver
 from tests.support.trail import Told, told_in
+from tests.support.until import until
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "may": []}
@@ -148,9 +148,7 @@ def test_a_worker_of_its_own_tells_that_it_starts_and_stops(start):
         found = told_in(node.data / "audit")
         return [one.kind for one in found if one.people[0] == str(worker.pid)]
 
-    deadline = time.monotonic() + 30
-    while not activities() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(activities, 30.0)
     worker.terminate()
     assert worker.wait(20) == 0
     assert activities() == ["Application Start", "Application Stop"]

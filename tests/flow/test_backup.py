@@ -62,9 +62,11 @@ def whole(answer: dict, pacs: Orthanc) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_a_node_that_is_lost_is_restored_and_goes_on_where_it_was(start, database_url, tmp_path):
+def test_a_node_that_is_lost_is_restored_and_goes_on_where_it_was(
+    start, long_database_url, tmp_path
+):
     pacs = Orthanc(tmp_path / "orthanc")  # away until the end: deliveries are in flight
-    node = start(database=database_url, peers=[pacs.peer()])
+    node = start(database=long_database_url, peers=[pacs.peer()])
     early, late = series_of("first", "second"), series_of(*(f"late {n}" for n in range(3)))
     for series in early:
         assert set(send(node.port, series.datasets()).values()) == {0}
@@ -80,12 +82,12 @@ def test_a_node_that_is_lost_is_restored_and_goes_on_where_it_was(start, databas
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: another node serves")
     node.kill()
-    lose(node, database_url)
+    lose(node, long_database_url)
 
     assert done.returncode == 0
     assert "start the node" in node.command("restore", str(place)).stdout
     assert node.command("verify-archive").returncode == 0
-    files = kept(node, database_url)
+    files = kept(node, long_database_url)
     for ds in (ds for series in early for ds in series.datasets()):
         assert files[ds.SOPInstanceUID].read_bytes().endswith(encoded(ds))
     after = [node.why(series.study_uid) for series in early]
@@ -137,28 +139,30 @@ def weights(url: str, node) -> tuple[bool, ...]:
 
 
 @pytest.mark.timeout(600)
-def test_an_old_study_goes_and_comes_again_without_a_second_series(start, orthanc, database_url):
+def test_an_old_study_goes_and_comes_again_without_a_second_series(
+    start, orthanc, long_database_url
+):
     node = start(
-        database=database_url,
+        database=long_database_url,
         peers=[orthanc.peer(ask=["find"])],
         extra={"retention": {"received_days": 30.0, "made_days": 30.0, "keep_days": 0.0}},
     )
     (series,) = series_of("old")
     assert set(send(node.port, series.datasets()).values()) == {0}
     before = node.until(series.study_uid, is_receipted)
-    assert weights(database_url, node) == (True,)
-    grow_old(node, database_url)
+    assert weights(long_database_url, node) == (True,)
+    grow_old(node, long_database_url)
     gone = node.until(series.study_uid, lambda answer: len(answer["deleted"]) == 2)
     node.wait_for("objects deleted", study_uid=series.study_uid)
     assert (gone["jobs"], gone["deliveries"]) == (before["jobs"], before["deliveries"])
-    assert kept(node, database_url) == {}
+    assert kept(node, long_database_url) == {}
     node.stop()  # a tick that is under way ends before
     assert not list((node.data / "archive").glob("??/*"))
     node.start()
     assert set(send(node.port, series.datasets()).values()) == {0}
     again = node.until(series.study_uid, lambda answer: answer["state"] == "routed")
     assert again["jobs"] == before["jobs"]
-    assert len(kept(node, database_url)) == SIZE["slices"]
+    assert len(kept(node, long_database_url)) == SIZE["slices"]
     (made,) = before["jobs"][0]["series_uids"]
     assert holds(orthanc, series.study_uid) == {made: SIZE["slices"]}
     assert node.command("verify-archive").returncode == 0

@@ -3,7 +3,6 @@ nothing half-written."""
 
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -336,9 +335,7 @@ def test_a_node_that_stops_hands_back_what_it_cannot_finish(start, orthanc):
     series = MrSeries()
     send(node.port, series.datasets())
     node.wait_for("study routed", 30)
-    began = time.monotonic()
     assert node.stop() == 0
-    assert time.monotonic() - began < 10
     node.start()
     answer = node.until(series.study_uid, is_sent)
     assert [job["state"] for job in answer["jobs"]] == ["done"]

@@ -50,8 +50,10 @@ def is_at_last_receipted(node, study_uid: str) -> dict:
     return answer
 
 
-def test_an_archive_keeps_199_of_200_and_the_node_is_killed_meanwhile(start, pacs, database_url):
-    node = start(database=database_url, peers=[peer(pacs)], port=pacs.node_port)
+def test_an_archive_keeps_199_of_200_and_the_node_is_killed_meanwhile(
+    start, pacs, long_database_url
+):
+    node = start(database=long_database_url, peers=[peer(pacs)], port=pacs.node_port)
     pacs.drops_number = 100
     series = long_series("199 of 200")
     send(node.port, series.datasets())

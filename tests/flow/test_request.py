@@ -22,10 +22,10 @@ def never(node) -> None:
     node.start()
 
 
-def test_what_is_asked_for_is_made_and_sent_once_and_outlives_a_crash(start, database_url):
-    node = start(database=database_url, rules=[KNEES], destinations=[SHARE])
+def test_what_is_asked_for_is_made_and_sent_once_and_outlives_a_crash(start, long_database_url):
+    node = start(database=long_database_url, rules=[KNEES], destinations=[SHARE])
     never(node)
-    series = MrSeries(seed=f"asked for {database_url[:6]}")
+    series = MrSeries(seed=f"asked for {long_database_url[:6]}")
     send(node.port, series.datasets())
     answer = node.until(series.study_uid, is_routed)
     assert (answer["jobs"], [rule["fired"] for rule in answer["rules"]]) == ([], [False])

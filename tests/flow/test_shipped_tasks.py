@@ -57,7 +57,13 @@ def node(tmp_path_factory):
     orthanc.stop()
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+QUICK = {"hlsnc-head-ct", "calf-spine-stir"}
+"""One of heads and one of spines; the others in ``make slow``."""
+
+
+@pytest.mark.parametrize(
+    "name", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in SHIPPED]
+)
 def test_what_arrives_is_as_good_as_the_evaluation_says(name, node, tmp_path):
     recipe = read_recipe(CONF / "train" / f"{name}.toml")
     measured = json.loads((CONF / "models" / name / "evaluation.json").read_text())

@@ -143,7 +143,7 @@ class RunningNode:
             return 0
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(12)
+            return self.process.wait(40)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

@@ -3,15 +3,9 @@
 from collections.abc import Iterable
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_context, evt
+from pynetdicom import AE, build_context
 
-from dicom_node.transport import Checkpoint
 from tests.support.mr import MR_IMAGE
-
-
-def steady(event: evt.Event) -> None:
-    """Keep pynetdicom from losing an answer that comes at once: see :class:`Checkpoint`."""
-    event.assoc._reactor_checkpoint = Checkpoint()
 
 
 def send(port: int, datasets: Iterable[Dataset], *, calling="SCANNER", called="SYNTHNODE"):
@@ -22,8 +16,7 @@ def send(port: int, datasets: Iterable[Dataset], *, calling="SCANNER", called="S
     wanted = list(datasets)
     contexts = [build_context(uid) for uid in sorted({str(ds.SOPClassUID) for ds in wanted})]
     assoc = ae.associate("127.0.0.1", port, contexts=contexts or [build_context(MR_IMAGE)],
-                         ae_title=called,
-                         evt_handlers=[(evt.EVT_CONN_OPEN, steady)])  # fmt: skip
+                         ae_title=called)  # fmt: skip
     statuses: dict[str, int] = {}
     if not assoc.is_established:
         return statuses

@@ -32,7 +32,7 @@ def test_a_peer_that_takes_one_message_in_drops_is_given_up_at_its_time():
     try:
         with pytest.raises(Broken, match="did not take"):
             plane.send(1, COMMAND, LARGE)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         assert plane.is_cut
         with pytest.raises(Broken, match="begun and not ended"):
             plane.send(1, COMMAND)

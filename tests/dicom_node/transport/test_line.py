@@ -67,7 +67,7 @@ def test_one_that_is_silent_is_waited_for_as_long_as_is_said(ends):
     began = monotonic()
     with pytest.raises(TimeoutError):
         line.read(1, soon(0.3))
-    assert 0.25 < monotonic() - began < 2
+    assert 0.25 < monotonic() - began < 10
 
 
 def test_one_that_drips_is_waited_for_no_longer(ends):
@@ -83,7 +83,7 @@ def test_one_that_drips_is_waited_for_no_longer(ends):
     began = monotonic()
     with pytest.raises(TimeoutError):
         line.read(1000, soon(0.5))
-    assert 0.4 < monotonic() - began < 2
+    assert 0.4 < monotonic() - began < 10
     over.set()
     thread.join()
 
@@ -93,7 +93,7 @@ def test_one_that_takes_nothing_is_not_sent_to_without_end(ends):
     began = monotonic()
     with pytest.raises(TimeoutError):
         line.send(bytes(50_000_000))
-    assert 0.4 < monotonic() - began < 5
+    assert 0.4 < monotonic() - began < 10
 
 
 def test_large_things_go_through_both_ways_at_once(ends):
@@ -196,7 +196,7 @@ def test_a_handshake_has_an_end(credentials):
     line = Line(ours, 1.0)
     with pytest.raises(TimeoutError):
         line.secure(credentials.server(), None, soon(0.3))
-    assert monotonic() - began < 2
+    assert monotonic() - began < 10
     line.close()
     theirs.close()
 
