@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
+from typing import Literal
 
 __all__ = [
+    "Decided",
     "Delivery",
     "DeliveryState",
     "Instance",
@@ -110,6 +112,40 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person decided about a result that waited.
+
+    Parameters
+    ----------
+    what : {"released", "rejected"}
+    by : str
+        The person's name, as given.
+    why : str
+        In their words; empty where none were given.
+    at : datetime
+        UTC.
+    content : str
+        SHA-256 over what it was: made again byte for byte, it is decided already.
+    """
+
+    what: Literal["released", "rejected"]
+    by: str
+    why: str
+    at: datetime
+    content: str
+
+    def record(self) -> dict[str, str]:
+        """Return it as JSON has it."""
+        return {
+            "what": self.what,
+            "by": self.by,
+            "why": self.why,
+            "at": self.at.isoformat(),
+            "content": f"sha256:{self.content}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One study to run through one task.
 
@@ -122,6 +158,8 @@ class Job:
         was thought dead cannot finish what another took.
     created_at : datetime
         UTC. It dates every object made, so that a second run writes the same bytes.
+    decided : mapping or None
+        What a person decided about its result: the record of a :class:`Decided`.
     """
 
     id: int
@@ -139,6 +177,7 @@ class Job:
     sources: tuple[Source, ...]
     reasons: tuple[Mapping[str, str], ...] = ()
     series_uids: tuple[str, ...] = ()
+    decided: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "attempts": row.attempts,
             "reasons": row.reasons,
             "series_uids": row.series_uids,
+            "decided": row.decided,
             "sources": [{"label": label, "series_uid": uid} for label, uid, _ in row.sources],
         }
         for row in rows

@@ -6,6 +6,7 @@ files of a series, and where each study stands.
 
 from dicom_node.archive.associations import Associations
 from dicom_node.archive.files import INCOMING, Files
+from dicom_node.archive.held import Held, MadeSeries, content_of
 from dicom_node.archive.identity import Identity, identify
 from dicom_node.archive.index import Entry, Outcome
 from dicom_node.archive.keep import Archive, Kept, Received
@@ -21,14 +22,17 @@ __all__ = [
     "Associations",
     "Entry",
     "Files",
+    "Held",
     "Identity",
     "Kept",
+    "MadeSeries",
     "Outcome",
     "Received",
     "SeriesFacts",
     "Space",
     "Studies",
     "Waiting",
+    "content_of",
     "identify",
     "meta_header",
     "read_part10",

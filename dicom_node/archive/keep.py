@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from dicom_node.archive.files import Files, SpoolFile
 from dicom_node.archive.group import GroupCommit
+from dicom_node.archive.held import Held, MadeSeries
 from dicom_node.archive.identity import identify
 from dicom_node.archive.index import Entry, Known, Outcome, Seen, add_conflict, add_entries
 from dicom_node.archive.part10 import meta_header
@@ -186,13 +187,7 @@ class Archive:
             When one of them is gone, or a folder cannot be synced: they are to be placed again. Or
             when a UID is taken by other content: what would be sent on is not what was made.
         """
-        gone = [entry for entry in entries if not self._files.has(entry.place)]
-        if gone:  # a file without a row is swept when another process starts
-            text = f"{len(gone)} of {len(entries)} files are gone from the archive; make them again"
-            raise ArchiveBroken(text)
-        places = {entry.place for entry in entries}
-        self._files.refresh(places)  # nobody sweeps them between here and the caller's commit
-        self._files.settle(places)
+        self._secure(entries)
         known = add_entries(session.connection(), entries, Seen(), self.headers_of)
         taken = sum(one.outcome is Outcome.DIFFERS for one in known)
         if taken:
@@ -200,6 +195,27 @@ class Archive:
             raise ArchiveBroken(f"{text} content; nothing was entered, the first content stays")
         pairs = zip(entries, known, strict=True)
         return sum(entry.size for entry, one in pairs if one.outcome is Outcome.NEW)
+
+    def hold(self, session: Session, job_id: int, made: MadeSeries) -> None:
+        """Hold placed files in the caller's transaction, until a person decides: see :class:`Held`.
+
+        Raises
+        ------
+        ArchiveBroken
+            When one of them is gone, or a folder cannot be synced: they are to be placed again.
+        """
+        self._secure(made.entries)
+        Held(session).add(job_id, made)
+
+    def _secure(self, entries: Sequence[Entry]) -> None:
+        """See that placed files are there, and stay, until the caller has committed their rows."""
+        gone = [entry for entry in entries if not self._files.has(entry.place)]
+        if gone:  # a file without a row is swept when another process starts
+            text = f"{len(gone)} of {len(entries)} files are gone from the archive; make them again"
+            raise ArchiveBroken(text)
+        places = {entry.place for entry in entries}
+        self._files.refresh(places)  # nobody sweeps them between here and the caller's commit
+        self._files.settle(places)
 
     def keep(self, received: Received) -> Kept:
         """Keep one instance for good, and count it.

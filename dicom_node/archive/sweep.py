@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from dicom_node.db import ConflictRow, Database, DoomedRow, InstanceRow
+from dicom_node.db import ConflictRow, Database, DoomedRow, HeldRow, InstanceRow
 
 __all__ = ["ORPHANS", "SAFE_AGE", "sweep"]
 
@@ -119,7 +119,7 @@ def _sweep_files(
 
 def _named(database: Database, places: Collection[str]) -> set[str]:
     """Return those of ``places`` that a row names, if only to be deleted."""
-    columns = (InstanceRow.path, ConflictRow.path, DoomedRow.path)
+    columns = (InstanceRow.path, ConflictRow.path, HeldRow.path, DoomedRow.path)
     with database.reading() as session:
         return {
             place

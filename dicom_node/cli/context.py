@@ -13,7 +13,7 @@ from dicom_node.app import Node, open_node
 from dicom_node.app.clock import utc_now
 from dicom_node.audit import alerts, person_of
 
-__all__ = ["JOB_ID", "Context", "Uid", "as_json", "follow_parent", "json_option"]
+__all__ = ["JOB_ID", "Context", "Uid", "Words", "as_json", "follow_parent", "json_option"]
 
 JOB_ID = click.IntRange(1, 2**31 - 1)
 
@@ -28,6 +28,30 @@ class Uid(click.ParamType[str]):
         if not (value.isascii() and value.isprintable()):
             self.fail(f"{value!a} is no UID; digits and dots are wanted", param, ctx)
         return str(value)
+
+
+class Words(click.ParamType[str]):
+    """What a person writes, in one line.
+
+    Parameters
+    ----------
+    most : int
+        Characters.
+    """
+
+    name = "text"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the words, or end as wrong usage."""
+        words = " ".join(str(value).split())
+        wanted = bool(value) or (param is not None and param.required)
+        if not (words.isprintable() and len(words) <= self._most) or (wanted and not words):
+            text = f"{value!a} is none; one line of at most {self._most} characters is wanted"
+            self.fail(text, param, ctx)
+        return words
 
 
 @dataclass(frozen=True, slots=True)

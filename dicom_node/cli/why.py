@@ -7,6 +7,7 @@ import click
 
 from dicom_node.app import explain_study
 from dicom_node.cli.context import Context, Uid, as_json, json_option
+from dicom_node.values import JobState
 
 __all__ = ["why"]
 
@@ -65,6 +66,11 @@ def _job(job: dict[str, Any]) -> Iterator[str]:
     model = f"{job['model']['name']} {job['model']['version']}"
     yield f"Job {job['id']}: {job['task']} with {model}: {job['state']}"
     yield from _reasons(job["reasons"], "    ")
+    if decided := job["decided"]:
+        why = f": {decided['why']}" if decided["why"] else ""
+        yield f"    {decided['what']} by {decided['by']}, {decided['at']}{why}"
+    elif job["state"] == JobState.HELD:
+        yield f"    a person is to decide: 'dicom-node jobs export {job['id']} FOLDER' shows it"
     yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
     yield from (f"    made {uid}" for uid in job["series_uids"])
 

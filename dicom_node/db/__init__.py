@@ -4,7 +4,15 @@ What enters: the URL of SQLite or PostgreSQL. What leaves: sessions inside a tra
 stores alone; rows go no further.
 """
 
-from dicom_node.db.beside import DeletionRow, DoomedRow, ProcessRow, RequestRow, TokenRow, TrailRow
+from dicom_node.db.beside import (
+    DeletionRow,
+    DoomedRow,
+    HeldRow,
+    ProcessRow,
+    RequestRow,
+    TokenRow,
+    TrailRow,
+)
 from dicom_node.db.convert import instance_of
 from dicom_node.db.session import Database
 from dicom_node.db.tables import (
@@ -39,6 +47,7 @@ __all__ = [
     "DeliveryRow",
     "DoomedRow",
     "FetchRow",
+    "HeldRow",
     "InstanceRow",
     "JobRow",
     "PatientNameRow",

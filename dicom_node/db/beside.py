@@ -1,8 +1,8 @@
-"""Tables of what lies beside studies: what went, who may call, what lives, what people ask for.
+"""Tables of what lies beside studies: what waits and went, who may call, what people ask for.
 
-``deletion`` says what of a study is here no more, ``doomed`` which files are still to go; ``token``
-says who may call over HTTP, ``process`` which processes live; ``request`` what was asked of us;
-``trail`` where the audit trail ended.
+``held`` are results that wait for a person; ``deletion`` says what of a study is here no more,
+``doomed`` which files are still to go; ``token`` says who may call over HTTP, ``process`` which
+processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended.
 """
 
 from datetime import datetime
@@ -13,7 +13,34 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from dicom_node.db.tables import HASH, UID, Base
 
-__all__ = ["DeletionRow", "DoomedRow", "ProcessRow", "RequestRow", "TokenRow", "TrailRow"]
+__all__ = [
+    "DeletionRow",
+    "DoomedRow",
+    "HeldRow",
+    "ProcessRow",
+    "RequestRow",
+    "TokenRow",
+    "TrailRow",
+]
+
+
+class HeldRow(Base):
+    """An object that was made and waits for a person: otherwise a row of ``instance``."""
+
+    __tablename__ = "held"
+    sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    study_uid: Mapped[str] = mapped_column(UID, index=True)
+    series_uid: Mapped[str] = mapped_column(UID)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    sha256: Mapped[str] = mapped_column(HASH)
+    size: Mapped[int]
+    path: Mapped[str]
+    sender: Mapped[str]
+    made_at: Mapped[datetime]
+    number: Mapped[int | None]
+    label: Mapped[str] = mapped_column(String(16))
 
 
 class DeletionRow(Base):

@@ -16,7 +16,7 @@ from dicom_node.errors import DatabaseAway, SettingsError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0007"
+HEAD = "0008"
 """The revision of db/migrations that this code works with."""
 _READS = "reads_only"
 _PRAGMAS = (

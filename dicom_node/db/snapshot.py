@@ -10,6 +10,7 @@ from sqlalchemy import Engine, Select, literal, select, text, union_all
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from dicom_node.db.beside import HeldRow
 from dicom_node.db.programs import libpq, run
 from dicom_node.db.session import Database
 from dicom_node.db.tables import ConflictRow, InstanceRow
@@ -19,6 +20,7 @@ from dicom_node.errors import BackupError, DatabaseAway
 __all__ = ["NamedFile", "Snapshot", "snapshot"]
 
 _REVISION = "SELECT version_num FROM alembic_version"
+_HELD_SINCE = "0008"
 
 
 class NamedFile(NamedTuple):
@@ -104,7 +106,9 @@ class _Sqlite:
         return int(pages * size)
 
     def files(self) -> Iterator[NamedFile]:
-        query = _files().compile(self._engine, compile_kwargs={"literal_binds": True})
+        query = _files(self.revision, "BINARY").compile(
+            self._engine, compile_kwargs={"literal_binds": True}
+        )
         for row in self._connection.execute(str(query)):
             yield NamedFile(*row)
 
@@ -148,7 +152,9 @@ class _Postgres:
         return int(self._connection.execute(query).scalar_one())
 
     def files(self) -> Iterator[NamedFile]:
-        for row in self._connection.execution_options(yield_per=1000).execute(_files("C")):
+        for row in self._connection.execution_options(yield_per=1000).execute(
+            _files(self.revision, "C")
+        ):
             yield NamedFile(*row)
 
     def write(self, target: Path) -> None:
@@ -159,12 +165,14 @@ class _Postgres:
         sync_file(target)
 
 
-def _files(collation: str = "BINARY") -> Select[Any]:
-    """Return the query for every file that a row names; rows of older schemas have these too."""
+def _files(revision: str, collation: str) -> Select[Any]:
+    """Return the query for every file that a row names, in the schema of that revision."""
     here = select(InstanceRow.path, InstanceRow.sha256, InstanceRow.size)
     apart = select(ConflictRow.path, ConflictRow.sha256, literal(-1))
-    both = union_all(here, apart).subquery()
-    return select(both).order_by(both.c.path.collate(collation))
+    held = select(HeldRow.path, HeldRow.sha256, HeldRow.size)
+    naming = (here, apart, held) if revision >= _HELD_SINCE else (here, apart)
+    every = union_all(*naming).subquery()
+    return select(every).order_by(every.c.path.collate(collation))
 
 
 def _no_schema(exc: BaseException) -> DatabaseAway:

@@ -203,7 +203,10 @@ class DecisionRow(Base):
 
 
 class JobRow(Base):
-    """One study to run through one task; the row is the queue entry."""
+    """One study to run through one task; the row is the queue entry.
+
+    ``decided`` is what a person decided about its result: what, by whom, why, when.
+    """
 
     __tablename__ = "job"
     __table_args__ = (UniqueConstraint("key"), Index("ix_job_due", "state", "priority", "due"))
@@ -225,6 +228,7 @@ class JobRow(Base):
     sources: Mapped[list[Any]]
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     series_uids: Mapped[list[Any]] = mapped_column(default=list)
+    decided: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class WantedRow(Base):

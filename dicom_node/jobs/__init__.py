@@ -4,8 +4,9 @@ What enters: what a rule, or a person, wants done. What leaves: one job at a tim
 it, and the word of how it ended.
 """
 
+from dicom_node.jobs.decisions import Decisions
 from dicom_node.jobs.key import JobPlan, job_key
 from dicom_node.jobs.queue import Ended, JobQueue
 from dicom_node.jobs.requests import Request, Requests
 
-__all__ = ["Ended", "JobPlan", "JobQueue", "Request", "Requests", "job_key"]
+__all__ = ["Decisions", "Ended", "JobPlan", "JobQueue", "Request", "Requests", "job_key"]

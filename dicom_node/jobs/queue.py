@@ -11,15 +11,17 @@ from dicom_node.backoff import next_try
 from dicom_node.db import DeletionRow, InstanceRow, JobRow, WantedRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
+from dicom_node.jobs.convert import job_of
 from dicom_node.jobs.key import JobPlan
 from dicom_node.lease import Lease, is_lost
-from dicom_node.values import Job, JobState, Model, Origin, Priority, Source
+from dicom_node.values import Job, JobState, Origin
 from engine.reason import Code
 
 __all__ = ["Ended", "JobQueue"]
 
 _RETRIABLE = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 _OPEN = (JobState.WAITING, JobState.RUNNING)
+_UNDECIDED = (*_OPEN, JobState.HELD)
 _TAKEN_OVER = "more instances of the study came; a newer job takes its place"
 _FIRES_NO_MORE = "the study changed, and its rule does not fire any more; 'why' says what it lacks"
 
@@ -88,12 +90,12 @@ class JobQueue:
             row.priority = int(plan.priority)
         if row.state == JobState.CANCELLED and _codes(row) == [Code.SUPERSEDED]:
             row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
-        return _job(row)
+        return job_of(row)
 
     def of_key(self, key: str) -> Job | None:
         """Return the job of ``key``; None where there is none yet."""
         row = self._session.scalars(select(JobRow).where(JobRow.key == key)).first()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def anything(self, now: datetime) -> bool:
         """Return whether a job is due or was lost, without taking a lock."""
@@ -123,7 +125,7 @@ class JobQueue:
             )
             .returning(JobRow)
         ).first()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def renew(self, job: Job, now: datetime, lease: Lease) -> bool:
         """Extend the lease; False when the job is no longer held with this token."""
@@ -204,10 +206,10 @@ class JobQueue:
         for row in lost:
             row.state, row.due = JobState.WAITING, now
             row.lease_owner = row.lease_until = None
-        return [_job(row) for row in lost]
+        return [job_of(row) for row in lost]
 
-    def keep_only(self, study_uid: str, wanted: Mapping[str, str]) -> int:
-        """Cancel what still waits or runs for a study and is wanted by no rule any more.
+    def keep_only(self, study_uid: str, wanted: Mapping[str, str]) -> tuple[int, ...]:
+        """Cancel what waits, runs or is held for a study and is wanted by no rule any more.
 
         Parameters
         ----------
@@ -216,16 +218,17 @@ class JobQueue:
 
         Returns
         -------
-        int
-            How many were cancelled; a worker that runs one finds its token void.
+        tuple of int
+            Which were cancelled; a worker that runs one finds its token void. What is held of one
+            is for the caller to give up.
         """
         open_jobs = self._session.scalars(
             select(JobRow)
-            .where(JobRow.study_uid == study_uid, JobRow.state.in_(_OPEN))
+            .where(JobRow.study_uid == study_uid, JobRow.state.in_(_UNDECIDED))
             .order_by(JobRow.id)
             .with_for_update()
         ).all()
-        cancelled = 0
+        cancelled = []
         for row in open_jobs:
             rules = self._session.scalars(select(WantedRow).where(WantedRow.job_id == row.id)).all()
             past = [one for one in rules if wanted.get(one.rule) != row.key]
@@ -235,11 +238,11 @@ class JobQueue:
                 newer = any(one.rule in wanted for one in past)
                 text = _TAKEN_OVER if newer else _FIRES_NO_MORE
                 row.state, row.token = JobState.CANCELLED, row.token + 1
-                row.reasons = [{"code": Code.SUPERSEDED, "text": text}]
+                row.reasons, row.series_uids = [{"code": Code.SUPERSEDED, "text": text}], []
                 row.lease_owner = row.lease_until = None
-                cancelled += 1
+                cancelled.append(row.id)
         self._session.flush()
-        return cancelled
+        return tuple(cancelled)
 
     def made_before(self, plan: JobPlan) -> str | None:
         """Return the key of the job that once made what a plan asks for, from the same instances.
@@ -288,7 +291,8 @@ class JobQueue:
                 "again"
             )
         row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
-        return _job(row)
+        row.decided = None
+        return job_of(row)
 
     def cancel(self, job_id: int) -> Job:
         """Stop a job that waits or runs; a worker that runs it finds its token void.
@@ -303,13 +307,13 @@ class JobQueue:
             raise NotPossible(f"job {job_id} is {row.state}; only an open one is cancelled")
         row.state, row.token = JobState.CANCELLED, row.token + 1
         row.reasons = [{"code": Code.CANCELLED, "text": "cancelled by hand; 'jobs retry' runs it"}]
-        return _job(row)
+        return job_of(row)
 
     def list(self, states: Sequence[JobState] = ()) -> list[Job]:
         """Return jobs, newest first; those in ``states`` where given."""
         query = select(JobRow).order_by(JobRow.id.desc())
         rows = self._session.scalars(query.where(JobRow.state.in_(states)) if states else query)
-        return [_job(row) for row in rows]
+        return [job_of(row) for row in rows]
 
     def destinations(self, job_id: int) -> tuple[str, ...]:
         """Return where the result is wanted, by all rules together."""
@@ -363,23 +367,3 @@ def _roles(sources: Iterable[tuple[str, Sequence[str]]]) -> set[tuple[str, str]]
 
 def _codes(row: JobRow) -> list[str]:
     return [reason["code"] for reason in row.reasons]
-
-
-def _job(row: JobRow) -> Job:
-    return Job(
-        id=row.id,
-        key=row.key,
-        study_uid=row.study_uid,
-        rule=row.rule,
-        task=row.task,
-        grid=row.grid,
-        priority=Priority(row.priority),
-        state=JobState(row.state),
-        attempts=row.attempts,
-        token=row.token,
-        created_at=row.created_at,
-        model=Model(row.model["name"], row.model["version"], row.model["digest"]),
-        sources=tuple(Source(label, uid, tuple(uids)) for label, uid, uids in row.sources),
-        reasons=tuple(row.reasons),
-        series_uids=tuple(row.series_uids),
-    )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from dicom_node import log
-from dicom_node.archive import SeriesFacts, Studies
+from dicom_node.archive import Held, SeriesFacts, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
 from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
@@ -245,7 +245,7 @@ class RulesStage:
             keys = {plan.rule: self.key(session, plan) for plan in plans}
             for plan in plans:
                 self.queue(session, plan, now)
-            JobQueue(session).keep_only(study_uid, keys)
+            Held(session).discard(JobQueue(session).keep_only(study_uid, keys), now)
         fired = [decision.rule.name for decision in decisions if decision.fired]
         _log.info("study routed", study_uid=study_uid, series=len(study.series), fired=fired)
         return True

@@ -130,15 +130,24 @@ def _make(bench: Bench, work: Work) -> Answer:
         "generate": made_at - read_at,
         "write": perf_counter() - made_at,
     }
+    wanted = _release_wanted(task)
     return Answer(
-        "made",
-        [],
+        "held" if wanted else "made",
+        _plain(wanted),
         study_uid=entries[0].identity.study_uid,
         series_uid=entries[0].identity.series_uid,
         label=task.makes,
         placed=tuple(_placed(entry) for entry in entries),
         seconds={name: round(value, 3) for name, value in seconds.items()},
     )
+
+
+def _release_wanted(task: Task) -> tuple[Reason, ...]:
+    """Return why a person has to release what was made; empty where it may leave."""
+    if not task.released_by_hand:
+        return ()
+    text = f'task {task.name} says release = "by_hand": a person has to look at its results'
+    return (Reason(Code.RELEASE_WANTED, text),)
 
 
 def _shows_face(task: Task, source: Findings) -> bool:

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
 
 from dicom_node import log
-from dicom_node.archive import Archive, Entry, Identity, SeriesFacts, Studies
+from dicom_node.archive import Archive, Entry, Identity, MadeSeries, Studies, content_of
 from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
 from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
-from dicom_node.outbox import Outbox
 from dicom_node.values import Instance, Job, JobState, Origin
+from dicom_node.worker.enter import enter_made
 from dicom_node.worker.process import Child, ChildDied
 from dicom_node.worker.told import tell_made, tell_read
 from dicom_node.worker.work import Answer, Work
@@ -173,7 +173,9 @@ class WorkerStage:
     def _end(self, job: Job, answer: Answer) -> None:
         """Write how it ended; what was made is entered in the same transaction."""
         now, added = self._now(), 0
-        entries = self._entries(answer, now)
+        made = self._made(answer, now)
+        if answer.kind == "held" and _is_released(job, made):
+            answer = replace(answer, kind="made")
         with self._database.transaction() as session:
             queue = JobQueue(session)
             if answer.kind == "again" and _codes(answer) == [Code.NO_SPACE]:
@@ -184,16 +186,14 @@ class WorkerStage:
                 state = JobState.WAITING
             else:
                 state = _STATES[answer.kind]
-                series = (answer.series_uid,) if answer.kind == "made" else ()
+                series = (answer.series_uid,) if answer.placed else ()
                 queue.finish(job, Ended(state, tuple(answer.reasons), series))
             if answer.kind == "made":
-                added = self._archive.enter(session, entries)
-                Studies(session, self._archive.folder).note_series(
-                    answer.study_uid, [_facts(job, answer)]
-                )
-                outbox = Outbox(session, self._archive.folder)
-                outbox.add(job.study_uid, answer.series_uid, queue.destinations(job.id), now)
-                tell_made(self._audit, now, answer, self._archive.folder)
+                destinations = queue.destinations(job.id)
+                added = enter_made(session, self._archive, made, job.id, destinations, now)
+            elif answer.kind == "held":
+                self._archive.hold(session, job.id, made)
+            tell_made(self._audit, now, answer, self._archive.folder)
         if added:
             with self._database.transaction() as session:
                 Studies(session, self._archive.folder).weigh(job.study_uid, added)
@@ -208,11 +208,11 @@ class WorkerStage:
             seconds=answer.seconds or {},
         )
 
-    def _entries(self, answer: Answer, now: datetime) -> list[Entry]:
+    def _made(self, answer: Answer, now: datetime) -> MadeSeries:
         """Return what was made, ready to be entered; the first speaks for the series in queries."""
         places = [placed.place for placed in answer.placed[:1]]
         headers = {one: self._archive.headers_of(one, _EXPLICIT_LITTLE) for one in places}
-        return [
+        entries = tuple(
             Entry(
                 identity=Identity(
                     sop_class_uid=placed.sop_class_uid,
@@ -231,11 +231,13 @@ class WorkerStage:
                 headers=headers.get(placed.place),
             )
             for placed in answer.placed
-        ]
+        )
+        return MadeSeries(answer.study_uid, answer.series_uid, answer.label, entries)
 
 
 _STATES = {
     "made": JobState.DONE,
+    "held": JobState.HELD,
     "refused": JobState.REFUSED,
     "failed": JobState.FAILED,
     "again": JobState.FAILED,
@@ -256,6 +258,13 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
             for source, files in zip(job.sources, sources, strict=True)
         ],
     )
+
+
+def _is_released(job: Job, made: MadeSeries) -> bool:
+    """Whether a person has released these very bytes: they were deleted since, and made again."""
+    decided = job.decided or {}
+    content = f"sha256:{content_of(made.entries)}"
+    return decided.get("what") == "released" and decided.get("content") == content
 
 
 def _codes(answer: Answer) -> list[str]:
@@ -281,18 +290,3 @@ def _understood(line: str, work: Work) -> Answer:
 
 def _died(text: str) -> dict[str, str]:
     return {"code": str(Code.CHILD_DIED), "text": text}
-
-
-def _facts(job: Job, answer: Answer) -> SeriesFacts:
-    """Return what is known of a series made here; it is input to nothing."""
-    reason = {"code": str(Code.SYNTHETIC), "text": f"made here by job {job.id}; not acquired"}
-    return SeriesFacts(
-        series_uid=answer.series_uid,
-        modality=answer.label if answer.label in ("CT", "PT") else "MR",
-        description=None,
-        label=answer.label,
-        synthetic=True,
-        verdict="refuse",
-        reasons=(reason,),
-        tasks={},
-    )

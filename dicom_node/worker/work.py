@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["Answer", "Kind", "Placed", "Work"]
 
-Kind = Literal["made", "refused", "failed", "again"]
+Kind = Literal["made", "held", "refused", "failed", "again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Answer:
 
     Parameters
     ----------
-    kind : {"made", "refused", "failed", "again"}
-        ``again``: worth another try.
+    kind : {"made", "held", "refused", "failed", "again"}
+        ``held``: made, and a person has to release it; ``again``: worth another try.
     reasons : list of mapping
         Codes with sentences.
     study_uid, series_uid, label, placed :

@@ -14,7 +14,8 @@ __all__ = ["GRIDS", "Task", "read_task"]
 
 Grid = Literal["native", "rt-axial"]
 GRIDS = ("native", "rt-axial")
-_KEYS = {"needs", "makes", "model", "grid", "description"}
+_KEYS = {"needs", "makes", "model", "grid", "release", "description"}
+_RELEASES = ("at_once", "by_hand")
 _SOURCES = tuple(label for label in LABELS_TAKEN if label != "PT")
 """What this version reads in its unit; stored values of PET are not brought to uptake yet."""
 
@@ -36,6 +37,8 @@ class Task:
         The model.
     grid : {"native", "rt-axial"}
         The grid of the result: the source's own, or straight axial slices for radiotherapy.
+    released_by_hand : bool
+        Whether every result waits until a person has released it.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Task:
     makes: str
     bundle: Bundle
     grid: Grid = "native"
+    released_by_hand: bool = False
 
     def __post_init__(self) -> None:
         if self.makes != self.bundle.contract.makes or self.needs != self.bundle.contract.labels:
@@ -74,6 +78,7 @@ def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
         makes=raw["makes"],
         bundle=models[raw["model"]],
         grid=raw.get("grid", "native"),
+        released_by_hand=raw.get("release", "at_once") == "by_hand",
     )
     if len({*task.needs, task.makes}) <= len(task.needs) or not set(task.needs) <= set(_SOURCES):
         raise SpecError(
@@ -93,6 +98,8 @@ def _mistakes(raw: Mapping[str, Any], models: Mapping[str, Bundle]) -> Iterator[
         yield f"makes = {raw.get('makes')!r}; one of {', '.join(LABELS_MADE)} is wanted"
     if raw.get("grid", "native") not in GRIDS:
         yield f"grid = {raw['grid']!r}; one of {', '.join(GRIDS)} is wanted"
+    if raw.get("release", "at_once") not in _RELEASES:
+        yield f"release = {raw['release']!r}; one of {', '.join(_RELEASES)} is wanted"
     model = raw.get("model")
     if not isinstance(model, str) or model not in models:
         known = ", ".join(sorted(models)) or "none is installed"

@@ -32,6 +32,7 @@ class NodeConf:
     rules: list[dict] | None = None
     extra: dict[str, dict] = field(default_factory=dict)
     shipped_model: bool = False
+    release: str = "at_once"
 
     def write(self) -> Path:
         conf = self.folder / "conf"
@@ -63,7 +64,7 @@ class NodeConf:
         else:
             write_bundle(conf / "models" / "tiny")
             (conf / "tasks" / "ct_from_mr.toml").write_text(
-                'needs = ["T1"]\nmakes = "CT"\nmodel = "tiny"\n'
+                f'needs = ["T1"]\nmakes = "CT"\nmodel = "tiny"\nrelease = "{self.release}"\n'
             )
         return conf
 

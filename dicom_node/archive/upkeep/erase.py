@@ -22,12 +22,14 @@ from dicom_node import log
 from dicom_node.archive.files import sync_folder
 from dicom_node.archive.sweep import SAFE_AGE
 from dicom_node.archive.upkeep.hold import erasing
-from dicom_node.db import ConflictRow, Database, DoomedRow, InstanceRow
+from dicom_node.db import ConflictRow, Database, DoomedRow, HeldRow, InstanceRow
 from dicom_node.errors import ArchiveBroken
 
 __all__ = ["Eraser"]
 
 _log = log.get("retention")
+_NAMING = (InstanceRow, ConflictRow, HeldRow)
+"""Tables whose rows name files that stay."""
 _ASIDE = ".doomed"
 _AT_ONCE = 500
 
@@ -154,7 +156,7 @@ def _named(session: Session, uids: Collection[str]) -> set[str]:
     """Return the files that rows of these instances name."""
     return {
         path
-        for table in (InstanceRow, ConflictRow)
+        for table in _NAMING
         for path in session.scalars(select(table.path).where(table.sop_instance_uid.in_(uids)))
     }
 
@@ -163,7 +165,7 @@ def _named_again(session: Session) -> set[str]:
     """Return the condemned files that a row names."""
     return {
         path
-        for table in (InstanceRow, ConflictRow)
+        for table in _NAMING
         for path in session.scalars(
             select(DoomedRow.path).join(
                 table,

@@ -16,11 +16,12 @@ from sqlalchemy import func, select
 
 from dicom_node.archive.part10 import dataset_offset, is_meta_of
 from dicom_node.archive.sweep import ORPHANS, SAFE_AGE
-from dicom_node.db import ConflictRow, Database, DoomedRow, InstanceRow, StudyRow
+from dicom_node.db import ConflictRow, Database, DoomedRow, HeldRow, InstanceRow, StudyRow
 from dicom_node.errors import NotDicom
 
 __all__ = ["Fault", "Report", "count_files", "verify"]
 
+_NAMING = (InstanceRow, ConflictRow, HeldRow)
 _PAGE = 500
 _HEAD = 4096
 
@@ -75,7 +76,7 @@ class _Row(NamedTuple):
 def count_files(database: Database) -> int:
     """Return how many files rows name."""
     with database.reading() as session:
-        counts = (select(func.count()).select_from(table) for table in (InstanceRow, ConflictRow))
+        counts = (select(func.count()).select_from(table) for table in _NAMING)
         return sum(int(session.scalar(count) or 0) for count in counts)
 
 
@@ -147,7 +148,7 @@ class _Look:
         """Look at a folder of no study that is known; return how many files that were."""
         strays = self._old(place)
         with self._database.reading() as session:
-            for table in (InstanceRow, ConflictRow):
+            for table in _NAMING:
                 strays -= set(session.scalars(select(table.path).where(table.path.in_(strays))))
         self._note_strays(strays)
         return len(strays)
@@ -166,7 +167,8 @@ class _Look:
 
     def _rows(self, study_uid: str) -> list[_Row]:
         found = []
-        for table, names in ((InstanceRow, _Row._fields), (ConflictRow, _Row._fields[:3])):
+        for table in _NAMING:
+            names = _Row._fields[:3] if table is ConflictRow else _Row._fields
             query = select(*(getattr(table, name) for name in names))
             query = query.where(table.study_uid == study_uid).order_by(table.path)
             with self._database.reading() as session:

@@ -110,6 +110,8 @@ LATER = (
     "INSERT INTO token VALUES ('t', 'viewer', 'cc', '[]', :at, :at, NULL)",
     "INSERT INTO process VALUES ('h/b/1/1', 'web', :at, :at, '[]')",
     "INSERT INTO request VALUES ('1.1', 't', 'anna', 'http', :at, '[]', true, '[]')",
+    "INSERT INTO held VALUES ('1.1.7', 7, '1.0', '1.1', '1.9', '1.2', 'ee', 5, 'p7', 'NODE', :at,"
+    " 1, 'CT')",
     "INSERT INTO trail VALUES (1, 4711, 'dd', 'audit-000000000001.jsonl', 5000000000)",
 )
 """A row in every table that came after the first schema."""

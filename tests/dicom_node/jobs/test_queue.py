@@ -253,8 +253,8 @@ def test_a_job_from_more_instances_takes_the_place_of_what_is_not_ended(queue):
     queue.do(JobQueue.hand_back, queue.job(waiting.id), queue.now)
     queue.do(JobQueue.finish, queue.job(ended.id), DONE)
     key = queue.add(plan(3)).key
-    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == 2
-    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == 0
+    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == (waiting.id, running.id)
+    assert queue.do(JobQueue.keep_only, "1.9", {"sct-head": key}) == ()
     states = {job.id: job.state for job in queue.do(JobQueue.list)}
     assert [states[job.id] for job in (waiting, running, ended)] == [
         JobState.CANCELLED, JobState.CANCELLED, JobState.DONE,
@@ -269,7 +269,7 @@ def test_what_is_another_matter_is_not_superseded(queue, other):
     job = queue.add(plan(0, **other))
     newer = queue.add(plan(1))
     wanted = {"sct-head": newer.key, "other": job.key}
-    assert queue.do(JobQueue.keep_only, "1.9", wanted) == 0
+    assert queue.do(JobQueue.keep_only, "1.9", wanted) == ()
     assert queue.job(job.id).state is JobState.WAITING
 
 

@@ -14,7 +14,7 @@ from tests.dicom_node.jobs.plans import DONE, REASON, US, finishes, plan
 
 def test_a_job_whose_rule_fires_no_more_is_cancelled_and_says_so(queue):
     job = queue.add(plan())
-    assert queue.do(JobQueue.keep_only, "1.9", {}) == 1
+    assert queue.do(JobQueue.keep_only, "1.9", {}) == (job.id,)
     assert queue.job(job.id).state is JobState.CANCELLED
     assert "does not fire any more" in queue.job(job.id).reasons[0]["text"]
     assert queue.claim(US) is None
@@ -23,7 +23,7 @@ def test_a_job_whose_rule_fires_no_more_is_cancelled_and_says_so(queue):
 def test_a_job_that_another_rule_still_wants_stays_and_goes_where_that_one_wants_it(queue):
     job = queue.add(plan())
     queue.add(plan(rule="planning", destinations=("rt",)))
-    assert queue.do(JobQueue.keep_only, "1.9", {"planning": job.key}) == 0
+    assert queue.do(JobQueue.keep_only, "1.9", {"planning": job.key}) == ()
     assert queue.job(job.id).state is JobState.WAITING
     assert queue.do(JobQueue.destinations, job.id) == ("rt",)
 

@@ -1,0 +1,126 @@
+"""What a person decides about a result that waits: look at it, release it, reject it."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from dicom_node.app.build import Node
+from dicom_node.archive import Held, MadeSeries, Studies
+from dicom_node.errors import ArchiveBroken, NotPossible
+from dicom_node.jobs import Decisions, JobQueue
+from dicom_node.values import Decided, Job
+from dicom_node.worker import enter_made
+
+__all__ = ["export_held", "reject_held", "release_held"]
+
+Told = Callable[[Job], None]
+"""Writes the decision into the audit trail, in the transaction that decides."""
+
+
+def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, tell: Told) -> Job:
+    """Let what a held job made into the archive, and onto its way to where rules want it.
+
+    Parameters
+    ----------
+    by : (str, str)
+        The person's name, and in their words why, or nothing.
+
+    Raises
+    ------
+    NotKnown, NotPossible
+        When there is no such job, or it is not held.
+    ArchiveBroken
+        When its files are not there any more.
+    """
+    with node.database.transaction() as session:
+        queue, held = JobQueue(session), Held(session)
+        made = _made(session, job_id)
+        job = Decisions(session).release(job_id, _decided("released", by, made, now))
+        held.released(job_id)
+        first, *rest = made.entries
+        headers = node.archive.headers_of(first.place, first.transfer_syntax_uid)
+        entries = (replace(first, headers=headers), *rest)
+        destinations = queue.destinations(job_id)
+        entered = replace(made, entries=entries)
+        added = enter_made(session, node.archive, entered, job_id, destinations, now)
+        tell(job)
+    if added:
+        with node.database.transaction() as session:
+            Studies(session, node.archive.folder).weigh(job.study_uid, added)
+    return job
+
+
+def reject_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, tell: Told) -> Job:
+    """Refuse what a held job made; its files go.
+
+    Raises
+    ------
+    NotKnown, NotPossible
+        When there is no such job, or it is not held.
+    """
+    with node.database.transaction() as session:
+        made = _made(session, job_id)
+        job = Decisions(session).reject(job_id, _decided("rejected", by, made, now))
+        Held(session).discard([job_id], now)
+        tell(job)
+    return job
+
+
+def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
+    """Copy what a held job made into a new folder, for a person to look at; return how many files.
+
+    Raises
+    ------
+    NotKnown, NotPossible
+        When there is no such job, it is not held, or something is at the folder's place.
+    ArchiveBroken
+        When a file cannot be copied; nothing is left behind.
+    """
+    if folder.exists():
+        raise NotPossible(f"there is something at {folder} already; name a folder that is not")
+    with node.database.transaction() as session:
+        job, made = Decisions(session).held(job_id), _made(session, job_id)
+        places = [node.archive.folder / entry.place for entry in made.entries]
+        try:
+            _copy(places, folder)
+        except OSError as exc:
+            text = f"job {job_id}: its files cannot be copied to {folder}: {exc.strerror}"
+            raise ArchiveBroken(text) from exc
+        tell(job)
+    return len(places)
+
+
+def _copy(places: list[Path], folder: Path) -> None:
+    """Copy files; the folder has its name once all of them are there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for number, place in enumerate(places, start=1):
+            shutil.copyfile(place, part / f"{number:05d}.dcm")
+        part.chmod(0o750)
+        part.rename(folder)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _made(session: Session, job_id: int) -> MadeSeries:
+    """Return what is held of a job; of one that is not held, say so."""
+    Decisions(session).held(job_id)
+    made = Held(session).of_job(job_id)
+    if made is None:  # no transaction of ours leaves this behind
+        raise ArchiveBroken(f"job {job_id} is held, and nothing that it made is here; reject it")
+    return made
+
+
+def _decided(
+    what: Literal["released", "rejected"], by: tuple[str, str], made: MadeSeries, now: datetime
+) -> Decided:
+    name, why = by
+    return Decided(what, name, why, now, made.content)

@@ -1,0 +1,138 @@
+"""Results that wait for a person: files in their places, rows where nobody is served from.
+
+Queries, retrievals, deliveries, rules and retention read instances. What is held is none until a
+named person releases it, so there is no way for it to leave that would have to be closed.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from dicom_node.archive.identity import Identity
+from dicom_node.archive.index import Entry
+from dicom_node.db import DoomedRow, HeldRow, InstanceRow
+from dicom_node.db.upsert import insert_into
+from dicom_node.values import Origin
+
+__all__ = ["Held", "MadeSeries", "content_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSeries:
+    """A series that a job made, as it is entered into the archive, or held.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        At least one, in the order of their numbers.
+    """
+
+    study_uid: str
+    series_uid: str
+    label: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def content(self) -> str:
+        """SHA-256 over the objects, hex: see :func:`content_of`."""
+        return content_of(self.entries)
+
+
+class Held:
+    """Held series. Uses the caller's session; never commits it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, job_id: int, made: MadeSeries) -> None:
+        """Hold what a job made; its files are in their places and synced."""
+        rows = [
+            {
+                "sop_instance_uid": entry.identity.sop_instance_uid,
+                "job_id": job_id,
+                "sop_class_uid": entry.identity.sop_class_uid,
+                "study_uid": entry.identity.study_uid,
+                "series_uid": entry.identity.series_uid,
+                "transfer_syntax_uid": entry.transfer_syntax_uid,
+                "sha256": entry.sha256,
+                "size": entry.size,
+                "path": entry.place,
+                "sender": entry.sender,
+                "made_at": entry.received_at,
+                "number": entry.identity.number,
+                "label": made.label,
+            }
+            for entry in made.entries
+        ]
+        self._session.execute(insert_into(self._session, HeldRow), rows)
+
+    def of_job(self, job_id: int) -> MadeSeries | None:
+        """Return what is held of a job; None where nothing is."""
+        rows = self._session.scalars(
+            select(HeldRow)
+            .where(HeldRow.job_id == job_id)
+            .order_by(HeldRow.number, HeldRow.sop_instance_uid)
+        ).all()
+        if not rows:
+            return None
+        first = rows[0]
+        entries = tuple(_entry(row) for row in rows)
+        return MadeSeries(first.study_uid, first.series_uid, first.label, entries)
+
+    def released(self, job_id: int) -> None:
+        """Hold the series of a job no more: it was entered into the archive in this transaction.
+
+        A person who was given the files may have sent them here, too. They are the same bytes, so
+        they are what was made.
+        """
+        uids = select(HeldRow.sop_instance_uid).where(HeldRow.job_id == job_id)
+        self._session.execute(
+            update(InstanceRow)
+            .where(InstanceRow.sop_instance_uid.in_(uids))
+            .values(origin=Origin.MADE)
+        )
+        self._session.execute(delete(HeldRow).where(HeldRow.job_id == job_id))
+
+    def discard(self, job_ids: Sequence[int], now: datetime) -> int:
+        """Give up what is held of these jobs; return how many files are to go.
+
+        As everywhere, rows go first and files after: see :class:`Eraser`.
+        """
+        which = HeldRow.job_id.in_(job_ids)
+        rows = self._session.execute(select(HeldRow.path, HeldRow.sop_instance_uid).where(which))
+        doomed = [{"path": path, "sop_instance_uid": uid, "due": now} for path, uid in rows]
+        self._session.execute(delete(HeldRow).where(which))
+        if doomed:
+            insert = insert_into(self._session, DoomedRow).on_conflict_do_nothing()
+            self._session.execute(insert, doomed)
+        return len(doomed)
+
+
+def content_of(entries: Sequence[Entry]) -> str:
+    """Return one SHA-256, hex, over the objects of a series, whatever their order."""
+    pairs = sorted((entry.identity.sop_instance_uid, entry.sha256) for entry in entries)
+    lines = "".join(f"{uid} {sha256}\n" for uid, sha256 in pairs)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _entry(row: HeldRow) -> Entry:
+    return Entry(
+        identity=Identity(
+            sop_class_uid=row.sop_class_uid,
+            sop_instance_uid=row.sop_instance_uid,
+            study_uid=row.study_uid,
+            series_uid=row.series_uid,
+            number=row.number,
+        ),
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        sha256=row.sha256,
+        size=row.size,
+        place=row.path,
+        origin=Origin.MADE,
+        sender=row.sender,
+        received_at=row.made_at,
+    )

@@ -1,0 +1,67 @@
+"""What persons decide about results that wait for them."""
+
+from sqlalchemy.orm import Session
+
+from dicom_node.db import JobRow
+from dicom_node.errors import NotKnown, NotPossible
+from dicom_node.jobs.convert import job_of
+from dicom_node.values import Decided, Job, JobState
+from engine.reason import Code
+
+__all__ = ["Decisions"]
+
+
+class Decisions:
+    """Releases and rejections. Uses the caller's session; never commits it.
+
+    Of two who decide about one job at once, the second finds it decided.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def release(self, job_id: int, decided: Decided) -> Job:
+        """Let a held job be done; what it was held for stays in its reasons.
+
+        Raises
+        ------
+        NotKnown, NotPossible
+            When there is no such job, or it is not held.
+        """
+        row = self._held(job_id, "released")
+        row.state, row.decided = JobState.DONE, decided.record()
+        return job_of(row)
+
+    def reject(self, job_id: int, decided: Decided) -> Job:
+        """Refuse the result of a held job, in a person's words.
+
+        Raises
+        ------
+        NotKnown, NotPossible
+            When there is no such job, or it is not held.
+        """
+        row = self._held(job_id, "rejected")
+        row.state, row.decided = JobState.REFUSED, decided.record()
+        row.series_uids = []
+        text = f"rejected by {decided.by}: {decided.why}"
+        row.reasons = [*row.reasons, {"code": str(Code.REJECTED), "text": text}]
+        return job_of(row)
+
+    def held(self, job_id: int) -> Job:
+        """Return a held job.
+
+        Raises
+        ------
+        NotKnown, NotPossible
+            When there is no such job, or it is not held.
+        """
+        return job_of(self._held(job_id, "looked at"))
+
+    def _held(self, job_id: int, what: str) -> JobRow:
+        row = self._session.get(JobRow, job_id, with_for_update=True)
+        if row is None:
+            raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
+        if row.state != JobState.HELD:
+            by = f", {row.decided['what']} by {row.decided['by']}" if row.decided else ""
+            raise NotPossible(f"job {job_id} is {row.state}{by}; only one that is held is {what}")
+        return row

@@ -1,0 +1,130 @@
+"""Results that wait for a person: nothing of them leaves, whatever happens, until one decides."""
+
+import shutil
+from io import BytesIO
+
+from pydicom import dcmread
+
+from tests.support.asking import Asking
+from tests.support.mr import MrSeries
+from tests.support.node import is_sent
+from tests.support.sender import send
+from tests.support.trail import told_in
+
+VIEWER = {"name": "viewer", "ae_title": "VIEWER", "host": "127.0.0.1", "may": ["find"]}
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def is_held(answer: dict) -> bool:
+    return [job["state"] for job in answer["jobs"]] == ["held"]
+
+
+def held(start, orthanc, **values):
+    """Return a node whose results wait for a person, one of them waiting, and its answer."""
+    node = start(release="by_hand", peers=[orthanc.peer(), VIEWER], **values)
+    series = MrSeries(seed=f"held {values}")
+    send(node.port, series.datasets())
+    return node, series, node.until(series.study_uid, is_held)
+
+
+def found(node) -> list[str]:
+    asking = Asking(node.port, "SYNTHNODE", "VIEWER")
+    try:
+        return asking.uids("SERIES", {})
+    finally:
+        asking.close()
+
+
+def acts(node) -> list[str]:
+    """Return what the audit trail says that persons did, in sentences."""
+    alerts = [one for one in told_in(node.data / "audit") if one.event == "Security Alert"]
+    return [text for one in alerts for text in one.details.values()]
+
+
+def test_nothing_leaves_before_a_person_has_looked_and_then_all_of_it(
+    start, orthanc, long_database_url, tmp_path
+):
+    node, series, answer = held(start, orthanc, database=long_database_url)
+    (job,) = answer["jobs"]
+    assert [reason["code"] for reason in job["reasons"]] == ["RELEASE_WANTED"]
+    assert (answer["deliveries"], orthanc.series()) == ([], {})
+    assert found(node) == [series.series_uid]
+    node.kill()  # whatever happens to the node
+    node.start()
+    assert is_held(node.why(series.study_uid))
+
+    seen = tmp_path / "seen"
+    said = node.command("jobs", "export", str(job["id"]), str(seen))
+    assert "20 files" in said.stdout
+    files = sorted(seen.iterdir())
+    assert {dcmread(file).SOPClassUID for file in files} == {CT_IMAGE}
+    again = node.command("jobs", "export", str(job["id"]), str(seen), check=False)
+    assert (again.returncode, "already" in again.stderr) == (1, True)
+
+    nobody = node.command("jobs", "release", str(job["id"]), "--by", " ", check=False)
+    assert nobody.returncode == 2
+    node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist", "--why", "bone is fine")
+    answer = node.until(series.study_uid, is_sent)
+    (job,) = answer["jobs"]
+    assert (job["state"], job["decided"]["by"]) == ("done", "A. Physicist")
+    assert orthanc.series().keys() == set(job["series_uids"])
+    sent = [orthanc.file(one) for one in orthanc.series()[job["series_uids"][0]]]
+    assert {dcmread(file).PixelData for file in files} == {
+        dcmread(BytesIO(content)).PixelData for content in sent
+    }
+    assert set(found(node)) == {series.series_uid, *job["series_uids"]}
+    assert node.command("verify-archive").returncode == 0
+    assert "released by A. Physicist" in node.command("why", series.study_uid).stdout
+    late = node.command("jobs", "reject", str(job["id"]), "--by", "B", "--why", "no", check=False)
+    assert (late.returncode, "released by A. Physicist" in late.stderr) == (1, True)
+
+
+def test_what_is_rejected_never_leaves_and_says_why(start, orthanc):
+    node, series, answer = held(start, orthanc)
+    (job,) = answer["jobs"]
+    node.command("jobs", "reject", str(job["id"]), "--by", "A. Physicist", "--why", "no skull base")
+    (job,) = node.why(series.study_uid)["jobs"]
+    assert (job["state"], job["series_uids"]) == ("refused", [])
+    assert job["reasons"][-1] == {
+        "code": "REJECTED", "text": "rejected by A. Physicist: no skull base",
+    }  # fmt: skip
+    assert found(node) == [series.series_uid]
+    assert orthanc.series() == {}
+    assert any("rejected by A. Physicist" in act for act in acts(node))
+    assert node.command("verify-archive").returncode == 0
+
+
+def test_more_of_the_study_voids_what_waits_and_its_successor_waits_too(start, orthanc):
+    node = start(release="by_hand", peers=[orthanc.peer(), VIEWER])
+    series = MrSeries(seed="held, then more")
+    datasets = series.datasets()
+    send(node.port, datasets[:19])
+    node.until(series.study_uid, is_held)
+    send(node.port, datasets[19:])
+    answer = node.until(series.study_uid, lambda a: states(a) == ["cancelled", "held"])
+    first, second = answer["jobs"]
+    assert (first["series_uids"], len(second["series_uids"])) == ([], 1)
+    gone = node.command("jobs", "release", str(first["id"]), "--by", "A", check=False)
+    assert (gone.returncode, "is cancelled" in gone.stderr) == (1, True)
+    assert orthanc.series() == {}
+
+
+def states(answer: dict) -> list[str]:
+    return [job["state"] for job in answer["jobs"]]
+
+
+def test_what_a_person_was_given_and_sends_back_makes_no_job_and_is_released_all_the_same(
+    start, orthanc, tmp_path
+):
+    node, series, answer = held(start, orthanc)
+    (job,) = answer["jobs"]
+    node.command("jobs", "export", str(job["id"]), str(tmp_path / "out"))
+    back = [dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
+    assert set(send(node.port, back).values()) == {0}
+    shutil.rmtree(tmp_path / "out")
+    answer = node.until(series.study_uid, lambda a: a["state"] == "routed" and len(a["series"]) > 1)
+    assert states(answer) == ["held"]
+    assert orthanc.series() == {}
+    node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
+    node.until(series.study_uid, is_sent)
+    assert orthanc.series().keys() == set(job["series_uids"])
