@@ -13,11 +13,9 @@ from dicom_node.archive.keep import Archive, Kept, Received
 from dicom_node.archive.part10 import meta_header, read_part10
 from dicom_node.archive.space import Space
 from dicom_node.archive.studies import SeriesFacts, Studies, Waiting
-from dicom_node.archive.sweep import ORPHANS, sweep
 
 __all__ = [
     "INCOMING",
-    "ORPHANS",
     "Archive",
     "Associations",
     "Entry",
@@ -36,5 +34,4 @@ __all__ = [
     "identify",
     "meta_header",
     "read_part10",
-    "sweep",
 ]

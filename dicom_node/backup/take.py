@@ -12,8 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dicom_node import __version__
-from dicom_node.archive import ORPHANS
-from dicom_node.archive.upkeep import kept_whole
+from dicom_node.archive.upkeep import ORPHANS, kept_whole
 from dicom_node.backup.conf import configuration
 from dicom_node.backup.copying import Copying
 from dicom_node.backup.hashing import Hashing

@@ -15,7 +15,7 @@ import click
 from dicom_node import log
 from dicom_node.app import BEAT_S, Clock, Node, Pulse, Stage, tell_started, tell_stopped
 from dicom_node.app.clock import utc_now
-from dicom_node.archive import ORPHANS, sweep
+from dicom_node.archive.upkeep import ORPHANS, sweep
 from dicom_node.audit import SyslogStage
 from dicom_node.cli.context import Context
 from dicom_node.destination import DestinationStage

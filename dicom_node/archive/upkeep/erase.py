@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 from dicom_node import log
 from dicom_node.archive.files import sync_folder
-from dicom_node.archive.sweep import SAFE_AGE
 from dicom_node.archive.upkeep.hold import erasing
+from dicom_node.archive.upkeep.sweep import SAFE_AGE
 from dicom_node.db import ConflictRow, Database, DoomedRow, HeldRow, InstanceRow
 from dicom_node.errors import ArchiveBroken
 

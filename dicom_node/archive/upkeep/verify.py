@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from dicom_node.archive.part10 import dataset_offset, is_meta_of
-from dicom_node.archive.sweep import ORPHANS, SAFE_AGE
+from dicom_node.archive.upkeep.sweep import ORPHANS, SAFE_AGE
 from dicom_node.db import ConflictRow, Database, DoomedRow, HeldRow, InstanceRow, StudyRow
 from dicom_node.errors import NotDicom
 

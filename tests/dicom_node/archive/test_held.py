@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from dicom_node.archive import Archive, Held, MadeSeries, sweep
+from dicom_node.archive import Archive, Held, MadeSeries
 from dicom_node.archive.query import ATTRIBUTES, Condition, Finder, Level, Query, Retriever
-from dicom_node.archive.upkeep import Eraser, verify
+from dicom_node.archive.upkeep import Eraser, sweep, verify
 from dicom_node.db import DoomedRow, HeldRow, InstanceRow, JobRow
 from dicom_node.db.snapshot import snapshot
 from dicom_node.errors import ArchiveBroken

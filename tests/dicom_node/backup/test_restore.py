@@ -192,7 +192,8 @@ def test_the_folder_of_all_backups_is_none_and_the_newest_is_named(gone, tmp_pat
 
 def test_what_is_asked_promised_and_let_in_is_restored_with_the_rest(site):
     database = site.database()
-    fill(database, (*ROWS[:1], *(row for row in ROWS if "delivery" in row), *LATER))
+    later = [row for row in LATER if "INTO held" not in row]  # that would want a job and a file
+    fill(database, (*ROWS[:1], *(row for row in ROWS if "delivery" in row), *later))
     database.close()
     before = site.rows()
     assert {name for name, rows in before.items() if rows} >= {

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dicom_node.archive import ORPHANS
+from dicom_node.archive.upkeep import ORPHANS
 from dicom_node.backup import open_backup, target_at
 from dicom_node.backup.copying import share_at, share_of
 from dicom_node.backup.read import check, latest

@@ -36,7 +36,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; jobs that are held run again, their files become orphans."""
-    op.execute("UPDATE job SET state = 'waiting', attempts = 0 WHERE state = 'held'")
+    op.execute(
+        "UPDATE job SET state = 'waiting', attempts = 0"
+        " WHERE state = 'held' AND id IN (SELECT job_id FROM held)"
+    )
     op.drop_column("job", "decided")
     op.drop_index("ix_held_study_uid", table_name="held")
     op.drop_index("ix_held_job_id", table_name="held")

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 from sqlalchemy import delete
 
-from dicom_node.archive import Archive, Files, Space, sweep
-from dicom_node.archive.sweep import ORPHANS
-from dicom_node.archive.upkeep import Eraser
+from dicom_node.archive import Archive, Files, Space
+from dicom_node.archive.upkeep import Eraser, sweep
+from dicom_node.archive.upkeep.sweep import ORPHANS
 from dicom_node.db import Database, DoomedRow, InstanceRow, StudyRow
 from dicom_node.errors import ArchiveBroken
 from dicom_node.retention import RetentionStage

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.archive import ORPHANS, sweep
-from dicom_node.archive.sweep import SAFE_AGE
+from dicom_node.archive.upkeep import ORPHANS, sweep
+from dicom_node.archive.upkeep.sweep import SAFE_AGE
 from dicom_node.db import ConflictRow, InstanceRow
 from dicom_node.errors import DatabaseAway
 from dicom_node.values import Origin
