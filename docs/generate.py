@@ -47,7 +47,8 @@ def commands() -> str:
 
 
 def _command(command: click.Command, name: str, parent: click.Context | None):  # noqa: ANN202
-    context = click.Context(command, info_name=name, parent=parent)
+    settings = command.context_settings
+    context = click.Context(command, info_name=name, parent=parent, **settings)
     level = "##" if parent is None else "###"
     yield f"{level} {context.command_path}\n"
     yield f"```text\n{command.get_help(context)}\n```\n"

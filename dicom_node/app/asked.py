@@ -1,10 +1,24 @@
-"""What became of a request, for a script and over HTTP: a public contract."""
+"""A request, on whichever way it came, and what became of it: a public contract."""
 
+from datetime import datetime
 from typing import Any
 
+from dicom_node.app.build import Node
+from dicom_node.audit import Person, alerts
+from dicom_node.jobs import Request
 from dicom_node.rules import Granted
 
-__all__ = ["told_of"]
+__all__ = ["ask", "told_of"]
+
+
+def ask(node: Node, wanted: Request, person: Person, now: datetime) -> Granted:
+    """Ask for a series, and tell the audit trail who did."""
+    granted = node.requester().ask(wanted, now)
+    became = f"job {granted.job.id}" if granted.job else "refused"
+    uri = f"urn:dicom-synthesis-node:task:{wanted.task}"
+    said = f"{wanted.task} was asked for by {wanted.asked_by}: {became}"
+    node.audit.record(alerts.restricted_function(now, person, uri, said, wanted.study_uid))
+    return granted
 
 
 def told_of(granted: Granted) -> dict[str, Any]:

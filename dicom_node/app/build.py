@@ -337,8 +337,13 @@ def open_credentials(settings: Settings) -> Credentials | None:
     return Credentials(settings.folder, settings.file.tls)
 
 
-def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
+def open_node(folder: Path, environ: Mapping[str, str], *, begins: bool = True) -> Node:
     """Read the configuration and open database and archive.
+
+    Parameters
+    ----------
+    begins : bool
+        Whether a node may begin here; else there has to be one.
 
     Raises
     ------
@@ -347,9 +352,14 @@ def open_node(folder: Path, environ: Mapping[str, str]) -> Node:
     DatabaseAway
         When the database cannot be opened, or is newer than this program.
     NotPossible
-        When a restore was begun here and not finished.
+        When a restore was begun here and not finished, or no node has ever begun here and none may.
     """
     settings, catalogue, rules = load_all(folder, environ)
+    if not begins and not (settings.data / "archive").is_dir():
+        raise NotPossible(
+            f"there is no node in {settings.data}; is its disk mounted, and is node.data right? "
+            "'dicom-node serve' begins one"
+        )
     if half_restored(settings.data):
         raise NotPossible(
             f"a restore into {settings.data} was begun and not finished; run it again"

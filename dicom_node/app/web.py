@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dicom_node.app.asked import told_of
+from dicom_node.app.asked import ask, told_of
 from dicom_node.app.build import Node
 from dicom_node.app.clock import Stage, utc_now
 from dicom_node.app.figures import figures_of
-from dicom_node.audit import Audit
+from dicom_node.audit import Audit, Person
 from dicom_node.errors import ArchiveError, DatabaseAway
+from dicom_node.jobs import Request
 from dicom_node.processes import Kind, Processes
+from dicom_node.sections import WEB_SENDER
 from dicom_node.web import Check, Services
 
 __all__ = ["checks_of", "services_of", "web_stages"]
@@ -45,11 +47,16 @@ def services_of(node: Node) -> Services:
         now=utc_now,
         checks=lambda: checks_of(node),
         figures=lambda: figures_of(node),
-        asks=lambda wanted: told_of(node.requester().ask(wanted, utc_now())),
+        asks=lambda wanted: told_of(ask(node, wanted, _caller(wanted), utc_now())),
         tally=node.tally,
         audit=node.audit,
         limits=node.settings.file.limits,
     )
+
+
+def _caller(wanted: Request) -> Person:
+    """Return who asks over HTTP: somebody with a token, known by its name."""
+    return Person(f"{WEB_SENDER}{wanted.asked_by}")
 
 
 def checks_of(node: Node) -> Sequence[Check]:

@@ -7,7 +7,7 @@ holds; and a node as it was, from one of these.
 from dicom_node.backup.manifest import Entry, Header
 from dicom_node.backup.read import Backup, open_backup
 from dicom_node.backup.restore import Restored, restore
-from dicom_node.backup.take import Taken, take
+from dicom_node.backup.take import Taken, check_place, take
 from dicom_node.backup.target import Target, target_at
 from dicom_node.backup.trail import Trail
 
@@ -19,6 +19,7 @@ __all__ = [
     "Taken",
     "Target",
     "Trail",
+    "check_place",
     "open_backup",
     "restore",
     "take",

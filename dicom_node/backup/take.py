@@ -25,7 +25,7 @@ from dicom_node.db.snapshot import Snapshot, snapshot
 from dicom_node.errors import BackupError
 from dicom_node.settings import Settings
 
-__all__ = ["Progress", "Taken", "take"]
+__all__ = ["Progress", "Taken", "check_place", "take"]
 
 Progress = Callable[[int, int], None]
 """Told how many bytes more are done, and of how many in all."""
@@ -60,6 +60,20 @@ class Taken:
     renewed: tuple[str, ...]
 
 
+def check_place(settings: Settings, place: Path) -> None:
+    """Pass where there is something to back up, and ``place`` is no place within it.
+
+    Raises
+    ------
+    BackupError
+        Saying what is wanted. Asked before anything is made there, nothing is left of it.
+    """
+    if place.resolve().is_relative_to(settings.data.resolve()):
+        raise BackupError(f"{place} lies in the data folder; name a place on another disk")
+    if not (settings.data / "archive").is_dir():
+        raise BackupError(f"there is no archive in {settings.data}; nothing to back up")
+
+
 def take(
     settings: Settings,
     database: Database,
@@ -78,10 +92,6 @@ def take(
         When it cannot be made; nothing is left of it.
     """
     archive = settings.data / "archive"
-    if target.folder.resolve().is_relative_to(settings.data):
-        raise BackupError(f"{target.folder} lies in the data folder; name a place on another disk")
-    if not archive.is_dir():
-        raise BackupError(f"there is no archive in {settings.data}; nothing to back up")
     with (
         (target.work / MANIFEST).open("w+b") as manifest,
         kept_whole(archive),

@@ -137,7 +137,7 @@ class _Tar:
 @contextmanager
 def _folder(place: Path, now: datetime) -> Iterator[Target]:
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
         with (place / ".lock").open("a") as lock:
             _alone(lock, place)
             for left in place.glob(f".*{_PART}*"):  # of a backup that was killed

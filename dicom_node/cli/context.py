@@ -74,7 +74,7 @@ class Context:
         """Return the context of this process."""
         return cls(conf, dict(os.environ))
 
-    def restricted(self, node: Node, uri: str, what: str, study_uid: str) -> None:
+    def restricted(self, node: Node, uri: str, what: str, study_uid: str = "") -> None:
         """Tell the audit trail what whoever runs this command did.
 
         Parameters
@@ -84,13 +84,26 @@ class Context:
         what : str
             A sentence.
         study_uid : str
-            The study that it concerns.
+            The study that it concerns, if it concerns one.
         """
         person = person_of(self.environ)
         node.audit.record(alerts.restricted_function(utc_now(), person, uri, what, study_uid))
 
     def open(self) -> Node:
         """Open the node that the folder describes.
+
+        Raises
+        ------
+        SettingsError, DatabaseAway
+            When it cannot be opened.
+        NotPossible
+            When there is none yet. An empty one would answer that all is well, where a disk is not
+            mounted, and would be in the way of a restore.
+        """
+        return open_node(self.conf, self.environ, begins=False)
+
+    def begin(self) -> Node:
+        """Open the node that the folder describes; where there is none yet, it begins here.
 
         Raises
         ------

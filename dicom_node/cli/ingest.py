@@ -35,7 +35,7 @@ def ingest(context: Context, folder: Path) -> None:
     Example:
       dicom-node ingest /mnt/export/study42
     """
-    adding = _Adding(context.open(), (str(uuid4()), INGEST, utc_now()))
+    adding = _Adding(context.begin(), (str(uuid4()), INGEST, utc_now()))
     person = person_of(context.environ)
     whole = False
     try:
@@ -119,6 +119,8 @@ class _Adding:
             f"{self._counts[Outcome.DIFFERS]} kept apart (UID taken by other content), "
             f"{len(self.refused)} refused"
         )
+        if not (self.kept or self.refused):
+            click.echo("  there is no file in it", err=True)
         for path, reason in self.refused.items():
             click.echo(f"  {path}: {reason}", err=True)
 

@@ -49,7 +49,8 @@ def list_peers(context: Context, wants_json: bool) -> None:
         where = f"{peer.host}:{peer.port}" if peer.port else f"{peer.host} (calls only)"
         where += " over TLS" if peer.tls else ""
         may = ", ".join(peer.may) or "nothing"
-        click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}; use {peer.use}")
+        ask = f"; asked for {', '.join(peer.ask)}" if peer.ask else ""
+        click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}{ask}; use {peer.use}")
     for other in settings.destinations:
         click.echo(f"{other.name}: {other.kind} {other.path or other.url}; use {other.use}")
 

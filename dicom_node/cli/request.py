@@ -6,7 +6,9 @@ import pwd
 import click
 
 from dicom_node.app import told_of
+from dicom_node.app.asked import ask
 from dicom_node.app.clock import utc_now
+from dicom_node.audit import person_of
 from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import Request
@@ -39,7 +41,7 @@ def request(
       dicom-node request 1.2.840.113619.2.1 ct_from_mr --to pacs --json
     """
     asked = Request(study_uid, task, _user(), "command", destinations)
-    granted = context.open().requester().ask(asked, utc_now())
+    granted = ask(context.open(), asked, person_of(context.environ), utc_now())
     if wants_json:
         as_json(told_of(granted))
         if not granted.made:

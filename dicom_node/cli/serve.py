@@ -101,7 +101,7 @@ def serve(context: Context) -> None:
       dicom-node --conf /etc/dicom-node serve
       NODE_LISTEN__PORT=11113 dicom-node serve
     """
-    node = context.open()
+    node = context.begin()
     log.configure(node.settings.file.log.level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

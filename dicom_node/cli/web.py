@@ -37,7 +37,7 @@ def web(context: Context, with_parent: bool) -> None:
     )  # what HTTP takes is loaded by this process alone
     from dicom_node.web import WebServer, web_app
 
-    node = context.open()
+    node = context.begin()
     log.configure(node.settings.file.log.level)
     server = WebServer(web_app(services_of(node)), node.settings.file.web, _tls(node))
     bound = server.bind()

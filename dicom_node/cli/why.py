@@ -80,6 +80,7 @@ def _delivery(delivery: dict[str, Any]) -> Iterator[str]:
         f"Delivery to {delivery['destination']}: {delivery['state']}, "
         f"{delivery['sent']} of {delivery['total']} answered with success"
     )
+    yield f"    series {delivery['series_uid']}"
     told = dict.fromkeys((delivery["error"], delivery["receipt"]))
     yield from (f"    {text}" for text in told if text)
     for one in delivery["missing"]:

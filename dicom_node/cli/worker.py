@@ -34,7 +34,7 @@ def worker(context: Context, with_parent: bool) -> None:
     Example:
       dicom-node worker
     """
-    node = context.open()
+    node = context.begin()
     log.configure(node.settings.file.log.level)
     stage = node.worker()
     stop = threading.Event()

@@ -111,8 +111,10 @@ def judge(holding: Holding, now: datetime, keep: Keep, *, over: bool = False) ->
 
 def _forbids(holding: Holding, now: datetime, keep: Keep) -> Iterator[str]:
     """Yield what forbids to delete anything of a study."""
-    if holding.state is not StudyState.ROUTED or now - holding.last_at < _IN_RECEPTION:
-        yield "it is in reception"
+    if holding.state is not StudyState.ROUTED:
+        yield "it is in reception, or not planned yet"
+    elif now - holding.last_at < _IN_RECEPTION:
+        yield "somebody sent to it less than an hour ago"
     for job in sorted({state for state in holding.jobs if state in _OPEN}):
         yield f"a job of it is {job}"
     for destination, state in sorted(set(holding.deliveries)):

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from dicom_node.app.clock import utc_now
-from dicom_node.audit import CopiedTrail, person_of
-from dicom_node.backup import open_backup, target_at
+from dicom_node.audit import CopiedTrail, alerts, audit_of, person_of
+from dicom_node.backup import check_place, open_backup, target_at
 from dicom_node.backup import restore as restore_from
 from dicom_node.backup import take as take_backup
 from dicom_node.backup.read import check as check_backup
@@ -43,10 +43,15 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
     """
     settings, database = _parts(context)
     now = utc_now()
+    check_place(settings, target)  # before anything is made there
     with target_at(target, now) as place, _bar("Copying") as progress:
         trail = _trail(context, settings)
         taken = take_backup(settings, database, trail, place, now, progress)
     database.close()
+    said = f"a backup of the archive was written, with {taken.files} files"
+    uri, person = taken.place.absolute().as_uri(), person_of(context.environ)
+    told = alerts.restricted_function(utc_now(), person, uri, said)
+    audit_of(settings, utc_now).record(told)
     if wants_json:
         as_json(
             {

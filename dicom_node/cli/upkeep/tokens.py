@@ -51,10 +51,12 @@ def create(
     if not _NAME.fullmatch(name):
         shape = "up to 48 letters, digits, '.', '_' and '-' are wanted, a letter or digit first"
         raise NotPossible(f"'{name}' cannot stand for who sends; {shape}")
-    node, now = context.open(), utc_now()
+    node, now = context.begin(), utc_now()
     with node.database.transaction() as session:
         wanted = [Scope(scope) for scope in scopes]
         token, text = Tokens(session).create(name, wanted, now, now + timedelta(days=days))
+        said = f"token {token.id} for {name} was made: {', '.join(scopes)}"
+        context.restricted(node, _uri(token), said)
     if wants_json:
         as_json({**_described(token), "token": text})
         return
@@ -78,6 +80,8 @@ def list_tokens(context: Context, wants_json: bool) -> None:
     if wants_json:
         as_json(found)
         return
+    if not found:
+        click.echo("no tokens")
     for one in found:
         scopes = ", ".join(one["scopes"])
         click.echo(
@@ -98,7 +102,12 @@ def revoke(context: Context, token_id: str) -> None:
     node = context.open()
     with node.database.transaction() as session:
         token = Tokens(session).revoke(token_id, utc_now())
+        context.restricted(node, _uri(token), f"token {token.id} of {token.name} was revoked")
     click.echo(f"token {token.id} of {token.name} is revoked")
+
+
+def _uri(token: Token) -> str:
+    return f"urn:dicom-synthesis-node:token:{token.id}"
 
 
 def _described(token: Token) -> dict[str, Any]:

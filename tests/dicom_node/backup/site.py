@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, select
 from dicom_node.archive import Archive, Files, Space
 from dicom_node.archive.upkeep import verify
 from dicom_node.audit import Audit, CopiedTrail, Person, audit_of
-from dicom_node.backup import Taken, open_backup, restore, take, target_at
+from dicom_node.backup import Taken, check_place, open_backup, restore, take, target_at
 from dicom_node.db import Database
 from dicom_node.db.refill import clear
 from dicom_node.settings import Settings, load_settings
@@ -93,6 +93,7 @@ class Site:
     ) -> Taken:
         database, now = self.database(), now or datetime.now(UTC)
         try:
+            check_place(self.settings, place or self.backups)
             with target_at(place or self.backups, now) as target:
                 return take(self.settings, database, self.copied, target, now, progress)
         finally:

@@ -114,6 +114,32 @@ def test_a_command_that_changed_nothing_is_not_told(scene, study):
     assert scene.told("Security Alert") == []
 
 
+def test_who_is_let_in_and_out_over_the_web_is_told_and_never_the_secret(scene, study):
+    secret = scene.call("tokens", "create", "viewer", "--scope", "read").output.split()[0]
+    (told,) = scene.told("Security Alert")
+    assert told.details["Alert Description"].endswith("for viewer was made: read")
+    assert secret not in told.xml
+    number = told.things[0].rpartition(":")[2]
+    scene.call("tokens", "revoke", number)
+    assert "was revoked" in scene.told("Security Alert")[-1].details["Alert Description"]
+
+
+def test_a_copy_of_everything_is_told_with_where_it_went(scene, study, tmp_path):
+    assert scene.call("backup", tmp_path / "backups").exit_code == 0
+    (told,) = scene.told("Security Alert")
+    (place,) = (tmp_path / "backups").glob("2*")
+    assert told.things == [place.as_uri()]
+    assert "a backup of the archive was written" in told.details["Alert Description"]
+
+
+def test_who_asked_for_a_series_is_told_with_what_became_of_it(scene, study):
+    scene.call("request", study.study_uid, "ct_from_mr")
+    (told,) = scene.told("Security Alert")
+    assert told.studies == [study.study_uid]
+    assert "ct_from_mr was asked for by" in told.details["Alert Description"]
+    assert told.details["Alert Description"].endswith(": refused")
+
+
 def test_sending_again_by_hand_is_told(scene, study):
     node = open_node(scene.folder, {})
     for ds in MrSeries(seed="made", slices=1).datasets():

@@ -44,6 +44,13 @@ def call(conf):
 
 
 @pytest.fixture
+def begun(call):
+    """A node that has nothing yet."""
+    assert call("tokens", "create", "viewer", "--scope", "read").exit_code == 0
+    return call
+
+
+@pytest.fixture
 def study(call, conf, tmp_path):
     """A study that is in the archive, not planned yet."""
     series = MrSeries(slices=4)
@@ -51,6 +58,26 @@ def study(call, conf, tmp_path):
     done = call("ingest", tmp_path / "in")
     assert done.exit_code == 0, done.output
     return series
+
+
+LOOKS = ["why 1.2.3", "jobs list", "jobs retry 1", "jobs release 1 --by A", "rules explain 1.2.3",
+         "request 1.2.3 ct_from_mr", "tokens list", "retention plan", "verify-archive",
+         "peers resend 1.2.3 pacs"]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LOOKS)
+def test_where_there_is_no_node_a_look_makes_none(call, conf, words):
+    """A disk that is not mounted is no empty archive that is in order."""
+    done = call(*words.split())
+    assert done.exit_code == 1
+    assert f"Error: there is no node in {conf.folder / 'var'}; is its disk mounted" in done.output
+    assert not (conf.folder / "var").exists()
+
+
+def test_a_folder_without_a_file_is_said_to_be_one(call, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    done = call("ingest", tmp_path / "nothing")
+    assert (done.exit_code, "there is no file in it" in done.output) == (1, True)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -87,8 +114,8 @@ def test_every_command_has_help_with_an_example_that_parses(words, flag):
         (("dance",), 2, "No such command 'dance'"),
     ],
 )
-def test_an_error_is_one_line_that_says_what_was_seen(call, words, status, text):
-    done = call(*words)
+def test_an_error_is_one_line_that_says_what_was_seen(begun, words, status, text):
+    done = begun(*words)
     assert done.exit_code == status
     told = [line for line in done.output.splitlines() if line.startswith("Error")]
     assert len(told) == 1
@@ -163,6 +190,7 @@ def test_nothing_goes_to_a_clinical_destination_by_hand_either(call, conf):
     conf.rules = []
     peer = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": conf.port}
     conf.peers.append({**peer, "use": "clinical"})
+    call("tokens", "create", "viewer", "--scope", "read")
     done = call("peers", "resend", NEVER, "pacs")
     assert done.exit_code == 1
     assert "no model is signed" in done.output

@@ -47,6 +47,19 @@ def a_file(conf):
     return min((conf.folder / "var" / "archive").glob("??/*/*.dcm"))
 
 
+@pytest.mark.parametrize("place", ["var/backups", "elsewhere", "elsewhere/node.tar"])
+def test_a_backup_that_is_refused_leaves_nothing(conf, place):
+    """In the data folder, or where there is no node."""
+    folder = conf.write()
+    if place.startswith("var"):
+        (conf.folder / "var" / "archive").mkdir(parents=True)
+    target = conf.folder / place
+    done = CliRunner().invoke(main, ["--conf", str(folder), "backup", str(target)])
+    assert done.exit_code == 1
+    assert not target.exists()
+    assert not (conf.folder / "elsewhere").exists()
+
+
 def test_where_nothing_is_to_go_that_is_said(old):
     done = old("retention", "plan")
     assert done.exit_code == 0
@@ -163,9 +176,9 @@ def test_an_error_is_one_line(call, words, text):
 
 
 def test_a_restored_trail_holds_and_names_who_restored_it(call, conf, tmp_path):
+    before = json.loads(call("audit", "verify", "--json").stdout)
     assert call("backup", tmp_path / "backups").exit_code == 0
     (place,) = (tmp_path / "backups").glob("2*")
-    before = json.loads(call("audit", "verify", "--json").stdout)
     (conf.folder / "var").rename(tmp_path / "lost")
     assert call("restore", place, SUDO_USER="mueller").exit_code == 0
     after = json.loads(call("audit", "verify", "--json", "--head", before["last"]).stdout)

@@ -61,7 +61,7 @@ def test_an_age_of_zero_means_never():
 FORBIDDEN = {
     "reception": {"state": StudyState.RECEIVING},
     "in reception": {"state": StudyState.COMPLETE},
-    "it is in reception": {"last_at": OLD - timedelta(minutes=59)},
+    "less than an hour ago": {"last_at": OLD - timedelta(minutes=59)},
     "a job of it is waiting": {"jobs": (JobState.DONE, JobState.WAITING)},
     "a job of it is running": {"jobs": (JobState.RUNNING,)},
     "a job of it is held": {"jobs": (JobState.HELD, JobState.DONE)},
