@@ -70,7 +70,9 @@ def main() -> None:
     A recipe (conf/train/*.toml) says all of how a model is made. What is made along the way goes
     into runs/<recipe>.
 
-    Example: dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
+    \b
+    Example:
+      dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
     """
 
 
@@ -107,8 +109,10 @@ def phantom(
     What is there already is not made again.
 
     \b
-    Example: dicom-train phantom runs/one --subject 7 --spacing 1
-    Example: dicom-train phantom runs/heads --recipe conf/train/hlsnc-head-ct.toml --workers 2
+    \b
+    Example:
+      dicom-train phantom runs/one --subject 7 --spacing 1
+      dicom-train phantom runs/heads --recipe conf/train/hlsnc-head-ct.toml --workers 2
     """
     if recipe is None and not subject:
         raise click.UsageError("give --recipe, or one --subject or more")
@@ -141,8 +145,10 @@ def fit(
     """Learn by RECIPE; goes on exactly where it stopped, however it was stopped.
 
     \b
-    Example: dicom-train fit conf/train/hlsnc-head-ct.toml
-    Example: torchrun --nproc-per-node 2 -m -- train fit conf/train/hlsnc-head-ct.toml
+    \b
+    Example:
+      dicom-train fit conf/train/hlsnc-head-ct.toml
+      torchrun --nproc-per-node 2 -m -- train fit conf/train/hlsnc-head-ct.toml
     """
     read = read_recipe(recipe)
     run = out or _run_of(read)
@@ -176,8 +182,10 @@ def evaluate(
     Writes evaluation.json and report.html; the regression is among the methods once it is learned.
 
     \b
-    Example: dicom-train evaluate conf/train/hlsnc-head-ct.toml
-    Example: dicom-train evaluate conf/train/hlsnc-head-ct.toml --real ../shared/data
+    \b
+    Example:
+      dicom-train evaluate conf/train/hlsnc-head-ct.toml
+      dicom-train evaluate conf/train/hlsnc-head-ct.toml --real ../shared/data
     """
     from train.evaluate import measure_real, told  # here: it draws with matplotlib
 
@@ -201,7 +209,9 @@ def downstream(recipe: Path, data: Path | None, out: Path | None, device: "Choic
 
     Prints JSON and writes downstream.json, which the report of a later evaluation shows.
 
-    Example: dicom-train downstream conf/train/hlsnc-head-ct.toml
+    \b
+    Example:
+      dicom-train downstream conf/train/hlsnc-head-ct.toml
     """
     from train.downstream import assess  # here: it loads torch
 
@@ -218,7 +228,9 @@ def downstream(recipe: Path, data: Path | None, out: Path | None, device: "Choic
 def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> None:
     """Write what was learned as a model bundle into the folder BUNDLE.
 
-    Example: dicom-train export conf/train/hlsnc-head-ct.toml conf/models/hlsnc-head-ct
+    \b
+    Example:
+      dicom-train export conf/train/hlsnc-head-ct.toml conf/models/hlsnc-head-ct
     """
     read = read_recipe(recipe)
     run = out or _run_of(read)
@@ -244,7 +256,9 @@ def make(
 
     Stopped and called again, it goes on where it was.
 
-    Example: dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
+    \b
+    Example:
+      dicom-train make conf/train/hlsnc-head-ct.toml --bundle conf/models/hlsnc-head-ct
     """
     from train import processes  # here: torch takes seconds to load, and --help needs none
     from train.data import Shelf

@@ -16,7 +16,7 @@ def call(*arguments: object):
 def test_every_command_has_an_example(command):
     done = call(command, "--help")
     assert done.exit_code == 0
-    assert f"Example: dicom-train {command}" in done.output
+    assert f"Example:\n    dicom-train {command} " in done.output  # in a line of its own: to copy
 
 
 def test_a_recipe_becomes_a_bundle_by_one_command_and_what_is_done_stays(recipe_file, tmp_path):
