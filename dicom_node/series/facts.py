@@ -1,15 +1,32 @@
-"""Reading a header mapping: numbers that are numbers, code strings in capitals, words to search."""
+"""Reading a header mapping: numbers that are numbers, codes in capitals, ages, words to search."""
 
 import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, TypeAlias
 
-__all__ = ["Header", "codes", "maker", "number", "positive", "series_texts", "words"]
+__all__ = [
+    "Header",
+    "age_years",
+    "codes",
+    "field_strength_t",
+    "maker",
+    "number",
+    "positive",
+    "series_texts",
+    "words",
+]
 
 Header: TypeAlias = Mapping[str, Any]
 """Keyword to plain value, as :mod:`engine.io.header` gives it."""
+_AGE = re.compile(r"([0-9]{1,3})([DWMY])")  # AS, PS3.5 6.2
+_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
+_DATE = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")  # with points before 1993
+_GAUSS = 100.0
+"""A larger number is none of teslas: some scanners write gauss."""
+_GAUSS_A_TESLA = 10_000.0
 
 
 def number(header: Header, keyword: str) -> float | None:
@@ -76,3 +93,34 @@ def series_texts(header: Header) -> tuple[str, ...]:
     if description and re.search(r"\bGE\b", maker(header)):
         return (description,)
     return tuple(text for text in dict.fromkeys((description, protocol)) if text)
+
+
+def age_years(header: Header) -> float | None:
+    """Return how old the patient was, in years; None where nothing says so.
+
+    Patient's Age (0010,1010) speaks first; else birth and examination, to the day.
+    """
+    stated = header.get("PatientAge")
+    if isinstance(stated, str) and (found := _AGE.fullmatch(stated.strip().upper())):
+        return int(found[1]) / _A_YEAR[found[2]]
+    born, at = _date(header, "PatientBirthDate"), _date(header, "AcquisitionDate", "StudyDate")
+    if born is None or at is None or at < born:
+        return None
+    return (at - born).days / 365.25
+
+
+def field_strength_t(header: Header) -> float | None:
+    """Return Magnetic Field Strength (0018,0087) in tesla; None where it is not stated."""
+    value = positive(header, "MagneticFieldStrength")
+    return value / _GAUSS_A_TESLA if value is not None and value > _GAUSS else value
+
+
+def _date(header: Header, *keywords: str) -> date | None:
+    for keyword in keywords:
+        value = header.get(keyword)
+        if isinstance(value, str) and (found := _DATE.fullmatch(value.strip())):
+            try:
+                return date(int(found[1]), int(found[2]), int(found[3]))
+            except ValueError:
+                continue
+    return None

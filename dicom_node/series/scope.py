@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dicom_node.series.anatomy import anatomy_faults
-from dicom_node.series.facts import codes
+from dicom_node.series.facts import age_years, codes, field_strength_t
 from dicom_node.series.findings import Findings, Label
 from engine.reason import Code, Reason
 from engine.task import PLANES, Contract
@@ -51,7 +51,8 @@ def fits(findings: Findings, contract: Contract, grid: str = "native") -> tuple[
         *_plane(findings, contract),
         *_geometry(findings, contract),
         *_agent(findings, contract),
-        *_distortion(findings, grid),
+        *_distortion(findings, corrected=contract.distortion_corrected or grid == "rt-axial"),
+        *_stated(findings, contract),
     )
     return tuple(dict.fromkeys((*findings.reasons, *added)))
 
@@ -70,14 +71,33 @@ def _agent(findings: Findings, contract: Contract) -> Iterator[Reason]:
         yield Reason(Code.CONTRAST_AGENT, text)
 
 
-def _distortion(findings: Findings, grid: str) -> Iterator[Reason]:
+def _distortion(findings: Findings, *, corrected: bool) -> Iterator[Reason]:
     seen = codes(findings.header, "ImageType", "VendorImageType")
-    if grid == "rt-axial" and "ND" in seen and _CORRECTED.isdisjoint(seen):
+    if corrected and "ND" in seen and _CORRECTED.isdisjoint(seen):
         text = (
-            "Image Type has ND, gradient distortion was not corrected; for a result on the grid "
-            "rt-axial an image with DIS2D or DIS3D is wanted"
+            "Image Type has ND, gradient distortion was not corrected; for this model, or a result "
+            "on the grid rt-axial, an image with DIS2D or DIS3D is wanted"
         )
         yield Reason(Code.DISTORTION_UNCORRECTED, text)
+
+
+def _stated(findings: Findings, contract: Contract) -> Iterator[Reason]:
+    """Yield what patient, magnet and object are against those that the model was made for."""
+    header = findings.header
+    limited = (
+        (Code.AGE_OUTSIDE, "the patient's age", age_years(header), "years", contract.age_years),
+        (Code.FIELD_STRENGTH, "the field strength", field_strength_t(header), "T",
+         contract.field_strength_t),
+    )  # fmt: skip
+    for code, name, value, unit, limits in limited:
+        if limits is None or (value is not None and not _beyond(value, *limits)):
+            continue
+        seen = "is not stated" if value is None else f"is {value:.3g} {unit}"
+        yield Reason(code, f"{name} {seen}; {limits[0]:g} to {limits[1]:g} {unit} is wanted")
+    sop_class = header.get("SOPClassUID")
+    if contract.sop_classes and sop_class not in contract.sop_classes:
+        wanted = " or ".join(contract.sop_classes)
+        yield Reason(Code.SEQUENCE_WRONG, f"the SOP class is {sop_class}; {wanted} is wanted")
 
 
 def _plane(findings: Findings, contract: Contract) -> Iterator[Reason]:

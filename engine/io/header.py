@@ -20,8 +20,9 @@ Header: TypeAlias = Mapping[str, Any]
 
 ROOT = (  # noqa: SIM905 - a hundred pairs of quotes would hide the words
     "SpecificCharacterSet SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID "
-    "FrameOfReferenceUID Modality Manufacturer ManufacturerModelName SoftwareVersions "
-    "DeviceSerialNumber StationName StudyDescription SeriesDescription ProtocolName "
+    "FrameOfReferenceUID StudyDate AcquisitionDate Modality Manufacturer "
+    "ManufacturerModelName SoftwareVersions DeviceSerialNumber StationName "
+    "StudyDescription SeriesDescription ProtocolName "
     "PerformedProcedureStepDescription RequestedProcedureDescription BodyPartExamined "
     "PatientID IssuerOfPatientID PatientName PatientBirthDate PatientSex PatientAge "
     "PatientSpeciesDescription DerivationDescription ImageComments ConversionType "

@@ -20,6 +20,7 @@ __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
 PLANES = ("axial", "sagittal", "coronal")
 """Of slices: across the patient's third axis, the first, and the second (L, P, S)."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _METADATA_KEYS = (
     "version", "monai_version", "pytorch_version", "numpy_version", "required_packages_version",
     "task", "description", "authors", "copyright", "network_data_format",
@@ -55,6 +56,13 @@ class Contract:
         Whether images after contrast may be given.
     planes : tuple of str
         Of the slices that it was made for, of :data:`PLANES`; empty for any.
+    age_years, field_strength_t : (low, high) or None
+        Limits of the patient's age and of the magnet, in years and tesla. Where there are some,
+        what does not state its own is outside of them.
+    sop_classes : tuple of str
+        SOP Class UIDs that it may be given; empty for any that holds images.
+    distortion_corrected : bool
+        Whether gradient distortion has to be corrected, whatever the grid of the result.
     """
 
     labels: tuple[str, ...]
@@ -67,6 +75,10 @@ class Contract:
     extent_mm: tuple[float, float]
     contrast_agent: bool
     planes: tuple[str, ...] = ()
+    age_years: tuple[float, float] | None = None
+    field_strength_t: tuple[float, float] | None = None
+    sop_classes: tuple[str, ...] = ()
+    distortion_corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,7 +217,30 @@ def _contract(accepts: Part, makes: str) -> Contract:
         slice_step_mm=accepts.pair("slice_step_mm"),
         extent_mm=accepts.pair("extent_mm"),
         planes=_planes(accepts),
+        age_years=_limits(accepts, "age_years"),
+        field_strength_t=_limits(accepts, "field_strength_t"),
+        sop_classes=_sop_classes(accepts),
+        distortion_corrected=_truth(accepts, "distortion_corrected"),
     )
+
+
+def _limits(accepts: Part, key: str) -> tuple[float, float] | None:
+    return accepts.pair(key) if key in accepts.values else None
+
+
+def _sop_classes(accepts: Part) -> tuple[str, ...]:
+    value = accepts.values.get("sop_classes", [])
+    is_list = isinstance(value, list) and (value or "sop_classes" not in accepts.values)
+    if not is_list or not all(isinstance(one, str) and _UID.fullmatch(one) for one in value):
+        raise accepts.refused("sop_classes", "a list of SOP Class UIDs")
+    return tuple(value)
+
+
+def _truth(accepts: Part, key: str) -> bool:
+    value = accepts.values.get(key, False)
+    if not isinstance(value, bool):
+        raise accepts.refused(key, "true or false")
+    return value
 
 
 def _planes(accepts: Part) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """One planted fault for each code: the clean series has none, the spoilt one has that code."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,8 @@ FAULTS = [
     ("IDENTITY_INVALID", every(PatientID="")),
     ("IDENTITY_INVALID", one(SOPInstanceUID="1.02.3")),
     ("PIXELS_UNREADABLE", cut_pixels),
+    ("AGE_OUTSIDE", every(PatientAge="007Y")),
+    ("FIELD_STRENGTH", every(MagneticFieldStrength=7.0)),
     ("NOT_AN_IMAGE", report),
 ]
 OWN = OwnIdentity(
@@ -211,19 +214,25 @@ OWN = OwnIdentity(
 )
 
 
-def test_the_clean_series_has_no_reason(planted, contract):
-    findings = planted(list, OWN)
-    assert fits(findings, contract, "rt-axial") == ()
+def test_the_clean_series_has_no_reason(planted, limited):
+    findings = planted(every(PatientAge="045Y"), OWN)
+    assert fits(findings, limited, "rt-axial") == ()
     assert not findings.synthetic
+
+
+@pytest.fixture
+def limited(contract):
+    """A contract that limits what a contract may."""
+    return replace(contract, age_years=(18.0, 90.0), field_strength_t=(1.0, 3.5))
 
 
 @pytest.mark.filterwarnings("ignore")  # pydicom warns of the faults that are planted
 @pytest.mark.parametrize(
     ("code", "spoil"), FAULTS, ids=[f"{code}-{index}" for index, (code, _) in enumerate(FAULTS)]
 )
-def test_a_planted_fault_is_told(planted, contract, code, spoil):
+def test_a_planted_fault_is_told(planted, limited, code, spoil):
     findings = planted(spoil, OWN)
-    reasons = fits(findings, contract, "rt-axial")
+    reasons = fits(findings, limited, "rt-axial")
     assert code in {reason.code for reason in reasons}
     assert len(set(reasons)) == len(reasons)
     assert findings.synthetic == (code == "SYNTHETIC")

@@ -159,3 +159,79 @@ def test_what_is_no_image_gets_no_further_reasons(data, contract):
     report = next((data / "sr/fuji_basic_text_sr_papaya").iterdir())
     findings = examine([report], OwnIdentity())
     assert codes(findings, contract) == ["NOT_AN_IMAGE"]
+
+
+MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+
+
+def stating(findings, **values):
+    """Return the findings with other facts in their header; None takes one away."""
+    header = {key: value for key, value in {**findings.header, **values}.items() if value}
+    return replace(findings, header=header)
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ({"PatientAge": "018Y"}, False),
+        ({"PatientAge": "017Y"}, True),
+        ({"PatientAge": "090Y"}, False),
+        ({"PatientAge": "091Y"}, True),
+        ({"PatientAge": "216M"}, False),
+        ({"PatientAge": "006M"}, True),
+        ({"PatientAge": "030D"}, True),
+        ({"PatientAge": "abc", "PatientBirthDate": "19800101", "StudyDate": "20260101"}, False),
+        ({"PatientBirthDate": "20081201", "StudyDate": "20261122"}, True),
+        ({"PatientBirthDate": "20081101", "StudyDate": "20261122"}, False),
+        ({"PatientBirthDate": "20300101", "StudyDate": "20260101"}, True),
+        ({"PatientBirthDate": "19801340", "StudyDate": "20260101"}, True),
+        ({}, True),
+    ],
+)
+def test_who_is_too_young_or_too_old_or_of_no_known_age_is_refused(
+    findings, contract, values, refused
+):
+    nothing = {"PatientAge": None, "PatientBirthDate": None, "AcquisitionDate": None}
+    found = stating(findings, **{**nothing, **values})
+    adults = replace(contract, age_years=(18.0, 90.0))
+    assert codes(found, adults) == (["AGE_OUTSIDE"] if refused else [])
+    assert codes(found, contract) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        (1.5, False),
+        (3.0, False),
+        (15000.0, False),
+        (0.55, True),
+        (7.0, True),
+        (None, True),
+        (0, True),
+    ],
+)
+def test_a_magnet_that_the_model_does_not_know_is_refused(findings, contract, value, refused):
+    found = stating(findings, MagneticFieldStrength=value)
+    clinical = replace(contract, field_strength_t=(1.5, 3.0))
+    assert codes(found, clinical) == (["FIELD_STRENGTH"] if refused else [])
+
+
+def test_what_is_not_stated_is_said_not_to_be(findings, contract):
+    found = stating(findings, MagneticFieldStrength=None)
+    (reason,) = fits(found, replace(contract, field_strength_t=(1.5, 3.0)))
+    assert reason.text == "the field strength is not stated; 1.5 to 3 T is wanted"
+
+
+def test_an_object_of_another_class_is_refused_by_a_model_that_names_its_own(findings, contract):
+    assert codes(findings, replace(contract, sop_classes=(MR_IMAGE,))) == []
+    assert codes(findings, replace(contract, sop_classes=("1.2.3",))) == ["SEQUENCE_WRONG"]
+
+
+def test_a_model_that_wants_distortion_corrected_wants_it_on_every_grid(planted, contract):
+    def spoil(slices):
+        for ds in slices:
+            ds.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
+
+    found, wanting = planted(spoil), replace(contract, distortion_corrected=True)
+    assert "DISTORTION_UNCORRECTED" in codes(found, wanting)
+    assert "DISTORTION_UNCORRECTED" not in codes(found, contract)

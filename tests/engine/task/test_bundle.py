@@ -150,8 +150,8 @@ def test_a_value_of_another_kind_is_refused_by_file_and_key(spoilt, file, keys, 
         (("accepts", "extent_mm"), [500, 100], r"extent_mm is \[500, 100\]; \[low, high\]"),
         (("accepts", "extent_mm"), [1, 2, 3], r"extent_mm is \[1, 2, 3\]; \[low, high\]"),
         (("accepts", "extent_mm"), [0, float("nan")], r"extent_mm is \[0, nan\]; \[low, high\]"),
-        (("accepts", "colour"), 1, "unknown key 'colour'; keys are anatomy, body_part"),
-        (("accepts", "makes"), "CT", "unknown key 'makes'; keys are anatomy"),
+        (("accepts", "colour"), 1, "unknown key 'colour'; keys are age_years, anatomy, body_part"),
+        (("accepts", "makes"), "CT", "unknown key 'makes'; keys are age_years"),
         (
             ("accepts", "planes"),
             [],
@@ -160,6 +160,13 @@ def test_a_value_of_another_kind_is_refused_by_file_and_key(spoilt, file, keys, 
         (("accepts", "planes"), "axial", "planes is 'axial'; a list of axial"),
         (("accepts", "planes"), ["oblique"], r"planes is \['oblique'\]; a list of axial"),
         (("accepts", "planes"), [["axial"]], r"planes is \[\['axial'\]\]; a list of axial"),
+        (("accepts", "age_years"), [90, 18], r"age_years is \[90, 18\]; \[low, high\]"),
+        (("accepts", "age_years"), None, r"age_years is None; \[low, high\]"),
+        (("accepts", "field_strength_t"), 3, r"field_strength_t is 3; \[low, high\]"),
+        (("accepts", "sop_classes"), [], r"sop_classes is \[\]; a list of SOP Class UIDs"),
+        (("accepts", "sop_classes"), "1.2", "sop_classes is '1.2'; a list of SOP Class UIDs"),
+        (("accepts", "sop_classes"), ["MR"], r"sop_classes is \['MR'\]; a list of SOP Class"),
+        (("accepts", "distortion_corrected"), 1, "distortion_corrected is 1; true or false"),
         (("makes",), "CBCT", "makes is 'CBCT'; one of T1"),
         (("weights", "sha256"), "AB" * 32, "sha256 is .*; 64 hexadecimal digits, lower case"),
     ],
@@ -168,6 +175,15 @@ def test_a_contract_that_is_impossible_is_refused(spoilt, keys, value, said):
     where = ": ".join(["tiny", CONTRACT, *keys[:-1]])
     with pytest.raises(SpecError, match=f"^{where}: {said}"):
         spoilt(CONTRACT, *keys, to=value)
+
+
+def test_limits_of_patient_and_scanner_are_there_where_a_contract_has_them(spoilt, bundle_folder):
+    plain = read_bundle(bundle_folder).contract
+    assert (plain.age_years, plain.field_strength_t) == (None, None)
+    assert (plain.sop_classes, plain.distortion_corrected) == ((), False)
+    assert spoilt(CONTRACT, "accepts", "age_years", to=[18, 90]).contract.age_years == (18, 90)
+    found = spoilt(CONTRACT, "accepts", "sop_classes", to=["1.2.840.10008.5.1.4.1.1.4"])
+    assert found.contract.sop_classes == ("1.2.840.10008.5.1.4.1.1.4",)
 
 
 def test_a_model_of_one_plane_says_so_and_any_other_takes_all(spoilt, bundle_folder):
