@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dicom_node.archive.query.attributes import Level
-from dicom_node.archive.query.condition import Condition, folded
+from dicom_node.archive.query.condition import Condition, asked_groups
 from dicom_node.db import InstanceRow, PatientNameRow, SeriesRow, StudyRow
 
 __all__ = ["MOST_UIDS", "UIDS", "counting", "narrowed", "sorted_by_uid"]
@@ -110,7 +110,7 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
     elif keyword == "StudyDate":
         yield or_(*(_within(StudyRow.study_date, one.low, one.high) for one in condition.ranges))
     elif keyword == "PatientName":
-        groups = [group for value in wanted for group in folded(value).split("=")[:1] if group]
+        groups = [group for value in wanted if (group := asked_groups(value)[0])]
         names = select(PatientNameRow.study_uid)
         if groups and len(groups) == len(wanted):
             names = names.where(or_(*(_like(PatientNameRow.name, group) for group in groups)))
