@@ -8,9 +8,17 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.condition import Condition, asked_groups
-from dicom_node.db import InstanceRow, PatientNameRow, SeriesRow, StudyRow
+from dicom_node.db import ConflictRow, InstanceRow, PatientNameRow, SeriesRow, StudyRow
 
-__all__ = ["MOST_UIDS", "UIDS", "counting", "narrowed", "sorted_by_uid"]
+__all__ = [
+    "MOST_UIDS",
+    "SERIES_IS_HERE",
+    "STUDY_IS_HERE",
+    "UIDS",
+    "counting",
+    "narrowed",
+    "sorted_by_uid",
+]
 
 MOST_UIDS = 500
 """In one statement; longer lists are asked for piece by piece."""
@@ -18,12 +26,21 @@ _AFTER_ALL = "\U0010ffff"
 Column = InstrumentedAttribute[Any]
 Keys = Select[str] | Select[str, str] | Select[str, str, str]
 
-_IS_HERE = (
+SERIES_IS_HERE = (
     select(InstanceRow.sop_instance_uid)
     .where(InstanceRow.study_uid == SeriesRow.study_uid, InstanceRow.series_uid == SeriesRow.uid)
     .exists()
 )
 """Of a series that retention has deleted the row stays."""
+STUDY_IS_HERE = and_(
+    StudyRow.erased_at.is_(None),
+    or_(
+        ~select(ConflictRow.id).where(ConflictRow.study_uid == StudyRow.uid).exists(),
+        select(InstanceRow.sop_instance_uid).where(InstanceRow.study_uid == StudyRow.uid).exists(),
+    ),
+)
+"""Not where all that it has is kept apart, its UIDs taken by what is in other studies. Few studies
+have any of that, and only of these the instances are looked for."""
 
 _TEXTS: dict[str, Column] = {
     "PatientID": StudyRow.patient_id,
@@ -75,11 +92,11 @@ def sorted_by_uid(level: Level, statement: Keys) -> Keys:
 def _statement(level: Level, conditions: Sequence[Condition]) -> Keys:
     clauses = [clause for one in conditions if not one.is_universal for clause in _clauses(one)]
     if level in (Level.PATIENT, Level.STUDY):
-        return select(StudyRow.uid).where(StudyRow.erased_at.is_(None), *clauses)
+        return select(StudyRow.uid).where(STUDY_IS_HERE, *clauses)
     if level is Level.SERIES:
         joined = select(SeriesRow.study_uid, SeriesRow.uid)
         joined = joined.join(StudyRow, StudyRow.uid == SeriesRow.study_uid)
-        return joined.where(_IS_HERE, *clauses)
+        return joined.where(SERIES_IS_HERE, *clauses)
     return (
         select(InstanceRow.study_uid, InstanceRow.series_uid, InstanceRow.sop_instance_uid)
         .join(
