@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, cast
 
@@ -49,7 +49,9 @@ _PLAIN = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 _MOST_ANSWERS = 100_000
 _Answers = Generator[tuple[Dataset, Dataset | None], None, None]
 _NOT_AGAIN_S = 60.0
-"""A peer that did not answer is left alone so long: other studies are not to wait for it."""
+"""A peer that did not answer is left alone so long: its studies are not to wait for it."""
+_QUESTION_S = 5.0
+"""A count that takes longer is none: whatever else is known of the study decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,17 +281,22 @@ class Askable:
         return tuple(name for name in self._peers if self._away_until.get(name, 0.0) <= now)
 
     def series(self, name: str, study_uid: str) -> tuple[SeriesThere, ...]:
-        """Return the series of a study that a peer has.
+        """Return the series of a study that a peer has, unless it takes long to say.
 
         Raises
         ------
         PeerAway, PeerRefused
             See :func:`find_series`; the peer is then left alone for a while.
         """
-        self._away_until[name] = monotonic() + _NOT_AGAIN_S
-        found = find_series(self._ourselves, self._peers[name], study_uid)
-        del self._away_until[name]
+        hasty = replace(self._ourselves, times=self._ourselves.times.within(_QUESTION_S))
+        with ExitStack() as unanswered:  # in whatever way it fails
+            unanswered.callback(self._leave_alone, name)
+            found = find_series(hasty, self._peers[name], study_uid)
+            unanswered.pop_all()
         return found
+
+    def _leave_alone(self, name: str) -> None:
+        self._away_until[name] = monotonic() + _NOT_AGAIN_S
 
 
 def _inquiry(peer: Peer, assoc: Association, question: Dataset) -> Inquiry:

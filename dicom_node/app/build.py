@@ -25,7 +25,7 @@ from dicom_node.audit import (
     remote_of,
 )
 from dicom_node.catalogue import Catalogue, load_catalogue
-from dicom_node.completion import AskSender, CompletionStage, Limits
+from dicom_node.completion import AskSender, CompletionStage, Limits, SenderStage
 from dicom_node.db import Database
 from dicom_node.destination import (
     CountedSender,
@@ -137,15 +137,8 @@ class Node:
 
     def stages(self) -> dict[str, tuple[Stage, float]]:
         """Return what ticks in the serving process: name to stage and seconds between ticks."""
-        file = self.settings.file
-        times = file.completion
-        asks = AskSender(Askable(self.peers.ourselves, self.settings.peers))
-        limits = Limits(times.quiet_s, times.interrupted_s, times.sender_limit_s)
         stages: dict[str, tuple[Stage, float]] = {
-            "completion": (
-                CompletionStage(self.database, self.archive.folder, limits, asks),
-                _TICK_S,
-            ),
+            **self._completion_stages(),
             "rules": (self.rules_stage(), _TICK_S),
             "headers": (HeaderFiller(self.database, self.archive.folder), _TICK_S),
             "retention": (
@@ -157,6 +150,19 @@ class Node:
             stages[f"destination {target.who.name}"] = (self._destination(target), _TICK_S)
         of_peers = self.peers.stages(self.rules, self.node_uid)
         return {**stages, **self.certificates(), **of_peers, **self._audit_stages()}
+
+    def _completion_stages(self) -> dict[str, tuple[Stage, float]]:
+        """Return the stage that judges, and one for each sender that counts."""
+        times, folder = self.settings.file.completion, self.archive.folder
+        asks = AskSender(Askable(self.peers.ourselves, self.settings.peers))
+        limits = Limits(times.quiet_s, times.interrupted_s, times.sender_limit_s)
+        stages: dict[str, tuple[Stage, float]] = {
+            "completion": (CompletionStage(self.database, folder, limits, asks), _TICK_S)
+        }
+        for name in asks.names():
+            stage = SenderStage(name, self.database, folder, limits, asks)
+            stages[f"sender {name}"] = (stage, _TICK_S)
+        return stages
 
     def certificates(self) -> dict[str, tuple[Stage, float]]:
         """Return what takes up renewed certificates, in each process that speaks TLS."""

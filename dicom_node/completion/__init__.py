@@ -6,6 +6,6 @@ the evidence in words.
 
 from dicom_node.completion.ask import AskSender
 from dicom_node.completion.policy import Limits, Verdict, judge
-from dicom_node.completion.stage import CompletionStage
+from dicom_node.completion.stage import CompletionStage, SenderStage
 
-__all__ = ["AskSender", "CompletionStage", "Limits", "Verdict", "judge"]
+__all__ = ["AskSender", "CompletionStage", "Limits", "SenderStage", "Verdict", "judge"]

@@ -14,8 +14,8 @@ class Asks(Protocol):
     def names(self) -> Sequence[str]:
         """Return who answers queries now."""
 
-    def may_ask(self, peers: Sequence[str]) -> bool:
-        """Return whether one of ``peers`` answers queries."""
+    def whom(self, peers: Sequence[str]) -> str | None:
+        """Return which of ``peers`` is asked now; None where none answers queries."""
 
     def counts(self, peers: Sequence[str], study_uid: str) -> Mapping[str, int] | None:
         """Return instances by series UID as the first of ``peers`` that answers has them."""
@@ -31,9 +31,10 @@ class AskSender:
         """Return who answers queries; not who just did not answer."""
         return self._askable.names()
 
-    def may_ask(self, peers: Sequence[str]) -> bool:
-        """Return whether one of ``peers`` (names) answers queries; not after it just did not."""
-        return self._next(peers) is not None
+    def whom(self, peers: Sequence[str]) -> str | None:
+        """Return the first of ``peers`` (names) that answers queries; not who just did not."""
+        able = self.names()
+        return next((name for name in peers if name in able), None)
 
     def counts(self, peers: Sequence[str], study_uid: str) -> Mapping[str, int] | None:
         """Return instances by series UID; None where the peer does not count.
@@ -43,13 +44,9 @@ class AskSender:
         PeerAway, PeerRefused
             When none could be asked.
         """
-        name = self._next(peers)
+        name = self.whom(peers)
         if name is None:
             return None
         there = self._askable.series(name, study_uid)
         counted = [one for one in there if one.series_uid and one.instances]
         return {one.series_uid: one.instances for one in counted} or None
-
-    def _next(self, peers: Sequence[str]) -> str | None:
-        able = self.names()
-        return next((name for name in peers if name in able), None)

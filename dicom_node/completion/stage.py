@@ -1,23 +1,28 @@
-"""The stage: receiving → complete."""
+"""The stages: receiving → complete, and a stage per sender that counts.
+
+What is asked over the network is asked there: a sender that is slow keeps nobody else's studies.
+"""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dicom_node import log
 from dicom_node.archive import Studies, Waiting
 from dicom_node.completion.ask import Asks
-from dicom_node.completion.policy import Limits, Verdict, judge
+from dicom_node.completion.policy import Limits, judge
 from dicom_node.db import Database
 from dicom_node.errors import PeerError
 
-__all__ = ["CompletionStage"]
+__all__ = ["CompletionStage", "SenderStage"]
 
 _log = log.get("completion")
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+"""Nothing is due since then: what a sender sent is all that its stage looks at."""
 
 
 class CompletionStage:
-    """Mark studies complete once the evidence says so.
+    """Mark studies complete once the evidence says so. It asks nobody.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ class CompletionStage:
     limits : Limits
         The times of the policy.
     asks : Asks
-        Who may be asked for counts.
+        Who may be asked for counts: what waits for an answer of theirs is left to wait.
     """
 
     def __init__(
@@ -48,12 +53,8 @@ class CompletionStage:
         return sum(self._settle(study, now) for study in waiting)
 
     def _settle(self, study: Waiting, now: datetime) -> bool:
-        verdict = self._judge(study, now)
-        if verdict.ask:
-            expected = self._ask(study)
-            with self._database.transaction() as session:
-                Studies(session, self._folder).note_answer(study.uid, study.revision, now, expected)
-            return False  # the next tick judges by the answer
+        may_ask = self._asks.whom(study.peers) is not None
+        verdict = judge(study, now, self._limits, may_ask=may_ask)
         if not verdict.complete:
             return False
         with self._database.transaction() as session:
@@ -63,12 +64,52 @@ class CompletionStage:
             _log.info("study complete", study_uid=study.uid, evidence=verdict.evidence)
         return done
 
-    def _judge(self, study: Waiting, now: datetime) -> Verdict:
-        return judge(study, now, self._limits, may_ask=self._asks.may_ask(study.peers))
 
-    def _ask(self, study: Waiting) -> Mapping[str, int] | None:
+class SenderStage:
+    """Ask one sender how many instances it has, study by study, where it is time to.
+
+    Parameters
+    ----------
+    name : str
+        Who is asked.
+    database : Database
+    archive_folder : Path
+    limits : Limits
+        The times of the policy.
+    asks : Asks
+        Who may be asked for counts.
+    """
+
+    def __init__(
+        self, name: str, database: Database, archive_folder: Path, limits: Limits, asks: Asks
+    ) -> None:
+        self._name = name
+        self._database = database
+        self._folder = archive_folder
+        self._limits = limits
+        self._asks = asks
+
+    def tick(self, now: datetime) -> int:
+        """Ask about what it sent, the study first that waits longest; return for how many."""
+        if self._name not in self._asks.names():
+            return 0
+        with self._database.reading() as session:
+            waiting = Studies(session, self._folder).receiving(_BEFORE_ALL, [self._name])
+        return sum(self._asked(study, now) for study in waiting)
+
+    def _asked(self, study: Waiting, now: datetime) -> bool:
+        """Ask if it is time to, and if it is this sender's turn: it may have failed just now."""
+        is_next = self._asks.whom(study.peers) == self._name
+        if not is_next or not judge(study, now, self._limits, may_ask=True).ask:
+            return False
+        expected = self._answer(study)
+        with self._database.transaction() as session:  # the next tick of the other judges by it
+            Studies(session, self._folder).note_answer(study.uid, study.revision, now, expected)
+        return True
+
+    def _answer(self, study: Waiting) -> Mapping[str, int] | None:
         try:
-            return self._asks.counts(study.peers, study.uid)
+            return self._asks.counts([self._name], study.uid)
         except PeerError as exc:
             _log.warning("sender not asked", study_uid=study.uid, why=str(exc))
             return None

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import ColumnElement, Executable, func, select, true
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.query.attributes import COUNTED
 from dicom_node.archive.query.header import Header
+from dicom_node.archive.query.narrow import SERIES_IS_HERE, STUDY_IS_HERE
 from dicom_node.archive.query.rows import Key
 from dicom_node.db import InstanceRow, SeriesRow, StudyRow
 
@@ -45,7 +46,7 @@ def _grouped(session: Session, statement: Executable) -> dict[Key, list[Any]]:
 def _modalities(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
     row = SeriesRow
     query = select(row.study_uid, row.modality).where(
-        row.study_uid.in_(studies), row.modality.is_not(None)
+        row.study_uid.in_(studies), row.modality.is_not(None), SERIES_IS_HERE
     )
     return _grouped(session, query.distinct().order_by(row.study_uid, row.modality))
 
@@ -57,8 +58,9 @@ def _classes(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]
 
 
 def _series_of_study(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
-    row = SeriesRow
-    query = select(row.study_uid, func.count()).where(row.study_uid.in_(studies))
+    row = InstanceRow  # of a series that retention has deleted the row stays
+    number = func.count(row.series_uid.distinct())
+    query = select(row.study_uid, number).where(row.study_uid.in_(studies))
     return _grouped(session, query.group_by(row.study_uid))
 
 
@@ -75,15 +77,23 @@ def _instances_of_series(session: Session, studies: Collection[str]) -> dict[Key
 
 
 def _of_patient(
-    number: Callable[[], Any], below: type[SeriesRow] | type[InstanceRow] | None = None
+    is_here: ColumnElement[bool], below: type[SeriesRow] | type[InstanceRow] | None = None
 ) -> Callable[[Session, Collection[str]], dict[Key, list[Any]]]:
-    """Return what counts over all studies that have the patient ID of each study asked about."""
+    """Return what counts over all studies that have the patient ID of each study asked about.
+
+    Parameters
+    ----------
+    is_here : ColumnElement
+        What is counted of the rows, for some stay behind.
+    below : type or None
+        Whose rows; None: those of studies.
+    """
 
     def count(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
         row = StudyRow
         whose = select(row.uid, row.patient_id).where(row.uid.in_(studies))
         patients = {uid: patient for uid, patient in session.execute(whose) if patient}
-        query = select(row.patient_id, number())
+        query = select(row.patient_id, func.count()).where(is_here)
         if below is not None:
             query = query.join(below, below.study_uid == row.uid)
         query = query.where(row.patient_id.in_(set(patients.values()))).group_by(row.patient_id)
@@ -94,9 +104,9 @@ def _of_patient(
 
 
 _COUNTS: Mapping[str, Callable[[Session, Collection[str]], dict[Key, list[Any]]]] = {
-    "NumberOfPatientRelatedStudies": _of_patient(func.count),
-    "NumberOfPatientRelatedSeries": _of_patient(func.count, SeriesRow),
-    "NumberOfPatientRelatedInstances": _of_patient(func.count, InstanceRow),
+    "NumberOfPatientRelatedStudies": _of_patient(STUDY_IS_HERE),
+    "NumberOfPatientRelatedSeries": _of_patient(SERIES_IS_HERE, SeriesRow),
+    "NumberOfPatientRelatedInstances": _of_patient(true(), InstanceRow),
     "ModalitiesInStudy": _modalities,
     "SOPClassesInStudy": _classes,
     "NumberOfStudyRelatedSeries": _series_of_study,

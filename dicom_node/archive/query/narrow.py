@@ -7,10 +7,18 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dicom_node.archive.query.attributes import Level
-from dicom_node.archive.query.condition import Condition, folded
-from dicom_node.db import InstanceRow, PatientNameRow, SeriesRow, StudyRow
+from dicom_node.archive.query.condition import Condition, asked_groups
+from dicom_node.db import ConflictRow, InstanceRow, PatientNameRow, SeriesRow, StudyRow
 
-__all__ = ["MOST_UIDS", "UIDS", "counting", "narrowed", "sorted_by_uid"]
+__all__ = [
+    "MOST_UIDS",
+    "SERIES_IS_HERE",
+    "STUDY_IS_HERE",
+    "UIDS",
+    "counting",
+    "narrowed",
+    "sorted_by_uid",
+]
 
 MOST_UIDS = 500
 """In one statement; longer lists are asked for piece by piece."""
@@ -18,12 +26,21 @@ _AFTER_ALL = "\U0010ffff"
 Column = InstrumentedAttribute[Any]
 Keys = Select[str] | Select[str, str] | Select[str, str, str]
 
-_IS_HERE = (
+SERIES_IS_HERE = (
     select(InstanceRow.sop_instance_uid)
     .where(InstanceRow.study_uid == SeriesRow.study_uid, InstanceRow.series_uid == SeriesRow.uid)
     .exists()
 )
 """Of a series that retention has deleted the row stays."""
+STUDY_IS_HERE = and_(
+    StudyRow.erased_at.is_(None),
+    or_(
+        ~select(ConflictRow.id).where(ConflictRow.study_uid == StudyRow.uid).exists(),
+        select(InstanceRow.sop_instance_uid).where(InstanceRow.study_uid == StudyRow.uid).exists(),
+    ),
+)
+"""Not where all that it has is kept apart, its UIDs taken by what is in other studies. Few studies
+have any of that, and only of these the instances are looked for."""
 
 _TEXTS: dict[str, Column] = {
     "PatientID": StudyRow.patient_id,
@@ -75,11 +92,11 @@ def sorted_by_uid(level: Level, statement: Keys) -> Keys:
 def _statement(level: Level, conditions: Sequence[Condition]) -> Keys:
     clauses = [clause for one in conditions if not one.is_universal for clause in _clauses(one)]
     if level in (Level.PATIENT, Level.STUDY):
-        return select(StudyRow.uid).where(StudyRow.erased_at.is_(None), *clauses)
+        return select(StudyRow.uid).where(STUDY_IS_HERE, *clauses)
     if level is Level.SERIES:
         joined = select(SeriesRow.study_uid, SeriesRow.uid)
         joined = joined.join(StudyRow, StudyRow.uid == SeriesRow.study_uid)
-        return joined.where(_IS_HERE, *clauses)
+        return joined.where(SERIES_IS_HERE, *clauses)
     return (
         select(InstanceRow.study_uid, InstanceRow.series_uid, InstanceRow.sop_instance_uid)
         .join(
@@ -110,7 +127,7 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
     elif keyword == "StudyDate":
         yield or_(*(_within(StudyRow.study_date, one.low, one.high) for one in condition.ranges))
     elif keyword == "PatientName":
-        groups = [group for value in wanted for group in folded(value).split("=")[:1] if group]
+        groups = [group for value in wanted if (group := asked_groups(value)[0])]
         names = select(PatientNameRow.study_uid)
         if groups and len(groups) == len(wanted):
             names = names.where(or_(*(_like(PatientNameRow.name, group) for group in groups)))

@@ -160,7 +160,7 @@ def _plain_attribute(tag: int, level: Level) -> Attribute | None:
 
 def _condition(attribute: Attribute, value: str) -> Condition:
     text = value.replace(",", "\\") if attribute.vr in _LISTED else value
-    values = tuple(part for part in text.split("\\")) if text else ()
+    values = tuple(part.strip() for part in text.split("\\")) if text else ()
     try:
         return Condition(attribute, values)
     except QueryInvalid as exc:

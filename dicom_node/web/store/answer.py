@@ -29,7 +29,7 @@ def data_set_of(verdicts: Sequence[Verdict], root: str, *, is_broken: bool) -> d
         What stands before ``/studies`` in an address.
     """
     found: dict[str, Any] = {}
-    studies = {one.uids[2] for one in verdicts if one.uids and one.is_kept}
+    studies = {one.uids[2] for one in verdicts if one.uids and one.reason == 0}
     if len(studies) == 1:
         found["00081190"] = _url(root, ("studies", *studies))
     failed = [_item(one, "00081197") for one in verdicts if one.uids and not one.is_kept]
@@ -46,7 +46,9 @@ def data_set_of(verdicts: Sequence[Verdict], root: str, *, is_broken: bool) -> d
 def _kept(one: Verdict, root: str) -> Mapping[str, Any]:
     uids = one.uids or ("", "", "", "")
     steps = ("studies", uids[2], "series", uids[3], "instances", uids[1])
-    return {**_item(one, "00081196"), "00081190": _url(root, steps)}
+    # what lies apart is given to nobody, and the first content may lie in another study
+    url = {"vr": "UR"} if one.reason else _url(root, steps)
+    return {**_item(one, "00081196"), "00081190": url}
 
 
 def _item(one: Verdict, reason_key: str) -> dict[str, Any]:

@@ -50,6 +50,46 @@ class _Headers:
         self.name = self.value = b""
 
 
+class _Plainly:
+    """Passes a body on without what may stand around boundaries, which the parser knows nothing of.
+
+    That is a preamble before the first of them, and blanks behind each (RFC 2046 5.1.1).
+    """
+
+    def __init__(self, boundary: bytes) -> None:
+        self._delimiter = b"\r\n--" + boundary
+        self._held = b"\r\n"  # the first may stand at the very beginning
+        self._has_begun = self._is_behind = False
+
+    def feed(self, content: bytes) -> Iterator[bytes]:
+        """Yield what is left of what has come; the beginning of a boundary waits for its end."""
+        body, start = self._held + content, 0
+        while True:
+            start = self._past_blanks(body, start)
+            at = body.find(self._delimiter, start)
+            if at < 0:
+                break
+            end = at + len(self._delimiter)
+            yield body[start:end] if self._has_begun else self._delimiter[2:]
+            start, self._has_begun, self._is_behind = end, True, True
+        cut = self._cut(body, start)
+        self._held = body[cut:]
+        if self._has_begun and cut > start:
+            yield body[start:cut]
+
+    def _past_blanks(self, body: bytes, start: int) -> int:
+        if self._is_behind:
+            while body[start : start + 1] in (b" ", b"\t"):
+                start += 1
+            self._is_behind = start == len(body)
+        return start
+
+    def _cut(self, body: bytes, start: int) -> int:
+        """Return where the delimiter may have begun; it has one CR, its first letter."""
+        at = body.rfind(b"\r", max(start, len(body) - len(self._delimiter)))
+        return at if at >= 0 and self._delimiter.startswith(body[at:]) else len(body)
+
+
 class Splitter:
     """Takes a multipart body in pieces of any size, gives events (RFC 2046 5.1).
 
@@ -81,6 +121,7 @@ class Splitter:
         self._parser = MultipartParser(
             boundary, callbacks, max_header_count=_HEADERS_MOST, max_header_size=_HEADER_MOST
         )
+        self._plainly = _Plainly(boundary.encode("latin-1"))
 
     @property
     def is_over(self) -> bool:
@@ -92,7 +133,8 @@ class Splitter:
         if self._is_over:
             return
         try:
-            self._parser.write(content)
+            for plain in self._plainly.feed(content):
+                self._parser.write(plain)
         except FormParserError:
             self._is_over = True
             self._events.append(Broken())

@@ -37,7 +37,7 @@ def test_a_peer_that_asks_and_is_asked_has_stages_of_its_own(tmp_path):
     names = {name for name in node.stages() if name.endswith(" pacs")}
     others = {name for name in node.stages() if name.endswith(" other")}
     node.database.close()
-    assert names - others >= {"promises pacs", "questions pacs", "fetches pacs"}
+    assert names - others >= {"promises pacs", "questions pacs", "fetches pacs", "sender pacs"}
     assert others == {"destination other", "receipts other"}
 
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 
 from dicom_node import scu
-from dicom_node.completion import AskSender, CompletionStage, Limits
+from dicom_node.completion import AskSender, CompletionStage, Limits, SenderStage
 from dicom_node.db import Database, StudyRow
 from dicom_node.dicom import STUDY_ROOT_FIND, VERIFICATION
 from dicom_node.errors import PeerAway, PeerRefused
@@ -51,12 +51,12 @@ def test_orthanc_tells_how_many_instances_it_has_of_each_series(pacs):
         for number in range(count):
             upload(pacs, instance("counted", series, number))
     asks = sender(peer(pacs.dicom_port))
-    assert asks.may_ask(["scanner", "pacs"])
+    assert asks.whom(["scanner", "pacs"]) == "pacs"
     assert asks.counts(["scanner", "pacs"], study_uid("counted")) == {
         series_uid("counted", "a"): 3, series_uid("counted", "b"): 1,
     }  # fmt: skip
     assert asks.counts(["pacs"], study_uid("never seen")) is None
-    assert asks.may_ask(["pacs"])
+    assert asks.whom(["pacs"]) == "pacs"
 
 
 @pytest.fixture
@@ -67,13 +67,24 @@ def store(tmp_path, now):
     database.close()
 
 
+class Stages:
+    """Who judges, and then who asks."""
+
+    def __init__(self, store: Store, asks: AskSender) -> None:
+        what = (store.database, store.files.folder, LIMITS, asks)
+        self._judges, self._sender = CompletionStage(*what), SenderStage("pacs", *what)
+
+    def tick(self, now) -> int:
+        done = self._judges.tick(now)
+        self._sender.tick(now)
+        return done
+
+
 def test_a_study_is_whole_at_once_when_all_of_it_came_and_not_before(pacs, store):
     datasets = [instance("whole", number=number) for number in range(3)]
     for ds in datasets:
         upload(pacs, ds)
-    stage = CompletionStage(
-        store.database, store.files.folder, LIMITS, sender(peer(pacs.dicom_port))
-    )
+    stage = Stages(store, sender(peer(pacs.dicom_port)))
     for ds in datasets[:2]:
         store.keep(ds, association=("a-1", "pacs", store.now))
     store.end("a-1")
@@ -91,19 +102,19 @@ def test_a_peer_that_is_away_is_not_asked_again_for_a_while(monkeypatch):
     seconds = [1000.0]
     monkeypatch.setattr(scu, "monotonic", lambda: seconds[0])
     asks = sender(peer(free_port()))
-    assert asks.may_ask(["pacs"])
+    assert asks.whom(["pacs"]) == "pacs"
     with pytest.raises(PeerAway, match="pacs does not answer"):
         asks.counts(["pacs"], study_uid())
-    assert not asks.may_ask(["pacs"])
+    assert asks.whom(["pacs"]) is None
     began = time.perf_counter()
     assert asks.counts(["pacs"], study_uid()) is None
     assert time.perf_counter() - began < 0.1
     seconds[0] += 60
-    assert asks.may_ask(["pacs"])
+    assert asks.whom(["pacs"]) == "pacs"
 
 
 def test_with_the_peer_away_the_timers_decide(store):
-    stage = CompletionStage(store.database, store.files.folder, LIMITS, sender(peer(free_port())))
+    stage = Stages(store, sender(peer(free_port())))
     store.keep(instance(), association=("a-1", "pacs", store.now))
     store.end("a-1")
     assert stage.tick(store.now) == 0
@@ -124,12 +135,12 @@ def test_another_sender_is_asked_where_the_first_is_away(pacs):
 @pytest.mark.parametrize("values", [{"ask": ()}, {"ask": ("move",)}, {"port": None}])
 def test_who_may_not_be_asked_is_not_asked(values):
     asks = sender(peer(**{"port": 104, **values}))
-    assert not asks.may_ask(["pacs"])
+    assert asks.whom(["pacs"]) is None
     assert asks.counts(["pacs"], study_uid()) is None
 
 
 def test_a_stranger_is_not_asked(pacs):
-    assert not sender(peer(pacs.dicom_port)).may_ask(["scanner"])
+    assert sender(peer(pacs.dicom_port)).whom(["scanner"]) is None
 
 
 def found(**values) -> Dataset:
@@ -172,7 +183,7 @@ def test_a_peer_that_fails_is_refused_and_left_alone(status):
     with answering((0xFF00, WHOLE), (status, None)) as asks:
         with pytest.raises(PeerRefused, match=f"pacs gave status 0x{status:04X}"):
             asks.counts(["pacs"], "1.2")
-        assert not asks.may_ask(["pacs"])
+        assert asks.whom(["pacs"]) is None
 
 
 @pytest.mark.parametrize(
@@ -194,6 +205,28 @@ def test_a_count_that_is_no_number_is_a_refusal():
     odd.add_new(0x00201209, "LO", "many")
     with answering((0xFF00, odd)) as asks, pytest.raises(PeerRefused, match="no number"):
         asks.counts(["pacs"], "1.2")
+
+
+def test_a_peer_that_takes_long_to_count_is_not_waited_for_and_left_alone(monkeypatch):
+    monkeypatch.setattr(scu, "_QUESTION_S", 0.5)
+    asked = []
+
+    def slowly(event):
+        asked.append(time.perf_counter())
+        time.sleep(3)
+        yield 0x0000, None
+
+    ae = AE(ae_title="ORTHANC")
+    ae.add_supported_context(STUDY_ROOT_FIND)
+    port = free_port()
+    handlers = [(evt.EVT_C_FIND, slowly)]
+    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    asks = sender(peer(port))
+    with pytest.raises(PeerRefused, match="no answer"):
+        asks.counts(["pacs"], "1.2")
+    assert time.perf_counter() - asked[0] < 2.5  # answer_s would be 5
+    assert asks.whom(["pacs"]) is None
+    server.shutdown()
 
 
 def test_a_peer_that_takes_no_queries_is_away():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dicom_node.archive import Studies
-from dicom_node.completion import CompletionStage, Limits
+from dicom_node.completion import CompletionStage, Limits, SenderStage
 from dicom_node.db import StudyRow
 from dicom_node.errors import PeerAway
 from dicom_node.values import StudyState
@@ -20,8 +20,8 @@ class Nobody:
     def names(self):
         return ()
 
-    def may_ask(self, peers):
-        return False
+    def whom(self, peers):
+        return None
 
     def counts(self, peers, study_uid):
         raise AssertionError("who may not be asked is not asked")
@@ -37,8 +37,8 @@ class Sender:
     def names(self):
         return ("pacs",)
 
-    def may_ask(self, peers):
-        return "pacs" in peers
+    def whom(self, peers):
+        return "pacs" if "pacs" in peers else None
 
     def counts(self, peers, study_uid):
         self.asked.append(study_uid)
@@ -49,10 +49,14 @@ class Sender:
 
 @pytest.fixture
 def tick(store):
-    """Let the stage tick at the time of the archive."""
+    """Let the stages tick at the time of the archive, that which judges first."""
 
     def tick(asks=Nobody()) -> int:  # noqa: B008 - it holds nothing
-        return CompletionStage(store.database, store.files.folder, LIMITS, asks).tick(store.now)
+        what = (store.database, store.files.folder, LIMITS, asks)
+        done = CompletionStage(*what).tick(store.now)
+        for name in asks.names():
+            SenderStage(name, *what).tick(store.now)
+        return done
 
     return tick
 
@@ -118,9 +122,8 @@ def test_a_straggler_opens_the_study_and_it_is_planned_again(store, tick):
 
 def test_an_instance_that_comes_between_judging_and_marking_wins(store, tick):
     class Meanwhile(Nobody):
-        def may_ask(self, peers):
+        def whom(self, peers):
             send(store, number=2)
-            return False
 
     send(store)
     later(store, 5)
@@ -176,6 +179,30 @@ def test_a_sender_without_an_answer_leaves_the_timers(store, tick, has):
     assert tick(sender) == 1
     assert len(sender.asked) == 1
     assert store.row(StudyRow).evidence == "5 s of quiet"
+
+
+def test_who_judges_asks_nobody_so_a_slow_sender_holds_up_no_other_study(store):
+    send(store, "one", peer="pacs", association="a-1")
+    send(store, "two", association="a-2")
+    later(store, 5)
+    sender = Sender({series_uid("one"): 1})
+    judges = CompletionStage(store.database, store.files.folder, LIMITS, sender)
+    assert judges.tick(store.now) == 1
+    assert states(store) == {study_uid("one"): "receiving", study_uid("two"): "complete"}
+    assert sender.asked == []
+
+
+def test_a_sender_is_asked_by_its_own_stage_and_about_what_it_sent(store):
+    send(store, "one", peer="pacs", association="a-1")
+    send(store, "two", association="a-2")
+    for association in ("a-1", "a-2"):
+        store.end(association)
+    later(store, 5)
+    sender = Sender({series_uid("one"): 1})
+    what = (store.database, store.files.folder, LIMITS, sender)
+    assert SenderStage("another", *what).tick(store.now) == 0
+    assert SenderStage("pacs", *what).tick(store.now) == 1
+    assert sender.asked == [study_uid("one")]
 
 
 def test_a_sender_that_fails_holds_up_no_other_study(store, tick):

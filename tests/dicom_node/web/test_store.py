@@ -1,6 +1,7 @@
 """STOW-RS: each instance judged by itself, kept as C-STORE keeps it, and told about."""
 
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,30 @@ def test_a_uid_that_is_taken_is_kept_apart_and_said(sqlite_site):
     (item,) = answer.json()["00081199"]["Value"]
     assert item["00081196"]["Value"] == [0xB000]
     assert sqlite_site.store.row(ConflictRow).sender == "web:viewer"
+
+
+def test_what_is_kept_apart_has_no_address_and_makes_no_study(site):
+    site.stow(instance("one"))
+    taken = instance("one").SOPInstanceUID
+    answer = site.stow(instance("ghost", SOPInstanceUID=taken))
+    assert answer.status_code == 202
+    assert "00081190" not in answer.json()
+    (item,) = answer.json()["00081199"]["Value"]
+    assert item["00081190"] == {"vr": "UR"}
+    assert site.get(f"/studies/{study_uid('ghost')}").status_code == 404
+    assert site.get("/studies", StudyInstanceUID=study_uid("ghost")).status_code == 204
+    as_xml = site.stow(instance("ghost", SOPInstanceUID=taken), Accept="application/dicom+xml")
+    assert as_xml.status_code == 202
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is for people.\r\n", b"--b\r\n--bo\r\n"])
+@pytest.mark.parametrize("blanks", [b"", b" ", b" \t  "])
+def test_a_preamble_and_blanks_behind_boundaries_are_passed_over(sqlite_site, before, blanks):
+    body, kind = bodied(*numbered(2))
+    boundary = b"--" + kind.rpartition("=")[2].encode()
+    parts = body.replace(boundary + b"\r\n", boundary + blanks + b"\r\n")
+    answer = sqlite_site.post(before + parts[:-2] + blanks + b"\r\nmore for people", kind)
+    assert (answer.status_code, *reasons(answer)) == (200, [], 2)
 
 
 def of_size(data_set_bytes: int, number: int = 1) -> bytes:
@@ -256,12 +281,16 @@ CONTENTS = st.lists(st.one_of(st.binary(max_size=60), st.just(b"\r\n--"), st.jus
                     min_size=1, max_size=4)  # fmt: skip
 
 
-@given(contents=CONTENTS, cuts=PIECES)
-def test_parts_are_told_apart_wherever_the_network_cuts(contents, cuts):
-    body = b"".join(
-        b"--bound-ary\r\nContent-Type: a/b\r\n\r\n" + content + b"\r\n" for content in contents
+BEFORE = st.sampled_from([b"", b"\r\n", b"for people\r\n", b"--bound\r\n\r\n", b"\r\r\n"])
+
+
+@given(contents=CONTENTS, cuts=PIECES, before=BEFORE, blanks=st.sampled_from([b"", b" ", b"\t \t"]))
+def test_parts_are_told_apart_wherever_the_network_cuts(contents, cuts, before, blanks):
+    body = before + b"".join(
+        b"--bound-ary" + blanks + b"\r\nContent-Type: a/b\r\n\r\n" + content + b"\r\n"
+        for content in contents
     )
-    body += b"--bound-ary--\r\n"
+    body += b"--bound-ary--" + blanks + b"\r\n"
     splitter, events, at = Splitter("bound-ary"), [], 0
     for cut in [*cuts, len(body)]:
         events += splitter.feed(body[at : at + cut])
@@ -277,6 +306,13 @@ def test_parts_are_told_apart_wherever_the_network_cuts(contents, cuts):
     assert kinds == ["a/b"] * len(contents)
     assert sum(isinstance(event, Ended) for event in events) == len(contents)
     assert splitter.is_over
+
+
+def test_many_small_parts_take_no_longer_than_their_bytes():
+    body = b"--b\r\n\r\n\r\n" * 100_000
+    began = time.monotonic()
+    assert sum(isinstance(event, Ended) for event in Splitter("b").feed(body)) == 99_999
+    assert time.monotonic() - began < 20  # to copy what is left at each of them takes minutes
 
 
 @given(body=st.binary(max_size=200), cuts=PIECES)

@@ -95,8 +95,45 @@ def test_a_time_that_leaves_out_seconds_is_any_of_them(wanted, value, expected):
 
 
 @pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("20261122093000", True), ("20261122", True), ("202611", True), ("2026", True),
+        ("20261122-", True), ("-20261122", True), ("20261101-20261122", True),
+        ("20261122-20261123", True), ("2025-2026", True), ("2026112209-2026112209", True),
+        ("-20261121", False), ("20261123-", False), ("2025", False), ("202610", False),
+        ("20261122093000.5", False), ("2026112210", False),
+    ],
+)  # fmt: skip
+def test_a_moment_that_leaves_out_digits_is_any_that_has_them(wanted, expected):
+    assert matches("AcquisitionDateTime", wanted, "20261122093000") is expected
+    assert matches("AcquisitionDateTime", wanted, "20261122093000.000000") is expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "expected"),
+    [
+        ("20261122093000+0100", "20261122083000+0000", True),
+        ("20261122093000+0100", "20261122093000+0000", False),
+        ("20261122-20261122", "20261122235959+0100", True),
+        ("20261122+0100", "20261121233000+0000", True),
+        ("20261122+0100", "20261122233000+0000", False),
+        ("202611+0000", "20261201003000+0100", True),
+        ("202611+0000", "20261201003000-0100", False),
+        ("20261122080000+0000-20261122090000+0000", "20261122033000-0500", True),
+        ("20261122093000+0100", "20261122093000", True),
+        ("20261122093000", "20261122093000+0100", True),
+        ("20261322+0100", "20261322093000+0000", True),
+        ("0001+0100", "00010101+0100", True),
+    ],
+)  # fmt: skip
+def test_offsets_from_utc_are_taken_off_where_both_sides_have_one(wanted, value, expected):
+    assert matches("AcquisitionDateTime", wanted, value) is expected
+
+
+@pytest.mark.parametrize(
     ("keyword", "wanted"),
-    [("StudyDate", "2026"), ("StudyDate", "20260101-x"), ("StudyDate", "-"), ("StudyTime", "1"),
+    [("AcquisitionDateTime", "20261"), ("AcquisitionDateTime", "2026.5"),
+     ("StudyDate", "2026"), ("StudyDate", "20260101-x"), ("StudyDate", "-"), ("StudyTime", "1"),
      ("SeriesNumber", "one"), ("StudyDate", "*"), ("PatientBirthDate", "MEIER^ANNA")],
 )  # fmt: skip
 def test_what_is_no_date_time_or_number_is_an_error_with_an_example(keyword, wanted):
@@ -119,6 +156,7 @@ YAMADA = {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phoneti
     [
         ("YAMADA^TAROU", True), ("yamada*", True), ("山田*", True), ("やまだ^たろう", True),
         ("yamada^tarou=山田*", True), ("yamada^tarou=太郎*", False), ("=山田*", True),
+        ("Yamada^Tarou^^^=山田^太郎^^^", True), ("Yamada^Tarou^=太郎*", False),
         ("Yamada", False), ("Yamada^Tarou^^", True), ("tarou*", False),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 
 from dicom_node.archive.query import ATTRIBUTES, Condition, Finder, Level, Query, values_of
 from dicom_node.archive.query.narrow import MOST_UIDS
+from dicom_node.archive.upkeep import Part, condemn
 from dicom_node.db import StudyRow
 from dicom_node.values import Origin
 from tests.dicom_node.archive.conftest import database, migrated, store  # noqa: F401
@@ -126,6 +127,47 @@ def test_a_header_is_read_from_every_encoding(store, find, syntax):  # noqa: F81
     assert find("SERIES", "SeriesNumber", PatientName="山田*") == [7]
     assert find("STUDY", "PatientWeight") == [70.5]
     assert find("IMAGE", "Rows") == [3]
+
+
+@pytest.mark.parametrize("end", ["", "^", "^^^"])
+def test_empty_components_of_a_name_do_not_count_in_any_group(store, find, end):  # noqa: F811
+    store.keep(instance(PatientName="Yamada^Tarou=山田^太郎", SpecificCharacterSet="ISO_IR 192",
+                        StudyID="here"))  # fmt: skip
+    assert find("STUDY", "StudyID", PatientName=f"Yamada^Tarou{end}=山田^太郎{end}") == ["here"]
+    assert find("STUDY", "StudyID", PatientName=f"Yamada{end}=山田^太郎{end}") == []
+
+
+COUNTS = (
+    "NumberOfPatientRelatedStudies NumberOfPatientRelatedSeries NumberOfPatientRelatedInstances"
+    " ModalitiesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances"
+)
+
+
+def test_series_that_retention_has_deleted_are_neither_counted_nor_matched(store, find):  # noqa: F811
+    for number in (1, 2):
+        store.keep(instance(series="received", number=number))
+    store.keep(instance(series="made", Modality="CT", SOPClassUID=CT_IMAGE), origin=Origin.MADE)
+    with store.database.transaction() as session:
+        assert condemn(session, study_uid(), Part.RECEIVED, "a test", store.now) == 2
+    values = [find("STUDY", one, StudyInstanceUID=study_uid()) for one in COUNTS.split()]
+    assert values == [[1], [1], [1], ["CT"], [1], [1]]
+    assert find("STUDY", "StudyInstanceUID", ModalitiesInStudy="MR") == []
+    assert find("STUDY", "StudyInstanceUID", ModalitiesInStudy="CT") == [study_uid()]
+
+
+def test_what_is_kept_apart_makes_no_study_that_is_found(store, find):  # noqa: F811
+    store.keep(instance("one"))
+    taken = instance("one").SOPInstanceUID
+    store.keep(instance("ghost", SOPInstanceUID=taken, PatientID="OTHER"))
+    finder = Finder(store.database, store.archive.folder)
+    assert len(store.rows(StudyRow)) == 2
+    assert find("STUDY", "StudyInstanceUID") == [study_uid("one")]
+    assert find("STUDY", "StudyInstanceUID", StudyInstanceUID=study_uid("ghost")) == []
+    assert find("PATIENT", "NumberOfPatientRelatedStudies") == [1]
+    assert finder.page(query("STUDY"), 0, 10).remaining == 0
+    assert len(finder.page(query("STUDY"), 0, 10).headers) == 1
+    store.keep(instance("ghost", number=7))
+    assert sorted(find("STUDY", "StudyInstanceUID")) == sorted(map(study_uid, ("one", "ghost")))
 
 
 def test_what_was_made_here_is_found_as_synthetic(store, find):  # noqa: F811
