@@ -50,7 +50,7 @@ from dicom_node.tally import CERTIFICATE_DAYS, Count, Tally
 from dicom_node.tls import Credentials, plain_peers
 from dicom_node.worker import Child, Retries, WorkerStage
 
-__all__ = ["Node", "keep_of", "load_all", "open_credentials", "open_node"]
+__all__ = ["Node", "load_all", "open_credentials", "open_node"]
 
 _log = log.get("app")
 
@@ -142,7 +142,7 @@ class Node:
             "rules": (self.rules_stage(), _TICK_S),
             "headers": (HeaderFiller(self.database, self.archive.folder), _TICK_S),
             "retention": (
-                RetentionStage(self.database, self.archive.folder, keep_of(self.settings)),
+                RetentionStage(self.database, self.archive.folder, Keep.of(self.settings)),
                 _RETENTION_S,
             ),
         }
@@ -271,21 +271,6 @@ _RETENTION_S = 10.0
 _AUDIT_TICK_S, _CERTIFICATES_S = 1.0, 5.0
 _PLAIN = "results go to it for anyone on the way to read; set tls = true where it speaks TLS"
 _GONE = "peers.toml does not name it any more; name it again, or nothing of this is ever sent"
-
-
-def keep_of(settings: Settings) -> Keep:
-    """Return what is kept, as ``[retention]`` says it."""
-    said = settings.file.retention
-    return Keep(
-        received_days=said.received_days,
-        made_days=said.made_days,
-        max_bytes=int(said.max_gb * 1e9),
-        keep_days=said.keep_days,
-        keep_from=frozenset(said.keep_from),
-        keep_studies=frozenset(said.keep_studies),
-        delivered=said.delivered,
-        unable=settings.unable_names(),
-    )
 
 
 def load_all(

@@ -11,9 +11,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 from dicom_node.archive.upkeep import Amount, Holding, Part
+from dicom_node.settings import Settings
 from dicom_node.values import DeliveryState, JobState, StudyState
 
 __all__ = ["Going", "Keep", "Verdict", "judge"]
@@ -52,6 +53,21 @@ class Keep:
     keep_studies: frozenset[str] = frozenset()
     delivered: Literal["receipted", "best"] = "receipted"
     unable: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the configuration says."""
+        said = settings.file.retention
+        return cls(
+            received_days=said.received_days,
+            made_days=said.made_days,
+            max_bytes=int(said.max_gb * 1e9),
+            keep_days=said.keep_days,
+            keep_from=frozenset(said.keep_from),
+            keep_studies=frozenset(said.keep_studies),
+            delivered=said.delivered,
+            unable=settings.unable_names(),
+        )
 
     def days(self, part: Part) -> float:
         """Return after how many days a part goes."""

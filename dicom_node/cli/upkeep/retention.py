@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from dicom_node.app.build import keep_of
 from dicom_node.app.clock import utc_now
 from dicom_node.cli.context import Context, as_json, json_option
-from dicom_node.retention import Planned
+from dicom_node.retention import Keep, Planned
 from dicom_node.retention import plan as plan_retention
 
 __all__ = ["retention"]
@@ -37,7 +36,7 @@ def plan(context: Context, wants_json: bool) -> None:
       NODE_RETENTION__RECEIVED_DAYS=30 dicom-node retention plan --json
     """
     node = context.open()
-    keep = keep_of(node.settings)
+    keep = Keep.of(node.settings)
     with node.database.reading() as session:
         found = list(plan_retention(session, utc_now(), keep))
     if wants_json:

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from dicom_node.app import open_node
-from dicom_node.app.build import keep_of, load_all
+from dicom_node.app.build import load_all
 from dicom_node.db import DoomedRow, InstanceRow
 from dicom_node.errors import SettingsError
+from dicom_node.retention import Keep
 from dicom_node.rules.wish import wish
 from tests.dicom_node.archive.objects import instance, received
 from tests.support.node import NodeConf
@@ -78,8 +79,8 @@ def test_retention_waits_for_a_receipt_where_somebody_can_be_asked_for_one(tmp_p
     stages = node.stages()
     node.database.close()
     assert (stages["receipts cloud"][0]._ways.why_not == "") is asked
-    assert ("cloud" in keep_of(node.settings).unable) is not asked
-    assert "gone" not in keep_of(node.settings).unable
+    assert ("cloud" in Keep.of(node.settings).unable) is not asked
+    assert "gone" not in Keep.of(node.settings).unable
     assert ("questions cloud" in stages) is ("ask" in values)
 
 
