@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from dicom_node.archive.group import GroupCommit
-from dicom_node.errors import ArchiveBroken, DatabaseAway, NodeError
+from dicom_node.errors import ArchiveBroken, DatabaseAway, NodeError, NotDicom
 
 WAIT_S = 20
 
@@ -130,7 +130,7 @@ def test_a_bug_hangs_nobody_and_nobody_is_told_success(ledger, threads, bug):
     ledger.entered.acquire(timeout=WAIT_S)
     others = [threads.submit(ledger.group.submit, item) for item in (2, 3, 4)]
     ledger.wait_for(3)
-    ledger.open.release(2)
+    ledger.open.release(1 + 1 + 2)  # together first, then each but the one that shows it
     errors = [one.exception(WAIT_S) for one in (first, *others)]
     assert all(errors), "nobody is told success"
     bugs = [error for error in errors if not isinstance(error, NodeError)]
@@ -174,3 +174,27 @@ def test_many_threads_each_get_their_own_answer_whatever_happens():
         list(pool.map(send, range(16)))
     assert len(answered) > 300
     assert set(answered) == committed
+
+
+@pytest.mark.parametrize("fault", [NotDicom("one value too long"), ZeroDivisionError()])
+def test_one_that_cannot_be_committed_fails_alone(ledger, threads, fault):
+    def refuse_three(items):
+        if 3 in items:
+            raise fault
+        return [-item for item in items]
+
+    ledger.outcomes = refuse_three
+    first = threads.submit(ledger.group.submit, 0)
+    ledger.entered.acquire(timeout=WAIT_S)
+    others = {}
+    for item in (1, 2, 3, 4):
+        others[item] = threads.submit(ledger.group.submit, item)
+        ledger.wait_for(item)
+    ledger.open.release(1 + 1 + 4)
+    assert first.result(WAIT_S) == 0
+    failed = {item for item, other in others.items() if other.exception(WAIT_S)}
+    shows = set() if isinstance(fault, NotDicom) else {1}  # the thread that led, of a bug
+    assert failed == {3} | shows
+    assert all(other.result() == -item for item, other in others.items() if item not in failed)
+    ledger.open.release()
+    assert ledger.group.submit(6) == -6
