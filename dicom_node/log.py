@@ -12,7 +12,7 @@ from typing import cast
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Log", "configure", "get", "noting"]
+__all__ = ["Exit", "Log", "configure", "get", "noting"]
 
 Log = FilteringBoundLogger
 Exit = Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]

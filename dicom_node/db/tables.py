@@ -27,6 +27,8 @@ __all__ = [
     "InstanceRow",
     "JobRow",
     "PatientNameRow",
+    "PlainString",
+    "PlainText",
     "PromiseRow",
     "QuestionRow",
     "SendingRow",

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import sleep
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -381,44 +380,3 @@ def test_a_disk_that_fills_up_refuses_what_is_arriving(store, monkeypatch):
     archive = Archive(store.database, store.files, Space(store.files.folder, 2**60), None)
     with archive.spool() as file, pytest.raises(ArchiveFull):
         file.write(b"one byte is too many")
-
-
-@contextmanager
-def one_batch(store, monkeypatch, count: int):
-    """Give threads for ``count`` instances, which are committed together."""
-    settle, batches = store.files.settle, []
-
-    def settle_when_all_wait(places):
-        batches.append(places)
-        for _ in range(4000 if len(batches) == 1 else 0):
-            if len(store.archive._group._queue) == count:
-                break
-            sleep(0.005)
-        settle(places)
-
-    monkeypatch.setattr(store.files, "settle", settle_when_all_wait)
-    with ThreadPoolExecutor(count + 1) as pool:
-        pool.submit(store.keep, instance("first"))
-        while not batches:
-            sleep(0.005)
-        yield pool
-    assert len(batches[1]) == count
-
-
-@pytest.mark.parametrize("fault", ["no letters", "too long"])
-def test_what_the_database_does_not_take_is_refused_and_spoils_nobody_elses(
-    store, monkeypatch, fault
-):
-    if fault == "too long" and store.database.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite takes texts of any length")
-    odd = {
-        "no letters": {"sender": "\ud800"},
-        "too long": {"association": ("x" * 40, "scanner", store.now)},
-    }
-    with one_batch(store, monkeypatch, 5) as pool:
-        bad = pool.submit(store.keep, instance("bad"), **odd[fault])
-        good = [pool.submit(store.keep, instance(f"good {n}")) for n in range(4)]
-    with pytest.raises(NotDicom, match="does not take a value"):
-        bad.result(0)
-    assert [one.result(0).outcome for one in good] == [Outcome.NEW] * 4
-    assert len(store.rows(InstanceRow)) == len(store.rows(StudyRow)) == 5
