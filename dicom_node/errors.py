@@ -93,7 +93,10 @@ class ArchiveBroken(ArchiveError):
 
 
 class NotDicom(ArchiveError):
-    """The bytes are no DICOM object that can be filed: not parsable, or a UID is absent."""
+    """The bytes are no DICOM object that can be filed.
+
+    They cannot be parsed, a UID is absent, or the database takes none of their values.
+    """
 
 
 class BeyondLimits(ArchiveError):

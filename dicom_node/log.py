@@ -5,14 +5,18 @@ import logging
 import re
 import sys
 import threading
+from collections.abc import Callable
+from types import TracebackType
 from typing import cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Log", "configure", "get"]
+__all__ = ["Exit", "Log", "configure", "get", "noting"]
 
 Log = FilteringBoundLogger
+Exit = Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]
+"""What :meth:`contextlib.ExitStack.push` takes."""
 _WARNINGS, _QUOTED = "py.warnings", re.compile(r"""['"].*['"]""")
 
 
@@ -76,3 +80,20 @@ def _thread_died(args: threading.ExceptHookArgs) -> None:
 def get(room: str) -> Log:
     """Return the logger of a room."""
     return cast(Log, structlog.get_logger(room=room))
+
+
+def noting(to: Log, event: str) -> Exit:
+    """Return what logs a bug and lets a thread go on that must not end.
+
+    For what is called again and again, and would be missed if it were not.
+    """
+
+    def noted(
+        kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        to.error(event, exc_info=error)
+        return True
+
+    return noted

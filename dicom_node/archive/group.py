@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Generic, TypeVar
 
-from dicom_node.errors import ArchiveBroken, NodeError
+from dicom_node.errors import ArchiveBroken, NodeError, NotDicom
 
 __all__ = ["GroupCommit"]
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 _MOST = 64
+_BUG = "the commit failed on a bug; see the log"
 
 
 class _Waiting(Generic[Item, Outcome]):
@@ -55,7 +57,9 @@ class GroupCommit(Generic[Item, Outcome]):
     ----------
     commit : callable
         Takes the items of one batch, commits them in one transaction, and returns an outcome for
-        each, in order. When it raises a NodeError, every item of that batch has failed with it.
+        each, in order. When it raises a NodeError, every item of that batch has failed with it:
+        disk or database are away for all. Only where it raises NotDicom, or a bug shows, is one
+        item at fault: then each of the batch is committed by itself.
     """
 
     def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Outcome]]) -> None:
@@ -91,14 +95,31 @@ class GroupCommit(Generic[Item, Outcome]):
                     self._queue[0].lead()
 
     def _settle(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
-        error: NodeError | None = ArchiveBroken("the commit failed on a bug; see the log")
-        try:
-            outcomes = self._commit([waiting.item for waiting in batch])
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                waiting.outcome = outcome
-            error = None
-        except NodeError as exc:
-            error = exc
-        finally:  # on a bug too: no thread may sleep for ever, and none may answer Success
-            for waiting in batch:
-                waiting.settle(error)
+        """Commit a batch and wake all of it; each by itself where one spoils it for the others."""
+        with ExitStack() as after_a_bug:  # no thread may sleep for ever, and none answer Success
+            after_a_bug.callback(self._apart, batch[1:])
+            after_a_bug.callback(batch[0].settle, ArchiveBroken(_BUG))  # it leads, and shows it
+            try:
+                outcomes = self._commit([waiting.item for waiting in batch])
+                pairs = tuple(zip(batch, outcomes, strict=True))
+            except NodeError as exc:
+                after_a_bug.pop_all()
+                self._fail(batch, exc)
+                return
+            after_a_bug.pop_all()
+        for waiting, outcome in pairs:
+            waiting.outcome = outcome
+            waiting.settle(None)
+
+    def _fail(self, batch: Sequence[_Waiting[Item, Outcome]], error: NodeError) -> None:
+        if isinstance(error, NotDicom) and len(batch) > 1:
+            self._apart(batch)
+            return
+        for waiting in batch:
+            waiting.settle(error)
+
+    def _apart(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
+        """Commit each by itself, those behind a bug too."""
+        with ExitStack() as each:
+            for waiting in reversed(batch):
+                each.callback(self._settle, [waiting])

@@ -8,8 +8,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
+from dicom_node import log
 from dicom_node.archive.files import Files, SpoolFile
 from dicom_node.archive.group import GroupCommit
 from dicom_node.archive.held import Held, MadeSeries
@@ -23,13 +25,17 @@ from dicom_node.archive.same import same_content
 from dicom_node.archive.space import Space
 from dicom_node.content import Content, digest_of, head_of, opened, size_of
 from dicom_node.db import Database
-from dicom_node.errors import ArchiveBroken, Mismatched, NodeError
+from dicom_node.errors import ArchiveBroken, Mismatched, NodeError, NotDicom
 from dicom_node.extent import check_extent
 from dicom_node.sections import Limits
 from dicom_node.tally import Tally
 from dicom_node.values import Origin
 
 __all__ = ["Archive", "Kept", "Received"]
+
+_log = log.get("archive")
+_NOT_TAKEN = (DataError, OperationalError, UnicodeError)
+"""What one object is at fault for: a database that does not answer raises DatabaseAway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +238,8 @@ class Archive:
         BeyondLimits
             When the data set is deeper, wider or more deflated than is taken.
         NotDicom, Mismatched
-            When the bytes are no object that can be filed, or not the one that was announced.
+            When the bytes are no object that can be filed, or not the one that was announced; or
+            when the database, which is there, does not take what it is filed by.
         """
         try:
             kept = self._keep(received)
@@ -292,8 +299,13 @@ class Archive:
     def _commit(self, entries: Sequence[Entry]) -> Sequence[Known]:
         self._files.settle({entry.place for entry in entries})
         self._seen.rolled_back()  # whatever became of the batch before
-        with self._database.writing() as connection:
-            outcomes = add_entries(connection, entries, self._seen, self.headers_of)
+        try:
+            with self._database.writing() as connection:
+                outcomes = add_entries(connection, entries, self._seen, self.headers_of)
+        except _NOT_TAKEN as exc:
+            if len(entries) == 1:  # else each is tried by itself, and this one told then
+                _log.error("rows not taken by the database", exc_info=exc)
+            raise NotDicom("the database does not take a value of it; see the log") from exc
         self._seen.committed()
         return outcomes
 

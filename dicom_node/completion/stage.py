@@ -4,6 +4,7 @@ What is asked over the network is asked there: a sender that is slow keeps nobod
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from dicom_node.archive import Studies, Waiting
 from dicom_node.completion.ask import Asks
 from dicom_node.completion.policy import Limits, judge
 from dicom_node.db import Database
-from dicom_node.errors import PeerError
+from dicom_node.errors import DatabaseAway, PeerError
 
 __all__ = ["CompletionStage", "SenderStage"]
 
 _log = log.get("completion")
+_AFTER_A_BUG = timedelta(minutes=5)
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 """Nothing is due since then: what a sender sent is all that its stage looks at."""
 
@@ -41,6 +43,7 @@ class CompletionStage:
         self._folder = archive_folder
         self._limits = limits
         self._asks = asks
+        self._put_off: dict[str, datetime] = {}
 
     def tick(self, now: datetime) -> int:
         """Judge the studies in reception that may be whole; return how many are complete now.
@@ -50,7 +53,24 @@ class CompletionStage:
         quiet_since = now - timedelta(seconds=self._limits.soonest_s)
         with self._database.reading() as session:
             waiting = Studies(session, self._folder).receiving(quiet_since, self._asks.names())
-        return sum(self._settle(study, now) for study in waiting)
+        self._put_off = {uid: until for uid, until in self._put_off.items() if now < until}
+        due = [study for study in waiting if study.uid not in self._put_off]
+        return sum(self._try(study, now) for study in due)
+
+    def _try(self, study: Waiting, now: datetime) -> bool:
+        """Judge a study; a bug that it meets is told and puts it off, and the others are judged."""
+        is_complete = False
+        with ExitStack() as after_a_bug:
+            told = log.noting(_log.bind(study_uid=study.uid), "study not judged")
+            after_a_bug.push(told)
+            after_a_bug.callback(self._put_off.update, {study.uid: now + _AFTER_A_BUG})
+            try:
+                is_complete = self._settle(study, now)
+            except DatabaseAway:  # for all of them
+                after_a_bug.pop_all()
+                raise
+            after_a_bug.pop_all()
+        return is_complete
 
     def _settle(self, study: Waiting, now: datetime) -> bool:
         may_ask = self._asks.whom(study.peers) is not None

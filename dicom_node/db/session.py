@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from dicom_node.errors import DatabaseAway, SettingsError
@@ -54,7 +55,7 @@ class Database:
         Raises
         ------
         DatabaseAway
-            When the database is locked, gone or out of space.
+            When the database is locked, gone, out of space, or so slow that no connection is left.
         """
         with (
             _present(),
@@ -84,13 +85,13 @@ class Database:
         Raises
         ------
         DatabaseAway
-            When the database is gone.
+            When the database is gone, or so slow that no connection is left.
         """
-        try:
-            with self._engine.connect().execution_options(**{_READS: True}) as connection:
-                yield Session(connection, expire_on_commit=False)
-        except OperationalError as exc:
-            raise DatabaseAway(f"the database did not answer: {_short(exc)}") from exc
+        with (
+            _present(),
+            self._engine.connect().execution_options(**{_READS: True}) as connection,
+        ):
+            yield Session(connection, expire_on_commit=False)
 
     def prepare(self) -> None:
         """Bring the schema to :data:`HEAD`; a database that has it is left alone.
@@ -136,19 +137,35 @@ class Database:
                 if not inspect(connection).has_table("alembic_version"):
                     return None
                 return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        except (OperationalError, DBAPIError) as exc:
+        except (DBAPIError, PoolTimeout) as exc:
             raise DatabaseAway(f"the database cannot be opened: {_short(exc)}") from exc
 
 
 @contextmanager
 def _present() -> Iterator[None]:
-    """Say of a database that does not answer that it is away."""
+    """Say of a database that does not answer that it is away; of one that refuses a row, nothing.
+
+    A pool without a free connection is one whose connections all wait for an answer.
+    """
     try:
         yield
-    except (OperationalError, DBAPIError) as exc:
-        if isinstance(exc, OperationalError) or exc.connection_invalidated:
+    except PoolTimeout as exc:
+        raise DatabaseAway(f"the database did not answer: {_short(exc)}") from exc
+    except DBAPIError as exc:
+        if _is_away(exc):
             raise DatabaseAway(f"the database did not answer: {_short(exc)}") from exc
         raise
+
+
+def _is_away(exc: DBAPIError) -> bool:
+    if exc.connection_invalidated:
+        return True
+    state = str(getattr(exc.orig, "sqlstate", None) or "")
+    return isinstance(exc, OperationalError) and not state.startswith(_LIMIT)
+
+
+_LIMIT = "54"
+"""Program limit exceeded: PostgreSQL names a value that is too long an operational error."""
 
 
 def _resolved(url: str, folder: Path) -> URL:
@@ -166,11 +183,25 @@ def _resolved(url: str, folder: Path) -> URL:
 _WANTED = "sqlite:///file.db or postgresql://user@host/name is wanted"
 
 
+_PATIENCE = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 10,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
+"""How long libpq waits for a host that is gone; what the URL says counts more."""
+
+
 def _engine(url: URL, busy_s: float) -> Engine:
+    is_remote = url.get_backend_name() == "postgresql"
+    said = {name: value for name, value in _PATIENCE.items() if name not in url.query}
     engine = create_engine(
         url,
-        pool_pre_ping=url.get_backend_name() == "postgresql",
+        pool_pre_ping=is_remote,
         pool_use_lifo=True,  # the connection that wrote last still has its pages
+        hide_parameters=True,  # an error is logged, and these may be a patient's
+        connect_args=said if is_remote else {},
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect(busy_s))
@@ -213,5 +244,7 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _short(exc: DBAPIError) -> str:
+def _short(exc: DBAPIError | PoolTimeout) -> str:
+    if isinstance(exc, PoolTimeout):
+        return "every connection waits for it"
     return str(exc.orig).strip().splitlines()[0] if exc.orig else type(exc).__name__

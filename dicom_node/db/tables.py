@@ -27,6 +27,8 @@ __all__ = [
     "InstanceRow",
     "JobRow",
     "PatientNameRow",
+    "PlainString",
+    "PlainText",
     "PromiseRow",
     "QuestionRow",
     "SendingRow",
@@ -36,10 +38,31 @@ __all__ = [
     "WantedRow",
 ]
 
-UID = String(64)  # PS3.5 6.2, VR UI
+
+class PlainString(TypeDecorator[str]):
+    """Text without zeros: PostgreSQL keeps none, and values of headers may have some."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Leave the zeros out; SQLite would keep them, and both are to answer alike."""
+        return value.replace("\0", "") if value is not None and "\0" in value else value
+
+
+class PlainText(PlainString):
+    """The same of any length."""
+
+    impl = Text
+    cache_ok = True
+
+
+UID = PlainString(64)  # PS3.5 6.2, VR UI
 HASH = String(64)  # SHA-256, hex
-SORTED = Text().with_variant(Text(collation="C"), "postgresql")
+SORTED = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 """Text whose index answers "begins with" as a range, letter code by letter code, everywhere."""
+LONGEST_SORTED = 256
+"""Letters of it that are kept: an entry of PostgreSQL's index has room for 2,700 bytes."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -67,7 +90,7 @@ class Base(DeclarativeBase):
     """All tables."""
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        str: Text(),
+        str: PlainText(),
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
         list[Any]: JSON(),

@@ -1,8 +1,9 @@
 """The stage: complete → routed, with its jobs."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dicom_node import log
 from dicom_node.archive import Held, SeriesFacts, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
+from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
 from dicom_node.outbox import Outbox
 from dicom_node.questions import Fetches, Questions
@@ -30,6 +32,7 @@ from engine.task import Task
 __all__ = ["RulesStage", "Understood", "understand"]
 
 _log = log.get("rules")
+_AFTER_A_BUG = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class RulesStage:
         """Plan every complete study; return how many were planned."""
         with self._database.reading() as session:
             waiting = Studies(session, self._folder).to_plan(now)
-        return sum(self._plan(uid, revision, now) for uid, revision in waiting)
+        return sum(self._try(uid, revision, now) for uid, revision in waiting)
 
     def explain(self, study_uid: str, now: datetime) -> list[Decision]:
         """Return what every rule would do with a study now; nothing is written.
@@ -174,6 +177,25 @@ class RulesStage:
     def _decide(self, study: Understood, there: Sequence[SeriesThere]) -> list[Decision]:
         elsewhere = [one for one in there if one.series_uid not in study.here]
         return [decide(rule, study.series, elsewhere) for rule in (*self._rules, *study.wishes)]
+
+    def _try(self, study_uid: str, revision: int, now: datetime) -> bool:
+        """Plan a study; a bug that it meets is told and puts it off, and the others are planned."""
+        is_planned = False
+        with ExitStack() as after_a_bug:
+            told = log.noting(_log.bind(study_uid=study_uid), "study not planned")
+            after_a_bug.push(told)
+            after_a_bug.callback(self._put_off, study_uid, now + _AFTER_A_BUG)
+            try:
+                is_planned = self._plan(study_uid, revision, now)
+            except DatabaseAway:  # for all of them
+                after_a_bug.pop_all()
+                raise
+            after_a_bug.pop_all()
+        return is_planned
+
+    def _put_off(self, study_uid: str, until: datetime) -> None:
+        with self._database.transaction() as session:
+            Studies(session, self._folder).put_off(study_uid, until)
 
     def _plan(self, study_uid: str, revision: int, now: datetime) -> bool:
         """Decide by what is here; ask peers only where that may change anything."""

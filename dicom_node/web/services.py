@@ -94,7 +94,8 @@ class Services:
         return Finder(self.database, self.archive.folder)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
+    """Return them at once: what is not async would wait for a thread."""
     found: Services = request.app.state.services
     return found
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.condition import Condition, asked_groups
 from dicom_node.db import ConflictRow, InstanceRow, PatientNameRow, SeriesRow, StudyRow
+from dicom_node.db.tables import LONGEST_SORTED
 
 __all__ = [
     "MOST_UIDS",
@@ -139,10 +140,14 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
 
 
 def _like(column: Column, pattern: str) -> ColumnElement[bool]:
-    """Return what holds for whatever matches ``pattern``: its letters up to the first star."""
+    """Return what holds for whatever matches ``pattern``: its letters up to the first star.
+
+    Of long ones fewer than are kept: those of what was cut are a beginning, too.
+    """
     start = pattern.replace("?", "*").split("*")[0]
-    if start == pattern:
+    if start == pattern and len(pattern) < LONGEST_SORTED:
         return column == pattern
+    start = start[: LONGEST_SORTED - 1]
     return and_(column >= start, column <= start + _AFTER_ALL)
 
 

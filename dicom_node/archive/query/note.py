@@ -9,6 +9,7 @@ from dicom_node.archive.query.attributes import KEPT, Level
 from dicom_node.archive.query.condition import groups_of, moment
 from dicom_node.archive.query.header import Header, values_of
 from dicom_node.db import PatientNameRow, SeriesRow, StudyRow
+from dicom_node.db.tables import LONGEST_SORTED
 from dicom_node.db.upsert import insert_into
 
 __all__ = ["Headers", "note_headers"]
@@ -29,9 +30,9 @@ def note_headers(connection: Connection, study_uid: str, series_uid: str, header
         .where(StudyRow.uid == study_uid, StudyRow.header.is_(None))
         .values(
             header=study,
-            patient_id=_text(study, "PatientID"),
-            accession_number=_text(study, "AccessionNumber"),
-            study_date=moment("DA", _text(study, "StudyDate") or "") or None,
+            patient_id=_sorted(_text(study, "PatientID")),
+            accession_number=_sorted(_text(study, "AccessionNumber")),
+            study_date=_sorted(moment("DA", _text(study, "StudyDate") or "") or None),
         )
     )
     if result.rowcount:
@@ -53,11 +54,16 @@ def note_headers(connection: Connection, study_uid: str, series_uid: str, header
 
 
 def _add_names(connection: Connection, study_uid: str, header: Header) -> None:
-    names = {group for value in values_of(header, KEPT["PatientName"]) if value
+    names = {_sorted(group) for value in values_of(header, KEPT["PatientName"]) if value
              for group in groups_of(value)}  # fmt: skip
-    rows = [{"name": name, "study_uid": study_uid} for name in sorted(names) if name]
+    rows = [{"name": name, "study_uid": study_uid} for name in sorted(filter(None, names))]
     if rows:
         connection.execute(insert_into(connection, PatientNameRow).on_conflict_do_nothing(), rows)
+
+
+def _sorted(text: str | None) -> str | None:
+    """Return as much of a text as its index takes; the whole is in the header."""
+    return text and text[:LONGEST_SORTED]
 
 
 def _text(header: Header, keyword: str) -> str | None:

@@ -23,6 +23,9 @@ _ONE_VALUE = frozenset({"LT", "ST", "UT", "UR"})  # a backslash is a letter of t
 def texts_of(value: bytes, vr: str, charsets: Charsets) -> tuple[str, ...]:
     """Return the values of an element, padding removed; none where it is empty.
 
+    No value of text has a zero (PS3.5 6.1.3): one that stands within is left out, in what is kept
+    and in what is asked for alike.
+
     Parameters
     ----------
     value : bytes
@@ -32,10 +35,10 @@ def texts_of(value: bytes, vr: str, charsets: Charsets) -> tuple[str, ...]:
     charsets : tuple of str
         Declared by the object around it.
     """
-    text = text_of(value, vr, charsets).rstrip(" \0")
+    text = text_of(value, vr, charsets).replace("\0", "").rstrip(" ")
     if vr in _ONE_VALUE:
         return (text,) if text else ()
-    values = tuple(one.strip(" \0") for one in text.split("\\"))
+    values = tuple(one.strip(" ") for one in text.split("\\"))
     return values if any(values) else ()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, cast
 
 from pynetdicom.association import Association
@@ -16,6 +15,8 @@ from dicom_node.transport import NO_DATA_SET, WITH_DATA_SET, Command, Field, Kin
 __all__ = ["Inbox"]
 
 _log = log.get("association")
+_NOTED = log.noting(_log, "bug in a service")
+"""As pynetdicom does with bugs of its handlers."""
 _KINDS = {C_FIND: Kind.C_FIND_RQ, C_GET: Kind.C_GET_RQ, C_MOVE: Kind.C_MOVE_RQ}
 
 
@@ -82,7 +83,7 @@ class Inbox:
         is_cancelled = message.command.message_id in self.cancel_req
         self.cancel_req = {}
         with ExitStack() as bugs:
-            bugs.push(_noted)  # this thread is pynetdicom's; it would end, and nobody see why
+            bugs.push(_NOTED)  # this thread is pynetdicom's; it would end, and nobody see why
             self._serve(message, is_cancelled)
         return None, None
 
@@ -103,13 +104,3 @@ class Inbox:
         if kind is Kind.C_MOVE_RQ:
             fields[Field.MOVE_DESTINATION] = str(primitive.MoveDestination or "")
         return Message(context_id, Command.of(fields), content)
-
-
-def _noted(
-    kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-) -> bool:
-    """Log a bug, as pynetdicom does with those of its handlers."""
-    if kind is None or not issubclass(kind, Exception):
-        return False
-    _log.error("bug in a service", exc_info=error)
-    return True

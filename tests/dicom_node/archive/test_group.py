@@ -3,12 +3,16 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from time import sleep
 
 import pytest
 
+from dicom_node.archive import Outcome
 from dicom_node.archive.group import GroupCommit
-from dicom_node.errors import ArchiveBroken, DatabaseAway, NodeError
+from dicom_node.db import InstanceRow, StudyRow
+from dicom_node.errors import ArchiveBroken, DatabaseAway, NodeError, NotDicom
+from tests.dicom_node.archive.objects import instance
 
 WAIT_S = 20
 
@@ -130,7 +134,7 @@ def test_a_bug_hangs_nobody_and_nobody_is_told_success(ledger, threads, bug):
     ledger.entered.acquire(timeout=WAIT_S)
     others = [threads.submit(ledger.group.submit, item) for item in (2, 3, 4)]
     ledger.wait_for(3)
-    ledger.open.release(2)
+    ledger.open.release(1 + 1 + 2)  # together first, then each but the one that shows it
     errors = [one.exception(WAIT_S) for one in (first, *others)]
     assert all(errors), "nobody is told success"
     bugs = [error for error in errors if not isinstance(error, NodeError)]
@@ -174,3 +178,68 @@ def test_many_threads_each_get_their_own_answer_whatever_happens():
         list(pool.map(send, range(16)))
     assert len(answered) > 300
     assert set(answered) == committed
+
+
+@pytest.mark.parametrize("fault", [NotDicom("one value too long"), ZeroDivisionError()])
+def test_one_that_cannot_be_committed_fails_alone(ledger, threads, fault):
+    def refuse_three(items):
+        if 3 in items:
+            raise fault
+        return [-item for item in items]
+
+    ledger.outcomes = refuse_three
+    first = threads.submit(ledger.group.submit, 0)
+    ledger.entered.acquire(timeout=WAIT_S)
+    others = {}
+    for item in (1, 2, 3, 4):
+        others[item] = threads.submit(ledger.group.submit, item)
+        ledger.wait_for(item)
+    ledger.open.release(1 + 1 + 4)
+    assert first.result(WAIT_S) == 0
+    failed = {item for item, other in others.items() if other.exception(WAIT_S)}
+    shows = set() if isinstance(fault, NotDicom) else {1}  # the thread that led, of a bug
+    assert failed == {3} | shows
+    assert all(other.result() == -item for item, other in others.items() if item not in failed)
+    ledger.open.release()
+    assert ledger.group.submit(6) == -6
+
+
+@contextmanager
+def one_batch(store, monkeypatch, count: int):
+    """Give threads for ``count`` instances, which are committed together."""
+    settle, batches = store.files.settle, []
+
+    def settle_when_all_wait(places):
+        batches.append(places)
+        for _ in range(4000 if len(batches) == 1 else 0):
+            if len(store.archive._group._queue) == count:
+                break
+            sleep(0.005)
+        settle(places)
+
+    monkeypatch.setattr(store.files, "settle", settle_when_all_wait)
+    with ThreadPoolExecutor(count + 1) as pool:
+        pool.submit(store.keep, instance("first"))
+        while not batches:
+            sleep(0.005)
+        yield pool
+    assert len(batches[1]) == count
+
+
+@pytest.mark.parametrize("fault", ["no letters", "too long"])
+def test_what_the_database_does_not_take_is_refused_and_spoils_nobody_elses(
+    store, monkeypatch, fault
+):
+    if fault == "too long" and store.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite takes texts of any length")
+    odd = {
+        "no letters": {"sender": "\ud800"},
+        "too long": {"association": ("x" * 40, "scanner", store.now)},
+    }
+    with one_batch(store, monkeypatch, 5) as pool:
+        bad = pool.submit(store.keep, instance("bad"), **odd[fault])
+        good = [pool.submit(store.keep, instance(f"good {n}")) for n in range(4)]
+    with pytest.raises(NotDicom, match="does not take a value"):
+        bad.result(0)
+    assert [one.result(0).outcome for one in good] == [Outcome.NEW] * 4
+    assert len(store.rows(InstanceRow)) == len(store.rows(StudyRow)) == 5

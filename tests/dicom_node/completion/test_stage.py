@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from dicom_node.archive import Studies
 from dicom_node.completion import CompletionStage, Limits, SenderStage
 from dicom_node.db import StudyRow
-from dicom_node.errors import PeerAway
+from dicom_node.errors import DatabaseAway, PeerAway
 from dicom_node.values import StudyState
 from tests.dicom_node.archive.objects import instance, series_uid, study_uid
 
@@ -211,3 +212,30 @@ def test_a_sender_that_fails_holds_up_no_other_study(store, tick):
     later(store, 5)
     assert tick(Sender(PeerAway("pacs does not answer"))) == 1
     assert states(store) == {study_uid("one"): "receiving", study_uid("two"): "complete"}
+
+
+def test_a_study_that_meets_a_bug_is_told_and_put_off_and_the_others_are_judged(store):
+    send(store, "one", peer="pacs", association="a-1")
+    send(store, "two", association="a-2")
+    sender = Sender(ZeroDivisionError())
+    stage = CompletionStage(store.database, store.files.folder, LIMITS, sender)
+    later(store, 5)
+    with capture_logs() as said:
+        assert stage.tick(store.now) == 1
+    (line,) = [one for one in said if one["event"] == "study not judged"]
+    assert (line["study_uid"], line["log_level"]) == (study_uid("one"), "error")
+    assert stage.tick(store.now) == 0
+    assert len(sender.asked) == 1
+    later(store, 300)
+    sender.has = {series_uid("one"): 1}
+    assert (stage.tick(store.now), stage.tick(store.now)) == (0, 1)
+
+
+def test_a_database_that_is_away_puts_no_study_off(store):
+    send(store, peer="pacs")
+    sender = Sender(DatabaseAway("the database did not answer"))
+    stage = CompletionStage(store.database, store.files.folder, LIMITS, sender)
+    later(store, 5)
+    for _ in range(2):
+        with pytest.raises(DatabaseAway):
+            stage.tick(store.now)

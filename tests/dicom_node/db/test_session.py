@@ -4,16 +4,18 @@ import os
 import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 from threading import Barrier
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from dicom_node.db import Database, StudyRow
+from dicom_node.db import Database, ProcessRow, StudyRow
 from dicom_node.errors import DatabaseAway, SettingsError
 from tests.support.postgres import Postgres
 
@@ -254,3 +256,56 @@ def test_an_absolute_path_is_taken_as_it_is(tmp_path):
     database.prepare()
     database.close()
     assert (tmp_path / "elsewhere" / "node.db").is_file()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_value_that_is_too_long_for_an_index_is_no_absence(database):
+    owner = "".join(Random(1).choices(ascii_letters, k=9000))
+    row = ProcessRow(owner=owner, kind="web", started_at=NOW, seen_at=NOW, counts=[])
+
+    def write() -> None:
+        with database.transaction() as session:
+            session.add(row)
+
+    with pytest.raises(OperationalError, match="index row") as raised:
+        write()
+    assert owner[:20] not in str(raised.value), "it is logged, and may be a patient's"
+
+
+def test_a_database_that_keeps_every_connection_waiting_is_away(tmp_path):
+    database = Database("sqlite:///node.db", tmp_path)
+    database.prepare()
+    database.engine.pool._timeout = 0.01
+    with ExitStack() as hanging:
+        for _ in range(15):
+            hanging.enter_context(database.engine.connect())
+        for opened in (database.reading, database.writing, database.transaction):
+            with away(), opened() as one:
+                one.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseAway, match="cannot be opened"):
+            database.prepare()
+    add(database, "1.1")
+    database.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_only_reads_on_a_connection_that_is_lost_is_told_of_an_absence(database):
+    def read() -> None:
+        with database.reading() as session:
+            session.connection().connection.dbapi_connection.close()
+            session.execute(text("SELECT 1"))
+
+    with away():
+        read()
+    assert uids(database) == []
+
+
+def test_a_host_that_is_gone_is_waited_for_as_long_as_the_url_says_and_else_not_long(
+    postgres, tmp_path
+):
+    for said, wanted in (("", "10"), ("?connect_timeout=77", "77")):
+        database = Database(postgres.url() + said, tmp_path)
+        with database.engine.connect() as connection:
+            info = connection.connection.dbapi_connection.info.get_parameters()
+        assert (info["connect_timeout"], info["keepalives_idle"]) == (wanted, "30")
+        database.close()

@@ -50,3 +50,15 @@ def test_an_absent_time_stays_absent(database, now):
     kept(database, now)
     with database.reading() as session:
         assert session.scalars(select(StudyRow.asked_at)).one() is None
+
+
+def test_text_with_a_zero_is_kept_and_found_without_it(database, now):
+    study = StudyRow(uid="1.2\0", state="x", revision=0, first_at=now, last_at=now)
+    study.evidence, study.patient_id = "a\0b", "\0P"
+    with database.transaction() as session:
+        session.add(study)
+    asked = select(StudyRow.evidence, StudyRow.patient_id).where(
+        StudyRow.uid.in_(["1.2\0"]), StudyRow.patient_id <= "P\0"
+    )
+    with database.reading() as session:
+        assert session.execute(asked).one() == ("ab", "P")

@@ -5,9 +5,11 @@ from datetime import timedelta
 from urllib.request import Request, urlopen
 
 import pytest
+from structlog.testing import capture_logs
 
 from dicom_node.app import explain_study
 from dicom_node.archive import Received, Studies
+from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import JobQueue
 from dicom_node.remote import Remote
 from dicom_node.rules import (
@@ -165,6 +167,54 @@ def test_a_straggler_makes_a_new_job_and_ends_the_old_one(scene):
     scene.send(datasets[-1:])
     scene.plan()
     assert scene.jobs() == [JobState.CANCELLED, JobState.WAITING]
+
+
+def test_a_zero_in_a_description_keeps_no_study_from_its_plan(scene):
+    odd, plain = MrSeries("odd"), MrSeries("plain")
+    datasets = odd.datasets()
+    for ds in datasets:
+        ds.SeriesDescription += "\0x"
+    scene.send(datasets)
+    scene.send(plain.datasets())
+    assert scene.plan() == 2
+    assert scene.why(odd)["series"][0]["description"].endswith("x")
+
+
+def test_a_study_that_meets_a_bug_is_told_and_put_off_and_the_others_are_planned(
+    scene, monkeypatch
+):
+    odd, plain = MrSeries("odd"), MrSeries("plain")
+    for series in (odd, plain):
+        scene.send(series.datasets())
+        scene.later(1)
+    understand = scene.stage.understand
+
+    def buggy(session, study_uid):
+        return understand(session, study_uid) if study_uid != odd.study_uid else 1 / 0
+
+    monkeypatch.setattr(scene.stage, "understand", buggy)
+    with capture_logs() as said:
+        assert scene.plan() == 1
+    (line,) = [one for one in said if one["event"] == "study not planned"]
+    assert (line["study_uid"], line["log_level"]) == (odd.study_uid, "error")
+    monkeypatch.undo()
+    assert scene.tick() == 0
+    scene.later(300)
+    assert scene.tick() == 1
+
+
+def test_a_database_that_is_away_puts_no_study_off(scene, monkeypatch):
+    scene.send(MrSeries().datasets())
+    scene.complete()
+
+    def away(*_):
+        raise DatabaseAway("the database did not answer")
+
+    monkeypatch.setattr(scene.stage, "understand", away)
+    with pytest.raises(DatabaseAway):
+        scene.tick()
+    monkeypatch.undo()
+    assert scene.tick() == 1
 
 
 def upload(orthanc, datasets) -> None:

@@ -1,13 +1,15 @@
 """Whether the node is well, and its figures as Prometheus reads them."""
 
 import re
+from dataclasses import replace
+from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_node.web import Check, Figure
-from dicom_node.web.health import exposition
+from dicom_node.web.health import exposition, routes
 
 
 def test_it_is_ready_when_every_check_is_well(sqlite_site):
@@ -19,6 +21,26 @@ def test_it_is_ready_when_every_check_is_well(sqlite_site):
     assert (found.status_code, found.json()["status"]) == (503, "not ready")
     assert found.json()["checks"]["listener"] == {"ok": False, "text": "not seen for 40 s"}
     assert sqlite_site.client.get("/health/live").status_code == 200
+
+
+def test_a_database_that_hangs_is_told_within_seconds_and_asked_once(sqlite_site, monkeypatch):
+    monkeypatch.setattr(routes, "_READY_S", 0.2)
+    goes_on, asked = Event(), []
+
+    def hanging():
+        asked.append(1)
+        goes_on.wait(60)
+        return [Check("database", True, "it answers")]
+
+    sqlite_site.app.state.services = replace(sqlite_site.services, checks=hanging)
+    with sqlite_site.client as client:
+        for _ in range(3):
+            found = client.get("/health/ready")
+            assert found.status_code == 503
+            assert "does not answer in 0.2 s" in found.json()["checks"]["database"]["text"]
+        assert len(asked) == 1
+        goes_on.set()
+        assert client.get("/health/ready").status_code == 200
 
 
 def test_figures_are_text_with_help_and_kind(sqlite_site):

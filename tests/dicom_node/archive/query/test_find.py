@@ -1,10 +1,15 @@
 """What the archive answers; every test on both databases."""
 
+from fnmatch import fnmatchcase
 from itertools import product
+from random import Random
+from string import ascii_letters, digits
 
 import pytest
 from pydicom import config
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
 
 from dicom_node.archive.query import ATTRIBUTES, Condition, Finder, Level, Query, values_of
 from dicom_node.archive.query.narrow import MOST_UIDS
@@ -297,3 +302,50 @@ def test_a_page_of_images_never_holds_the_keys_of_all_of_them(store, monkeypatch
     held.clear()
     assert finder.page(query("IMAGE", Modality="MR"), 0, 1).remaining is None
     assert len([asked for asked, _ in held if asked.level is Level.IMAGE]) == 1
+
+
+def raw(keyword: str, value: str) -> RawDataElement:
+    """Return an element as a careless sender writes it."""
+    element = DataElement(keyword, dictionary_VR(keyword), None)
+    content = value.encode()
+    content += b" " * (len(content) % 2)
+    return RawDataElement(element.tag, element.VR, len(content), content, 0, False, True)
+
+
+def odd(study: str, **values: str) -> Dataset:
+    ds = instance(study)
+    for keyword, value in values.items():
+        ds[keyword] = raw(keyword, value)
+    return ds
+
+
+SEARCHED = ("PatientID", "AccessionNumber", "PatientName", "StudyDescription", "StudyID")
+
+
+@pytest.mark.parametrize("keyword", [*SEARCHED, "Modality", "SeriesDescription"])
+def test_a_zero_within_a_value_is_left_out_wherever_it_goes(store, find, keyword):  # noqa: F811
+    store.keep(odd("one", **{keyword: "A\0B"}))
+    for pattern in ("AB", "A*", "*B"):
+        assert find("SERIES", "StudyInstanceUID", **{keyword: pattern}) == [study_uid("one")]
+    assert find("STUDY", "StudyInstanceUID", StudyInstanceUID="1.2\0.3", PatientID="\0") == []
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom writes it, and says that it is long
+@pytest.mark.parametrize("keyword", ["PatientID", "AccessionNumber", "PatientName"])
+def test_a_value_longer_than_an_index_takes_is_kept_whole_and_found(store, find, keyword):  # noqa: F811
+    long = "".join(Random(1).choices(ascii_letters, k=9000)).lower()
+    values = {"one": long, "two": long[:-1] + "!", "three": long[:300], "four": long[:256],
+              "five": long[:255]}  # fmt: skip
+    for study, value in values.items():
+        store.keep(odd(study, **{keyword: value}))
+    edges = (1, 254, 255, 256, 257, 299, 300, 301, 8999)
+    patterns = [*values.values(), *(long[:n] + "*" for n in edges), "*!", f"{long[:255]}?"]
+    for pattern in patterns:
+        found = find("STUDY", "StudyInstanceUID", **{keyword: pattern})
+        matching = {one for one, value in values.items() if fnmatchcase(value, pattern)}
+        assert set(found) == {study_uid(one) for one in matching}, pattern[-10:]
+
+
+def test_a_date_that_is_none_is_kept_whatever_its_length(store, find):  # noqa: F811
+    store.keep(odd("one", StudyDate="2026" + "".join(Random(1).choices(digits, k=9000))))
+    assert find("STUDY", "StudyInstanceUID", StudyDate="20200101-20270101") == [study_uid("one")]
