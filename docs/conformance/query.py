@@ -68,7 +68,8 @@ def find() -> str:
 Transfer syntaxes of identifiers, the first that is proposed of: {syntaxes(accepted(STUDY_ROOT_FIND, "find"))}.
 
 Keys of levels above may be left out: relational queries are answered without being negotiated. An empty
-key matches everything. Names are matched by component group, each with wild cards. Specific Character
+key matches everything. Names are matched by component group, each with wild cards. A moment (DT) that leaves out
+digits is any that has them; offsets from UTC count where both sides have one, else clocks are compared. Specific Character
 Set of an identifier is honoured; an answer has that of the object which it comes from, or ISO_IR 192 where
 that cannot hold it. Retrieve AE Title and Instance Availability (ONLINE) are in every answer. Timezone
 Offset From UTC of a query is not looked at: dates and times are those of the objects. A value of an

@@ -58,7 +58,8 @@ of instances. Queries know the keys of 3.2.2 at the levels STUDY, SERIES and IMA
 is left aside, and said so in a Warning. UPS-RS and non-patient instances are not served.
 
 STOW-RS: 200 all kept, 202 some, 409 none, 503 try again later; the reasons (0008,1197) are the statuses of
-3.2.1, and 0110 for a part that was not looked at; B000 says that what was here stayed.
+3.2.1, and 0110 for a part that was not looked at; B000 says that what was here stayed; such an
+item has an empty Retrieve URL. A study of which nothing else came is not found.
 
 As a user agent, the node sends results by STOW-RS to destinations of the kind `dicomweb`, one instance a part; only
 what the answer names as stored counts as sent. Where `ask` allows it, it searches there by QIDO-RS, for series and
