@@ -200,8 +200,13 @@ class Files:
         with raw:  # an error of whoever uses it is none of opening it
             yield cast(BinaryIO, ScratchFile(cast(io.RawIOBase, raw), space))
 
-    def settle(self, places: set[str]) -> None:
+    def settle(self, places: set[str], *, missing_ok: bool = False) -> None:
         """Make the entries of the folders of ``places`` survive a power cut (fsync).
+
+        Parameters
+        ----------
+        missing_ok : bool
+            Whether a folder may be gone: the caller looks for its files afterwards.
 
         Raises
         ------
@@ -209,7 +214,13 @@ class Files:
             When the disk cannot be written.
         """
         for parent in {(self._folder / place).parent for place in places}:
-            sync_folder(parent)
+            try:
+                disk.sync_folder(parent)
+            except FileNotFoundError as exc:
+                if not missing_ok:
+                    raise _problem(exc) from exc
+            except OSError as exc:
+                raise _problem(exc) from exc
 
     def refresh(self, places: Iterable[str]) -> None:
         """Let files count as written now: a sweep then leaves them alone for a while.

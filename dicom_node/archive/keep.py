@@ -297,7 +297,8 @@ class Archive:
         return meta, received.content
 
     def _commit(self, entries: Sequence[Entry]) -> Sequence[Known]:
-        self._files.settle({entry.place for entry in entries})
+        # a folder that was emptied and deleted meanwhile is made again: see _ensure
+        self._files.settle({entry.place for entry in entries}, missing_ok=True)
         self._seen.rolled_back()  # whatever became of the batch before
         try:
             with self._database.writing() as connection:

@@ -4,6 +4,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from dicom_node.archive import Archive, Outcome, Space, Studies
+from dicom_node.archive import Archive, Files, Outcome, Space, Studies
 from dicom_node.archive.part10 import meta_header
 from dicom_node.db import (
     AssociationRow,
@@ -380,3 +381,18 @@ def test_a_disk_that_fills_up_refuses_what_is_arriving(store, monkeypatch):
     archive = Archive(store.database, store.files, Space(store.files.folder, 2**60), None)
     with archive.spool() as file, pytest.raises(ArchiveFull):
         file.write(b"one byte is too many")
+
+
+def test_a_folder_that_goes_before_its_row_is_committed_is_made_again(store, monkeypatch):
+    """Whoever deletes an old study finds the folder empty, and knows of no row yet."""
+    real, gone = Files.settle, []
+
+    def settle(files, places, **keys):
+        if not gone:
+            gone.extend(files.folder / place for place in places)
+            shutil.rmtree(gone[0].parent)
+        real(files, places, **keys)
+
+    monkeypatch.setattr(Files, "settle", settle)
+    assert store.keep(instance()).outcome is Outcome.NEW
+    assert gone[0].is_file()
