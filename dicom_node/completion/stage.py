@@ -3,7 +3,7 @@
 What is asked over the network is asked there: a sender that is slow keeps nobody else's studies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,41 @@ _log = log.get("completion")
 _AFTER_A_BUG = timedelta(minutes=5)
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 """Nothing is due since then: what a sender sent is all that its stage looks at."""
+
+
+class _OneByOne:
+    """Take studies one after another; one that meets a bug is told of and put off."""
+
+    def __init__(self) -> None:
+        self._put_off: dict[str, datetime] = {}
+
+    def count(
+        self, waiting: Iterable[Waiting], now: datetime, do: Callable[[Waiting, datetime], bool]
+    ) -> int:
+        """Do it to each that is not put off; return for how many it said yes.
+
+        Raises
+        ------
+        DatabaseAway
+            Which is no fault of a study's.
+        """
+        self._put_off = {uid: until for uid, until in self._put_off.items() if now < until}
+        due = [study for study in waiting if study.uid not in self._put_off]
+        return sum(self._try(study, now, do) for study in due)
+
+    def _try(self, study: Waiting, now: datetime, do: Callable[[Waiting, datetime], bool]) -> bool:
+        is_done = False
+        with ExitStack() as after_a_bug:
+            told = log.noting(_log.bind(study_uid=study.uid), "study not judged")
+            after_a_bug.push(told)
+            after_a_bug.callback(self._put_off.update, {study.uid: now + _AFTER_A_BUG})
+            try:
+                is_done = do(study, now)
+            except DatabaseAway:  # for all of them
+                after_a_bug.pop_all()
+                raise
+            after_a_bug.pop_all()
+        return is_done
 
 
 class CompletionStage:
@@ -43,7 +78,7 @@ class CompletionStage:
         self._folder = archive_folder
         self._limits = limits
         self._asks = asks
-        self._put_off: dict[str, datetime] = {}
+        self._studies = _OneByOne()
 
     def tick(self, now: datetime) -> int:
         """Judge the studies in reception that may be whole; return how many are complete now.
@@ -53,24 +88,7 @@ class CompletionStage:
         quiet_since = now - timedelta(seconds=self._limits.soonest_s)
         with self._database.reading() as session:
             waiting = Studies(session, self._folder).receiving(quiet_since, self._asks.names())
-        self._put_off = {uid: until for uid, until in self._put_off.items() if now < until}
-        due = [study for study in waiting if study.uid not in self._put_off]
-        return sum(self._try(study, now) for study in due)
-
-    def _try(self, study: Waiting, now: datetime) -> bool:
-        """Judge a study; a bug that it meets is told and puts it off, and the others are judged."""
-        is_complete = False
-        with ExitStack() as after_a_bug:
-            told = log.noting(_log.bind(study_uid=study.uid), "study not judged")
-            after_a_bug.push(told)
-            after_a_bug.callback(self._put_off.update, {study.uid: now + _AFTER_A_BUG})
-            try:
-                is_complete = self._settle(study, now)
-            except DatabaseAway:  # for all of them
-                after_a_bug.pop_all()
-                raise
-            after_a_bug.pop_all()
-        return is_complete
+        return self._studies.count(waiting, now, self._settle)
 
     def _settle(self, study: Waiting, now: datetime) -> bool:
         may_ask = self._asks.whom(study.peers) is not None
@@ -108,6 +126,7 @@ class SenderStage:
         self._folder = archive_folder
         self._limits = limits
         self._asks = asks
+        self._studies = _OneByOne()
 
     def tick(self, now: datetime) -> int:
         """Ask about what it sent, the study first that waits longest; return for how many."""
@@ -115,7 +134,7 @@ class SenderStage:
             return 0
         with self._database.reading() as session:
             waiting = Studies(session, self._folder).receiving(_BEFORE_ALL, [self._name])
-        return sum(self._asked(study, now) for study in waiting)
+        return self._studies.count(waiting, now, self._asked)
 
     def _asked(self, study: Waiting, now: datetime) -> bool:
         """Ask if it is time to, and if it is this sender's turn: it may have failed just now."""

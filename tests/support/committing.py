@@ -1,6 +1,7 @@
 """An archive that commits itself: what it keeps, what it drops, and when and how it reports."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
@@ -97,13 +98,14 @@ class CommittingScp(Served):
         )
         if not assoc.is_established:
             return None
-        try:
-            return _send(assoc, report)
-        except ValueError:  # the context was not accepted
-            return None
-        finally:
-            if assoc.is_established:
-                assoc.release()
+        status = None
+        with suppress(ValueError):  # the context was not accepted
+            status = _send(assoc, report)
+        if status is None:  # whom we lost answers no release either
+            assoc.abort()
+        else:
+            assoc.release()
+        return status
 
     def _store(self, event: evt.Event) -> int:
         ds = event.dataset

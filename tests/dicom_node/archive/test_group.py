@@ -209,18 +209,19 @@ def one_batch(store, monkeypatch, count: int):
     """Give threads for ``count`` instances, which are committed together."""
     settle, batches = store.files.settle, []
 
-    def settle_when_all_wait(places):
+    def settle_when_all_wait(places, **how):
         batches.append(places)
         for _ in range(4000 if len(batches) == 1 else 0):
             if len(store.archive._group._queue) == count:
                 break
             sleep(0.005)
-        settle(places)
+        settle(places, **how)
 
     monkeypatch.setattr(store.files, "settle", settle_when_all_wait)
     with ThreadPoolExecutor(count + 1) as pool:
-        pool.submit(store.keep, instance("first"))
+        first = pool.submit(store.keep, instance("first"))
         while not batches:
+            assert not first.done(), first.exception()
             sleep(0.005)
         yield pool
     assert len(batches[1]) == count

@@ -214,27 +214,58 @@ def test_a_sender_that_fails_holds_up_no_other_study(store, tick):
     assert states(store) == {study_uid("one"): "receiving", study_uid("two"): "complete"}
 
 
-def test_a_study_that_meets_a_bug_is_told_and_put_off_and_the_others_are_judged(store):
-    send(store, "one", peer="pacs", association="a-1")
-    send(store, "two", association="a-2")
-    sender = Sender(ZeroDivisionError())
-    stage = CompletionStage(store.database, store.files.folder, LIMITS, sender)
+class Spoilt(Sender):
+    """A sender that counts all but one study; what asks about that meets a bug, while it lasts."""
+
+    def __init__(self, study: str) -> None:
+        super().__init__({series_uid("one"): 1, series_uid("two"): 1})
+        self.lasts = True
+        self._study = study
+
+    def counts(self, peers, study_uid):
+        answer = super().counts(peers, study_uid)
+        assert not (self.lasts and study_uid == self._study), "the bug"
+        return answer
+
+
+def test_a_study_that_meets_a_bug_is_told_and_put_off_and_the_others_are_asked_about(store):
+    for name in ("one", "two"):
+        send(store, name, peer="pacs", association=name)
+        store.end(name)
+    sender = Spoilt(study_uid("one"))
+    stage = SenderStage("pacs", store.database, store.files.folder, LIMITS, sender)
     later(store, 5)
     with capture_logs() as said:
         assert stage.tick(store.now) == 1
     (line,) = [one for one in said if one["event"] == "study not judged"]
     assert (line["study_uid"], line["log_level"]) == (study_uid("one"), "error")
     assert stage.tick(store.now) == 0
-    assert len(sender.asked) == 1
+    assert sender.asked.count(study_uid("one")) == 1
     later(store, 300)
-    sender.has = {series_uid("one"): 1}
-    assert (stage.tick(store.now), stage.tick(store.now)) == (0, 1)
+    sender.lasts = False
+    assert (stage.tick(store.now), stage.tick(store.now)) == (1, 0)
+
+
+def test_a_study_that_meets_a_bug_is_told_and_put_off_and_the_others_are_judged(store, monkeypatch):
+    for name in ("one", "two"):
+        send(store, name, peer=name, association=name)
+        store.end(name)
+    stage = CompletionStage(store.database, store.files.folder, LIMITS, Nobody())
+    later(store, 5)
+    with capture_logs() as said, monkeypatch.context() as bug:
+        bug.setattr(Nobody, "whom", lambda asks, peers: None if peers == ("two",) else 1 / 0)
+        assert stage.tick(store.now) == 1
+    (line,) = [one for one in said if one["event"] == "study not judged"]
+    assert (line["study_uid"], line["log_level"]) == (study_uid("one"), "error")
+    assert stage.tick(store.now) == 0
+    later(store, 300)
+    assert (stage.tick(store.now), stage.tick(store.now)) == (1, 0)
 
 
 def test_a_database_that_is_away_puts_no_study_off(store):
     send(store, peer="pacs")
     sender = Sender(DatabaseAway("the database did not answer"))
-    stage = CompletionStage(store.database, store.files.folder, LIMITS, sender)
+    stage = SenderStage("pacs", store.database, store.files.folder, LIMITS, sender)
     later(store, 5)
     for _ in range(2):
         with pytest.raises(DatabaseAway):
