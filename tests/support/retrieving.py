@@ -9,6 +9,8 @@ from pynetdicom import AE, build_context, build_role, evt
 from dicom_node.dicom import STUDY_ROOT_GET, STUDY_ROOT_MOVE
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+NO_ANSWER = -1
+"""In place of a status: the association ended first."""
 
 
 @dataclass
@@ -87,13 +89,15 @@ def _workstation() -> AE:
 def _listen(found: Retrieved, assoc, responses) -> None:
     found.accepted = assoc.accepted_contexts
     for status, names in responses:
-        found.statuses.append(int(status.get("Status", -1)))
+        found.statuses.append(int(status.get("Status", NO_ANSWER)))
         found.responses.append(status)
         if names is not None and "FailedSOPInstanceUIDList" in names:
             listed = names.FailedSOPInstanceUIDList
             found.failed = [listed] if isinstance(listed, str) else list(listed)
     found.ended = not assoc.is_established
-    if assoc.is_established:
+    if found.statuses[-1:] == [NO_ANSWER]:  # whom we lost answers no release either
+        assoc.abort()
+    elif assoc.is_established:
         assoc.release()
 
 

@@ -13,12 +13,11 @@ from dicom_node.errors import PeerAway
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox, Peer
 from tests.dicom_node.archive.objects import MR_IMAGE, instance, received, study_uid, wire
-from tests.support.retrieving import EXPLICIT, get, identifier, move
+from tests.support.retrieving import EXPLICIT, NO_ANSWER, get, identifier, move
 
 STUDY = identifier("STUDY", StudyInstanceUID=study_uid())
 MR = [(MR_IMAGE, EXPLICIT)]
 AT_ONCE, LATER = 0, 600_000
-NO_ANSWER = -1
 
 
 class Failing:
