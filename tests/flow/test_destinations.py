@@ -1,5 +1,6 @@
 """Two destinations, one of them dead: the living one is not kept waiting."""
 
+import socket
 import statistics
 import time
 
@@ -44,6 +45,25 @@ def _seconds(event: dict) -> float:
     return datetime.fromisoformat(event["timestamp"]).timestamp()
 
 
+def test_a_destination_that_is_silent_keeps_no_other_waiting(start):
+    """It takes the connection and says nothing; the other has its series meanwhile."""
+    alive = Scp(free_port()).start()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        node = start(peers=[peer("alive", alive.port), peer("silent", silent.getsockname()[1])])
+        seconds_until_sent(node, 0)
+        silent.settimeout(20)
+        asked, _ = silent.accept()
+        with asked:
+            seconds_until_sent(node, 1)
+            asked.settimeout(5)
+            assert len(asked.recv(65536)) > 68, "an A-ASSOCIATE-RQ"
+            asked.setblocking(False)
+            with pytest.raises(BlockingIOError):  # it still waits for the answer
+                asked.recv(1)
+    alive.stop()
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_dead_destination_delays_no_other(start, record_property):
     """Both nodes run side by side and take turns, so that the machine's mood is the same."""
