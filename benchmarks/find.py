@@ -53,9 +53,13 @@ def run(runs: int) -> Iterator[str]:
 
 
 def _one(study: Sequence[Dataset]) -> Dataset:
-    """Return the first instance of a study, as MR, so that one context takes all."""
+    """Return the first instance of a study, as MR, so that one context takes all.
+
+    Its accession number is its own, as a department's are.
+    """
     ds = study[0]
     ds.SOPClassUID, ds.Modality = MR_IMAGE, "MR"
+    ds.AccessionNumber = str(ds.StudyInstanceUID)[-12:]
     return ds
 
 

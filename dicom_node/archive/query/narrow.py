@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dicom_node.archive.query.attributes import Level
@@ -34,7 +34,7 @@ SERIES_IS_HERE = (
 )
 """Of a series that retention has deleted the row stays."""
 STUDY_IS_HERE = and_(
-    StudyRow.erased_at.is_(None),
+    func.coalesce(StudyRow.erased_at, null()).is_(None),  # no index: of nearly all studies it holds
     or_(
         ~select(ConflictRow.id).where(ConflictRow.study_uid == StudyRow.uid).exists(),
         select(InstanceRow.sop_instance_uid).where(InstanceRow.study_uid == StudyRow.uid).exists(),
@@ -134,7 +134,8 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
             names = names.where(or_(*(_like(PatientNameRow.name, group) for group in groups)))
             yield StudyRow.uid.in_(names)
     elif keyword == "ModalitiesInStudy" and not _has_stars(wanted):
-        yield StudyRow.uid.in_(select(SeriesRow.study_uid).where(SeriesRow.modality.in_(wanted)))
+        has_one = SeriesRow.study_uid == StudyRow.uid, SeriesRow.modality.in_(wanted)
+        yield select(SeriesRow.uid).where(*has_one).exists()
     elif keyword == "Modality" and not _has_stars(wanted):
         yield SeriesRow.modality.in_(wanted)
 
