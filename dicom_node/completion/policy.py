@@ -28,11 +28,6 @@ class Limits:
     interrupted_s: float
     sender_limit_s: float
 
-    @property
-    def soonest_s(self) -> float:
-        """How long nothing new has to come before a study is whole that no sender vouches for."""
-        return min(self.quiet_s, self.sender_limit_s)
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -85,7 +85,7 @@ class CompletionStage:
 
         Nothing but a sender that answers makes one whole before its quiet period is over.
         """
-        quiet_since = now - timedelta(seconds=self._limits.soonest_s)
+        quiet_since = now - timedelta(seconds=self._limits.quiet_s)
         with self._database.reading() as session:
             waiting = Studies(session, self._folder).receiving(quiet_since, self._asks.names())
         return self._studies.count(waiting, now, self._settle)
