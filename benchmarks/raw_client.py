@@ -4,14 +4,16 @@ PDUs are built beforehand, sent whole, and one response is read per instance, as
 """
 
 import multiprocessing
+import queue
 import socket
+import statistics
 import struct
 import time
 from dataclasses import dataclass
 
 from pydicom.uid import ExplicitVRLittleEndian
 
-__all__ = ["Target", "send_all"]
+__all__ = ["Sent", "Target", "send_all"]
 
 _CONTEXT_ID = 1
 _APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
@@ -28,8 +30,21 @@ class Target:
     calling: str = "BENCH"
 
 
-def send_all(target: Target, shares: list[list[tuple[str, str, bytes]]]) -> float:
-    """Send each share on an association of its own, all at once; return the seconds it took.
+@dataclass(frozen=True)
+class Sent:
+    """What a sending took: seconds in all, and for each instance until its answer was there."""
+
+    seconds: float
+    waits_s: tuple[float, ...]
+
+    @property
+    def p99_ms(self) -> float:
+        """What one answer in a hundred takes longer than."""
+        return 1000 * statistics.quantiles(self.waits_s, n=100)[-1]
+
+
+def send_all(target: Target, shares: list[list[tuple[str, str, bytes]]]) -> Sent:
+    """Send each share on an association of its own, all at once; return what it took.
 
     Parameters
     ----------
@@ -38,9 +53,9 @@ def send_all(target: Target, shares: list[list[tuple[str, str, bytes]]]) -> floa
     """
     context = multiprocessing.get_context("fork")
     ready, go = context.Barrier(len(shares) + 1), context.Barrier(len(shares) + 1)
-    failures = context.Queue()
+    failures, waited = context.Queue(), context.Queue()
     workers = [
-        context.Process(target=_send_share, args=(target, share, (ready, go), failures))
+        context.Process(target=_send_share, args=(target, share, (ready, go), (failures, waited)))
         for share in shares
     ]
     for worker in workers:
@@ -48,16 +63,27 @@ def send_all(target: Target, shares: list[list[tuple[str, str, bytes]]]) -> floa
     ready.wait(60)
     go.wait(60)
     began = time.perf_counter()
+    waits: list[float] = []
+    seconds = 0.0
+    for _ in workers:
+        try:
+            ended, some = waited.get(timeout=600)
+        except queue.Empty:
+            break
+        if some is None:
+            break
+        waits += some
+        seconds = max(seconds, ended - began)
     for worker in workers:
-        worker.join(600)
-    took = time.perf_counter() - began
+        worker.join(60)
     if any(worker.exitcode for worker in workers) or not failures.empty():
         raise RuntimeError(f"{target.name}: {failures.get(timeout=5)}")
-    return took
+    return Sent(seconds, tuple(waits))
 
 
-def _send_share(target, share, barriers, failures):  # noqa: ANN001, ANN202
-    ready, go = barriers
+def _send_share(target, share, barriers, answers):  # noqa: ANN001, ANN202
+    (ready, go), (failures, waited) = barriers, answers
+    waits = []
     try:
         connection = socket.create_connection(("127.0.0.1", target.port), timeout=60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,13 +92,17 @@ def _send_share(target, share, barriers, failures):  # noqa: ANN001, ANN202
         ready.wait(60)
         go.wait(60)
         for message in messages:
+            began = time.perf_counter()
             connection.sendall(message)
             _expect_success(connection)
+            waits.append(time.perf_counter() - began)
         connection.sendall(struct.pack(">BBII", 0x05, 0, 4, 0))  # A-RELEASE-RQ
         _pdu(connection)
+        waited.put((time.perf_counter(), waits))  # one clock for all processes of a machine
         connection.close()
     except (OSError, RuntimeError) as exc:
         failures.put(f"{type(exc).__name__}: {exc}")
+        waited.put((0.0, None))
         raise SystemExit(1) from exc
 
 
