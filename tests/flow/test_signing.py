@@ -1,4 +1,4 @@
-"""Only what a signed model made reaches a clinical destination; a tampered one is loaded by no job."""
+"""Only what signed models made reaches a clinical destination; what was tampered with runs not."""
 
 import json
 from io import BytesIO
