@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from dicom_node.dicom import is_uid
 from dicom_node.sections import (
@@ -10,6 +11,7 @@ from dicom_node.sections import (
     AuditSection,
     Destination,
     Limits,
+    Models,
     Retention,
     Web,
     is_loopback,
@@ -20,6 +22,7 @@ __all__ = [
     "audit_mistakes",
     "destination_mistakes",
     "limits_mistakes",
+    "model_mistakes",
     "retention_mistakes",
     "web_mistakes",
 ]
@@ -119,3 +122,14 @@ def audit_mistakes(audit: AuditSection) -> Iterator[str]:
         if bool(one.cert_file) != bool(one.key_file):
             text = f"the audit receiver '{one.name}' has only one of cert_file and key_file"
             yield f"node.toml: {text}; give both, or neither"
+
+
+def model_mistakes(models: Models, folder: Path, place: Place) -> Iterator[str]:
+    """Yield what is wrong with the keys whose signatures of models count."""
+    for name in models.keys:
+        if not (folder / name).is_file():
+            text = "is not in the configuration folder; put the public key there, in PEM"
+            yield f"{place('models', 'keys')}: '{name}' {text}"
+    if models.require_signature and not models.keys:
+        where = f"{place('models', 'require_signature')} = true"
+        yield f"{where}, and no signature counts; name public keys in models.keys"

@@ -27,6 +27,7 @@ __all__ = [
     "Log",
     "May",
     "Megabytes",
+    "Models",
     "Name",
     "NodeSection",
     "Outbox",
@@ -249,6 +250,13 @@ class Site(Section):
 
     institution: Annotated[str, StringConstraints(max_length=64)] = ""
     content_qualification: Literal["RESEARCH", "SERVICE"] = "RESEARCH"
+
+
+class Models(Section):
+    """``[models]``: whose signatures count; files, relative to the configuration folder."""
+
+    keys: tuple[str, ...] = ()
+    require_signature: bool = False
 
 
 class Log(Section):

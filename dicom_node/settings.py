@@ -20,6 +20,7 @@ from dicom_node.mistakes import (
     audit_mistakes,
     destination_mistakes,
     limits_mistakes,
+    model_mistakes,
     retention_mistakes,
     web_mistakes,
 )
@@ -37,6 +38,7 @@ from dicom_node.sections import (
     Listen,
     Log,
     May,
+    Models,
     NodeSection,
     Outbox,
     Peer,
@@ -64,6 +66,7 @@ __all__ = [
     "Listen",
     "Log",
     "May",
+    "Models",
     "NodeFile",
     "NodeSection",
     "Outbox",
@@ -102,6 +105,7 @@ class NodeFile(Section):
     asking: Asking = Asking()
     retention: Retention = Retention()
     site: Site = Site()
+    models: Models = Models()
     audit: AuditSection = AuditSection()
     log: Log = Log()
 
@@ -134,6 +138,11 @@ class Settings(Section):
     def data(self) -> Path:
         """The data folder, absolute."""
         return (self.folder / self.file.node.data).resolve()
+
+    @property
+    def model_keys(self) -> tuple[Path, ...]:
+        """The public keys of those whose signatures of bundles count, absolute."""
+        return tuple((self.folder / name).resolve() for name in self.file.models.keys)
 
     def destination_names(self) -> tuple[str, ...]:
         """Names that a rule may send to: peers with a port, and other destinations."""
@@ -200,6 +209,7 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
         mistakes += web_mistakes(node_file.web, source.place)
         mistakes += limits_mistakes(node_file.limits, source.place)
         mistakes += audit_mistakes(node_file.audit)
+        mistakes += model_mistakes(node_file.models, folder, source.place)
     if peers_file is not None:
         _check_names(peers_file, mistakes)
     if node_file is not None and peers_file is not None:

@@ -8,7 +8,8 @@
     ├── DeviceMissing      NO_MEMORY          the device that was asked for is not here
     ├── NoMemory           NO_MEMORY          the device has no room for the work
     ├── ModelMissing       MODEL_MISSING      a bundle or its weights are not where they should be
-    ├── ModelTampered      MODEL_TAMPERED     weights differ from the hash in the bundle
+    ├── ModelTampered      MODEL_TAMPERED     a file of a bundle is not as it was named or signed
+    ├── ModelUnsigned      MODEL_UNSIGNED     a bundle lacks the signature that the site wants
     ├── PixelsUnreadable   PIXELS_UNREADABLE  no decoder gave the pixels that the header promises
     ├── InputRefused       (its reasons)      a series is not one sound volume
     └── ResultRefused      QC_FAILED          the result is not an image: NaN, flat, out of range
@@ -24,6 +25,7 @@ __all__ = [
     "InputRefused",
     "ModelMissing",
     "ModelTampered",
+    "ModelUnsigned",
     "NoMemory",
     "PixelsUnreadable",
     "ResultRefused",
@@ -70,9 +72,15 @@ class ModelMissing(EngineError):
 
 
 class ModelTampered(EngineError):
-    """The weights are not those that the bundle names."""
+    """The weights are not those that the bundle names, or a file is not as it was signed."""
 
     code = Code.MODEL_TAMPERED
+
+
+class ModelUnsigned(EngineError):
+    """A bundle has no signature by a key that is trusted, and the site wants one."""
+
+    code = Code.MODEL_UNSIGNED
 
 
 class PixelsUnreadable(EngineError):

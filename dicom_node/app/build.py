@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from dicom_node.audit import (
     audit_of,
     remote_of,
 )
-from dicom_node.catalogue import Catalogue, load_catalogue
+from dicom_node.catalogue import Catalogue, load_catalogue, load_models
 from dicom_node.completion import AskSender, CompletionStage, Limits, SenderStage
 from dicom_node.db import Database
 from dicom_node.destination import (
@@ -43,7 +43,16 @@ from dicom_node.lease import Lease, process_owner
 from dicom_node.outbox import Outbox, Receipts
 from dicom_node.questions import Fetches
 from dicom_node.retention import Keep, RetentionStage
-from dicom_node.rules import Offer, Requester, Rule, RulesStage, load_rules, rule_mistakes
+from dicom_node.rules import (
+    Current,
+    Offer,
+    Requester,
+    Rule,
+    RulesStage,
+    Versions,
+    load_rules,
+    rule_mistakes,
+)
 from dicom_node.scu import Askable, Ourselves
 from dicom_node.settings import Destination, Settings, load_settings
 from dicom_node.tally import CERTIFICATE_DAYS, Count, Tally
@@ -113,25 +122,27 @@ class Node:
         return RulesStage(
             self.database,
             self.archive.folder,
-            self.rules,
-            self.offer(),
+            self.current(),
             (self.node_uid, {"content_qualification": site.content_qualification}),
             self.peers.elsewhere(self.rules, self.node_uid),
         )
 
-    def offer(self) -> Offer:
-        """Return what may be asked for."""
+    def current(self) -> Current:
+        """Return rules, and what may be asked for, with the versions that are used at a moment."""
         settings = self.settings
         names, clinical = settings.destination_names(), settings.clinical_names()
-        return Offer(self.catalogue.tasks, names, clinical)
+        return Current(
+            self.rules,
+            Offer(self.catalogue.tasks, names, clinical),
+            Versions(self.catalogue.by_digest, lambda: load_models(settings.folder)),
+        )
 
     def requester(self) -> Requester:
         """Return who takes requests for series that no rule has made."""
         return Requester(
             self.rules_stage(),
             (self.database, self.archive.folder),
-            self.rules,
-            self.offer(),
+            self.current(),
             lambda rule: self.peers.elsewhere((*self.rules, rule), self.node_uid),
         )
 
@@ -184,7 +195,8 @@ class Node:
         ]
 
     def _target(self, who: Remote, sender: Sender) -> Target:
-        return Target(who, CountedSender(who.name, sender, self.tally))
+        counted = CountedSender(who.name, sender, self.tally)
+        return Target(who, counted, clinical=who.name in self.settings.clinical_names())
 
     def _address(self, other: Destination) -> str:
         if other.kind == "folder":
@@ -297,21 +309,9 @@ def load_all(
         names = None if settings is None else settings.destination_names()
         raise SettingsError([*mistakes, *rule_mistakes(folder, catalogue, names)])
     rules = load_rules(folder, catalogue, settings.destination_names())
-    if wrong := [*_clinical_mistakes(settings, rules), *fetch_mistakes(settings, rules)]:
+    if wrong := list(fetch_mistakes(settings, rules)):
         raise SettingsError(wrong)
     return settings, catalogue, rules
-
-
-def _clinical_mistakes(settings: Settings, rules: tuple[Rule, ...]) -> Iterator[str]:
-    """Only models that are signed for it reach a clinical destination; none can be, yet."""
-    clinical = settings.clinical_names()
-    for rule in rules:
-        for name in sorted(clinical & set(rule.destinations)):
-            yield (
-                f"rules: rule '{rule.name}' sends to {name}, which is for clinical use; model "
-                f"{rule.task.bundle.identity.name} is not signed for that, and this version signs "
-                f'none. Say use = "research" of {name} in peers.toml, or take it out of the rule'
-            )
 
 
 def open_credentials(settings: Settings) -> Credentials | None:

@@ -43,7 +43,7 @@ def tell_started(
     audit.record(alerts.application_started(now, person_of(environ)))
     models = {
         f"{one.identity.name} {one.identity.version}": one.identity.digest
-        for one in catalogue.models.values()
+        for one in catalogue.versions
     }
     inventory, trail = Inventory.of(settings, models), audit_folder(settings)
     audit.record(*inventory.events(now, trail))

@@ -13,6 +13,7 @@ from dicom_node.archive import Studies
 from dicom_node.cli.context import Context, Uid, as_json, json_option
 from dicom_node.destination import echo as send_echo
 from dicom_node.errors import NotKnown, NotPossible
+from dicom_node.models import Signings
 from dicom_node.outbox import Outbox
 from dicom_node.scu import Ourselves
 from dicom_node.settings import load_settings
@@ -110,14 +111,14 @@ def resend(context: Context, study_uid: str, name: str) -> None:
     known = node.settings.destination_names()
     if name not in known:
         raise NotKnown(f"no destination '{name}'; there are: {', '.join(known) or 'none'}")
-    if name in node.settings.clinical_names():
-        raise NotPossible(f"{name} is for clinical use, and no model is signed for that")
     with node.database.transaction() as session:
         Studies(session, node.archive.folder).hold(study_uid)  # nothing of it is deleted meanwhile
         outbox = Outbox(session, node.archive.folder)
         made, now = outbox.series_made(study_uid), utc_now()
         if not made:
             raise NotKnown(f"nothing was made of study {study_uid}; 'dicom-node why' tells why")
+        if name in node.settings.clinical_names():
+            _refuse_unsigned(Signings(session), study_uid, made, name)
         count = outbox.resend(study_uid, name, now)
         count += sum(outbox.add(study_uid, uid, [name], now) for uid in made)
         if count:
@@ -127,3 +128,10 @@ def resend(context: Context, study_uid: str, name: str) -> None:
     if not count:
         raise NotPossible(f"what was made is being sent to {name} at this moment; 'why' tells more")
     click.echo(f"{count} series queued for {name}")
+
+
+def _refuse_unsigned(signings: Signings, study_uid: str, made: list[str], name: str) -> None:
+    """Raise NotPossible where one of the series that were made may not go to a destination."""
+    for series_uid in made:
+        if against := signings.against(study_uid, series_uid, name):
+            raise NotPossible(str(against))

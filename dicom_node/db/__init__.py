@@ -5,11 +5,13 @@ stores alone; rows go no further.
 """
 
 from dicom_node.db.beside import (
+    ActivationRow,
     DeletionRow,
     DoomedRow,
     HeldRow,
     ProcessRow,
     RequestRow,
+    SigningRow,
     TokenRow,
     TrailRow,
 )
@@ -36,6 +38,7 @@ from dicom_node.db.tables import (
 )
 
 __all__ = [
+    "ActivationRow",
     "AssociationRow",
     "Base",
     "CommitmentRow",
@@ -57,6 +60,7 @@ __all__ = [
     "RequestRow",
     "SendingRow",
     "SeriesRow",
+    "SigningRow",
     "StudyRow",
     "TokenRow",
     "TrailRow",

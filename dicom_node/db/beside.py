@@ -2,23 +2,26 @@
 
 ``held`` are results that wait for a person; ``deletion`` says what of a study is here no more,
 ``doomed`` which files are still to go; ``token`` says who may call over HTTP, ``process`` which
-processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended.
+processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended; ``signing``
+which model may serve which destination, ``activation`` which version of a model is used.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dicom_node.db.tables import HASH, UID, Base
 
 __all__ = [
+    "ActivationRow",
     "DeletionRow",
     "DoomedRow",
     "HeldRow",
     "ProcessRow",
     "RequestRow",
+    "SigningRow",
     "TokenRow",
     "TrailRow",
 ]
@@ -114,3 +117,37 @@ class TrailRow(Base):
     hash: Mapped[str] = mapped_column(HASH)
     file: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
+
+
+class SigningRow(Base):
+    """Somebody signed a model for a destination: rows are added, none is changed.
+
+    ``evidence`` says what was seen: the bundle's signature, and each golden case.
+    """
+
+    __tablename__ = "signing"
+    __table_args__ = (Index("ix_signing_model", "digest", "destination"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(71))  # "sha256:" and 64 digits
+    destination: Mapped[str] = mapped_column(String(64))
+    signed_by: Mapped[str] = mapped_column(String(64))
+    signed_at: Mapped[datetime]
+    evidence: Mapped[dict[str, Any]]
+
+
+class ActivationRow(Base):
+    """From when on which version of a model is used: rows are added, the last of a name counts.
+
+    ``before`` is the row that a rollback goes back to.
+    """
+
+    __tablename__ = "activation"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    version: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(71))
+    activated_by: Mapped[str] = mapped_column(String(64))
+    activated_at: Mapped[datetime]
+    before: Mapped[int | None]

@@ -9,6 +9,7 @@ from threading import Event
 from typing import Protocol
 
 from pydicom.errors import InvalidDicomError
+from sqlalchemy.orm import Session
 
 from dicom_node import log
 from dicom_node.audit import Audit, Remote
@@ -19,6 +20,7 @@ from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.dimse import CannotSend
 from dicom_node.errors import LeaseLost, PeerAway
 from dicom_node.lease import Lease
+from dicom_node.models import Signings
 from dicom_node.outbox import Outbox
 from dicom_node.tally import Tally
 from dicom_node.values import Delivery, Instance
@@ -63,10 +65,17 @@ class CountedSender:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a stage sends to: who that is, named as rules name it, and how it is reached."""
+    """Where a stage sends to: who that is, named as rules name it, and how it is reached.
+
+    Parameters
+    ----------
+    clinical : bool
+        Whether only what signed models made goes there.
+    """
 
     who: Remote
     sender: Sender
+    clinical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +150,34 @@ class DestinationStage:
         with self._database.reading() as session:
             if not Outbox(session, self._folder).anything(self._name, now):
                 return None
-        with self._database.transaction() as session:
-            outbox = Outbox(session, self._folder)
-            if lost := outbox.reclaim(now):
-                _log.warning("deliveries reclaimed", destination=self._name, deliveries=lost)
-            delivery = outbox.claim(self._name, now, self._lease)
-            if delivery is not None and delivery.attempts == 1:  # told before anything leaves
-                tell_begin(self._audit, now, self._target.who, delivery)
-            return delivery
+        while True:
+            with self._database.transaction() as session:
+                outbox = Outbox(session, self._folder)
+                if lost := outbox.reclaim(now):
+                    _log.warning("deliveries reclaimed", destination=self._name, deliveries=lost)
+                delivery = outbox.claim(self._name, now, self._lease)
+                if delivery is None or not self._refused(session, delivery, now):
+                    if delivery is not None and delivery.attempts == 1:  # before anything leaves
+                        tell_begin(self._audit, now, self._target.who, delivery)
+                    return delivery
+
+    def _refused(self, session: Session, delivery: Delivery, now: datetime) -> bool:
+        """Whether a delivery is given up, for its model is not signed for this destination.
+
+        Asked last before the first byte leaves, whatever put the delivery here: a rule, a request,
+        a person who released or resent it.
+        """
+        if not self._target.clinical:
+            return False
+        signings = Signings(session)
+        against = signings.against(delivery.study_uid, delivery.series_uid, self._name)
+        if against is None:
+            return False
+        outbox = Outbox(session, self._folder)
+        outbox.failed(delivery, str(against))
+        self._tell_end(outbox, delivery, now, str(against))
+        _log.warning("delivery refused", destination=self._name, why=str(against))
+        return True
 
     def _send(self, delivery: Delivery) -> bool:
         away: Exception | None = None

@@ -5,6 +5,7 @@ What leaves: jobs, and for every rule the word of why it fired or did not.
 """
 
 from dicom_node.rules.ask import AskStage, FetchStage
+from dicom_node.rules.current import Current, Versions
 from dicom_node.rules.elsewhere import Asked, Elsewhere, Inquirer, Looks
 from dicom_node.rules.load import load_rules, rule_mistakes
 from dicom_node.rules.pace import Pace
@@ -18,6 +19,7 @@ __all__ = [
     "AskStage",
     "Asked",
     "Condition",
+    "Current",
     "Decision",
     "Elsewhere",
     "FetchStage",
@@ -30,6 +32,7 @@ __all__ = [
     "Rule",
     "RulesStage",
     "Understood",
+    "Versions",
     "decide",
     "load_rules",
     "rule_mistakes",

@@ -14,7 +14,7 @@ from dicom_node.rules.rule import TESTS, Condition, Rule
 from dicom_node.series import KEYWORDS
 from dicom_node.values import Priority
 from engine.errors import SpecError
-from engine.task import GRIDS
+from engine.task import GRIDS, is_pin
 
 __all__ = ["load_rules", "rule_mistakes"]
 
@@ -95,7 +95,8 @@ def _tables(path: Path, mistakes: list[str]) -> list[dict[str, Any]]:
 def _rule(raw: Mapping[str, Any], catalogue: Catalogue) -> Rule:
     task = catalogue.tasks[raw["task"]]
     if "model" in raw:
-        task = replace(task, bundle=catalogue.models[raw["model"]])
+        bundle, pinned = catalogue.named[raw["model"]], is_pin(raw["model"])
+        task = replace(task, bundle=bundle, pinned=pinned)
     when = (
         Condition(keyword, test, tuple(value) if isinstance(value, list) else value)
         for keyword, tests in raw.get("when", {}).items()
@@ -141,11 +142,12 @@ def _wrong_task(raw: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
     name, model = raw.get("task"), raw.get("model")
     if "task" in raw and name not in list(catalogue.tasks):
         yield f"task = {name!r} is not in tasks/; {_near(str(name), sorted(catalogue.tasks))}"
-    elif "model" in raw and model not in list(catalogue.models):
-        yield f"model = {model!r} is not in models/; {_near(str(model), sorted(catalogue.models))}"
+    elif "model" in raw and model not in list(catalogue.named):
+        known = sorted(one for one in catalogue.named if ":" not in one)
+        yield f"model = {model!r} is not in models/; {_near(str(model), known)}"
     elif "task" in raw and "model" in raw:
         try:
-            replace(catalogue.tasks[raw["task"]], bundle=catalogue.models[raw["model"]])
+            replace(catalogue.tasks[raw["task"]], bundle=catalogue.named[raw["model"]])
         except SpecError as exc:
             yield str(exc)
 

@@ -76,6 +76,9 @@ def decide(
     sources: list[tuple[str, str]] = []
     lacking: list[str] = []
     reasons = [Reason(Code.NOT_MISSING, text) for text in unmet]
+    if rule.stopped is not None:
+        unmet.append(str(rule.stopped))
+        reasons.append(rule.stopped)
     lacks_nothing_else = not unmet
     for label in rule.task.needs:
         usable, why_not, codes = _usable(rule, label, acquired)

@@ -12,11 +12,12 @@ from dicom_node.archive import Studies
 from dicom_node.db import Database
 from dicom_node.jobs import JobQueue, Request, Requests
 from dicom_node.questions import Fetches, Questions
+from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.plan import Decision, decide
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.stage import RulesStage, Understood
-from dicom_node.rules.wish import Offer, choose, mistakes, wish
+from dicom_node.rules.wish import choose, mistakes, wish
 from dicom_node.scu import SeriesThere
 from dicom_node.values import Job, JobState, StudyState
 from engine.reason import Code, Reason
@@ -72,10 +73,9 @@ class Requester:
         What plans by rules, and plans this the same way.
     store : (Database, Path)
         The database, and the archive's folder.
-    rules : sequence of Rule
-        Where they send what a task makes is where a request sends it that names nothing.
-    offer : Offer
-        What may be asked for.
+    current : Current
+        What may be asked for; where rules send what a task makes is where a request sends it that
+        names nothing.
     elsewhere : callable
         Who is asked before a rule fires, and what of theirs is looked at for it.
     """
@@ -84,14 +84,12 @@ class Requester:
         self,
         stage: RulesStage,
         store: tuple[Database, Path],
-        rules: Sequence[Rule],
-        offer: Offer,
+        current: Current,
         elsewhere: Callable[[Rule], Elsewhere],
     ) -> None:
         self._stage = stage
         self._database, self._folder = store
-        self._rules = rules
-        self._offer = offer
+        self._current = current
         self._elsewhere = elsewhere
 
     def ask(self, request: Request, now: datetime) -> Granted:
@@ -100,14 +98,15 @@ class Requester:
         Peers are asked on the spot, for no longer than they take: do not call it with a
         transaction open.
         """
-        places = choose(request.task, request.destinations, self._rules)
-        wrong = list(mistakes(request.task, places, self._offer))
-        request = replace(request, destinations=places or ())
         with self._database.reading() as session:
+            rules, offer = self._current.at_this_moment(session)
             at = Studies(session, self._folder).state(request.study_uid)
             fetched = Fetches(session).of_study(request.study_uid)
+        places = choose(request.task, request.destinations, rules)
+        wrong = list(mistakes(request.task, places, offer))
+        request = replace(request, destinations=places or ())
         wrong += _not_ready(request, at, fetching=any(one.is_open(now) for one in fetched))
-        rule = wish(request.task, request.destinations, self._offer)
+        rule = wish(request.task, request.destinations, offer)
         if wrong or at is None or rule is None:
             return self._refused(request, wrong, now, known=at is not None)
         return self._settle(request, at[1], self._decide(request.study_uid, rule, now), now)
@@ -154,7 +153,8 @@ class Requester:
         """Queue the job, for everybody who asked for it."""
         study, decision = judged.study, judged.decision
         everyone = Requests(session).granted(request.study_uid)[request.task]
-        rule = wish(request.task, everyone, self._offer) or decision.rule
+        offer = study.offer or self._current.offer
+        rule = wish(request.task, everyone, offer) or decision.rule
         plan = self._stage.plan(request.study_uid, replace(decision, rule=rule), study)
         before = JobQueue(session).of_key(self._stage.key(session, plan))
         job = self._stage.queue(session, plan, now)
@@ -165,7 +165,7 @@ class Requester:
         self, request: Request, wrong: Sequence[Reason], now: datetime, *, known: bool
     ) -> Granted:
         granted = Granted(request, tuple(wrong))
-        if known and request.task in self._offer.tasks:
+        if known and request.task in self._current.offer.tasks:
             with self._database.transaction() as session:
                 Requests(session).refuse(request, wrong, now)
         self._log(granted)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_node.values import Priority
+from engine.reason import Reason
 from engine.task import Task
 
 __all__ = ["TESTS", "Condition", "Rule"]
@@ -91,6 +92,8 @@ class Rule:
         Whether the rule names the model itself.
     fetch : bool
         Whether a needed series that only a peer has is fetched.
+    stopped : Reason or None
+        Why it cannot fire on anything, for now.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Rule:
     when: tuple[Condition, ...]
     own_model: bool = False
     fetch: bool = False
+    stopped: Reason | None = None
 
     @property
     def asks_otherwise(self) -> bool:

@@ -17,6 +17,7 @@ from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
 from dicom_node.outbox import Outbox
 from dicom_node.questions import Fetches, Questions
+from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.fetch import Bounds, Sought, seek
 from dicom_node.rules.plan import Candidate, Decision, decide
@@ -39,14 +40,17 @@ _AFTER_A_BUG = timedelta(minutes=5)
 class Understood:
     """A study as the rules see it: its series, the instances of each, and all series here.
 
-    ``made`` are those of them that were made here, ``wishes`` the rules that stand for requests.
+    ``made`` are those of them that were made here, ``rules`` the rules as they stand, ``wishes``
+    those that stand for requests, ``offer`` what else may be asked for.
     """
 
     series: tuple[Candidate, ...]
     instances: Mapping[str, Sequence[Instance]]
     here: frozenset[str]
     made: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
     wishes: tuple[Rule, ...] = ()
+    offer: Offer | None = None
 
 
 def understand(
@@ -114,9 +118,9 @@ class RulesStage:
     ----------
     database : Database
     archive_folder : Path
-    rules : sequence of Rule
-    offer : Offer
-        Every task that is configured, and where results may go.
+    current : Current
+        The rules, every task that is configured, and where results may go; with the versions of
+        models that are used at each moment.
     own : (str, mapping)
         The installation's device UID, by which our own objects are told, and what of the
         configuration changes an object's meaning: both are in every job's key.
@@ -128,18 +132,14 @@ class RulesStage:
         self,
         database: Database,
         archive_folder: Path,
-        rules: Sequence[Rule],
-        offer: Offer,
+        current: Current,
         own: tuple[str, Mapping[str, str]],
         elsewhere: Elsewhere,
     ) -> None:
         self._database = database
         self._folder = archive_folder
-        self._rules = rules
-        self._offer = offer
+        self._current = current
         self._node_uid, self._output = own[0], dict(own[1])
-        used = (*offer.tasks.values(), *(rule.task for rule in rules))
-        self._digests = frozenset(task.bundle.identity.digest for task in used)
         self._elsewhere = elsewhere
 
     def tick(self, now: datetime) -> int:
@@ -168,15 +168,17 @@ class RulesStage:
 
     def understand(self, session: Session, study_uid: str) -> Understood:
         """Return a study as the rules see it now, with what was asked to be made of it."""
-        studies, known = Studies(session, self._folder), (self._node_uid, self._digests)
+        rules, offer = self._current.at_this_moment(session)
+        studies, known = Studies(session, self._folder), (self._node_uid, self._current.digests())
         asked = Requests(session).granted(study_uid).items()
-        wishes = (wish(task, destinations, self._offer) for task, destinations in asked)
-        study = understand(studies, study_uid, self._offer.tasks, known)
-        return replace(study, wishes=tuple(one for one in wishes if one is not None))
+        wishes = [wish(task, destinations, offer) for task, destinations in asked]
+        wished = tuple(one for one in wishes if one is not None)
+        study = understand(studies, study_uid, offer.tasks, known)
+        return replace(study, rules=rules, wishes=wished, offer=offer)
 
     def _decide(self, study: Understood, there: Sequence[SeriesThere]) -> list[Decision]:
         elsewhere = [one for one in there if one.series_uid not in study.here]
-        return [decide(rule, study.series, elsewhere) for rule in (*self._rules, *study.wishes)]
+        return [decide(rule, study.series, elsewhere) for rule in (*study.rules, *study.wishes)]
 
     def _try(self, study_uid: str, revision: int, now: datetime) -> bool:
         """Plan a study; a bug that it meets is told and puts it off, and the others are planned."""

@@ -1,10 +1,11 @@
 """A request as a rule: whoever asks is given what a rule would give, through the same gates."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dicom_node.models import unsigned
 from dicom_node.rules.rule import Rule
-from dicom_node.values import Priority
+from dicom_node.values import Model, Priority
 from engine.reason import Code, Reason
 from engine.task import Task
 
@@ -26,25 +27,41 @@ class Offer:
         Where results may go.
     clinical : collection of str
         Those of them that only signed models reach.
+    signed : collection of (str, str)
+        Digests of models, each with a destination that it is signed for.
+    stopped : mapping
+        Tasks that can do nothing for now, each with why.
     """
 
     tasks: Mapping[str, Task]
     destinations: Collection[str] = ()
     clinical: Collection[str] = ()
+    signed: Collection[tuple[str, str]] = ()
+    stopped: Mapping[str, Reason] = field(default_factory=dict)
+
+    def against(self, task: str, destination: str) -> Reason | None:
+        """Return why what a task makes may not go to a destination; None where it may."""
+        identity = self.tasks[task].bundle.identity
+        if destination not in self.clinical or (identity.digest, destination) in self.signed:
+            return None
+        return unsigned(Model(identity.name, identity.version, identity.digest), destination)
 
 
 def wish(task: str, destinations: Sequence[str], offer: Offer) -> Rule | None:
     """Return the rule that stands for a request; None where its task is not there any more.
 
-    A destination that was taken away since, or is for clinical use by now, is left out.
+    A destination that was taken away since, or that its model is not signed for, is left out.
     """
     if task not in offer.tasks:
         return None
     places = tuple(
-        name for name in destinations if name in offer.destinations and name not in offer.clinical
+        name
+        for name in destinations
+        if name in offer.destinations and offer.against(task, name) is None
     )
-    known = offer.tasks[task]
-    return Rule(_NAME.format(task), known, known.grid, places, Priority.ROUTINE, ())
+    known, stopped = offer.tasks[task], offer.stopped.get(task)
+    name = _NAME.format(task)
+    return Rule(name, known, known.grid, places, Priority.ROUTINE, (), stopped=stopped)
 
 
 def choose(task: str, named: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...] | None:
@@ -75,9 +92,8 @@ def mistakes(task: str, destinations: Sequence[str] | None, offer: Offer) -> Ite
         if name not in offer.destinations:
             text = f"there is no destination '{name}'; there are: {_known(offer)}"
             yield Reason(Code.DESTINATION_UNKNOWN, text)
-        elif name in offer.clinical:
-            text = f"{name} is for clinical use, and no model is signed for that"
-            yield Reason(Code.MODEL_UNSIGNED, text)
+        elif task in offer.tasks and (against := offer.against(task, name)):
+            yield against
 
 
 def _known(offer: Offer) -> str:

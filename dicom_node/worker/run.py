@@ -9,9 +9,9 @@ from time import perf_counter
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from dicom_node import log
+from dicom_node import log, signature
 from dicom_node.archive import Archive, Entry, Files, Received, Space, read_part10
-from dicom_node.catalogue import Catalogue, load_catalogue
+from dicom_node.catalogue import Catalogue, load_catalogue, load_models
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, OutputInvalid
 from dicom_node.installation import device_uid
@@ -159,13 +159,17 @@ def _task(bench: Bench, work: Work) -> Task:
     task = bench.catalogue.tasks.get(work.task)
     if task is None:
         raise ModelMissing(f"task {work.task} is no longer in tasks/; put it back")
-    models = {one.identity.digest: one for one in bench.catalogue.models.values()}
+    models = bench.catalogue.by_digest
+    if work.model_digest not in models:  # it may have come after we started
+        models = load_models(bench.settings.folder)
     if work.model_digest not in models:
         raise ModelMissing(
             f"the job was planned with model {work.model_digest[:23]}…, which is not among the "
             "models; put it back, or resend the study"
         )
     bundle = models[work.model_digest]
+    settings = bench.settings
+    signature.require(bundle, settings.model_keys, signed=settings.file.models.require_signature)
     return replace(task, grid="rt-axial" if work.grid == "rt-axial" else "native", bundle=bundle)
 
 

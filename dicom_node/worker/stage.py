@@ -16,7 +16,7 @@ from dicom_node.lease import Lease
 from dicom_node.values import Instance, Job, JobState, Origin
 from dicom_node.worker.enter import enter_made
 from dicom_node.worker.process import Child, ChildDied
-from dicom_node.worker.told import tell_made, tell_read
+from dicom_node.worker.told import tell_made, tell_mismatch, tell_read
 from dicom_node.worker.work import Answer, Work
 from engine.reason import Code
 
@@ -194,6 +194,7 @@ class WorkerStage:
             elif answer.kind == "held":
                 self._archive.hold(session, job.id, made)
             tell_made(self._audit, now, answer, self._archive.folder)
+            tell_mismatch(self._audit, now, job.model, answer)
         if added:
             with self._database.transaction() as session:
                 Studies(session, self._archive.folder).weigh(job.study_uid, added)

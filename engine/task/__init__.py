@@ -7,7 +7,7 @@ no torch, so rules may ask it anything.
 from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
 from engine.task.serving import AtlasFile, Generation, Output
-from engine.task.task import GRIDS, Task, read_task
+from engine.task.task import GRIDS, Task, is_pin, read_task
 
 __all__ = [
     "GRIDS",
@@ -22,6 +22,7 @@ __all__ = [
     "Generation",
     "Output",
     "Task",
+    "is_pin",
     "read_bundle",
     "read_task",
 ]

@@ -20,6 +20,7 @@ __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
 PLANES = ("axial", "sagittal", "coronal")
 """Of slices: across the patient's third axis, the first, and the second (L, P, S)."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,47}")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _METADATA_KEYS = (
     "version", "monai_version", "pytorch_version", "numpy_version", "required_packages_version",
@@ -123,6 +124,8 @@ class Bundle:
 def read_bundle(path: Path) -> Bundle:
     """Read the bundle in folder ``path``; nothing in it is executed.
 
+    The folder has the model's name; where several versions lie side by side, ``name@version``.
+
     Raises
     ------
     ModelMissing
@@ -131,9 +134,11 @@ def read_bundle(path: Path) -> Bundle:
         When one of them does not say what it must, naming file, key and what is wanted.
     """
     texts = {name: _text(path, name) for name in ("metadata", "inference", "contract")}
-    if not _NAME.fullmatch(path.name):
+    name, _, said = path.name.partition("@")
+    if not _NAME.fullmatch(name):
         raise SpecError(
-            f"{path.name}: a bundle's folder is named in lower case, digits and . _ - only"
+            f"{path.name}: a bundle's folder is named in lower case, digits and . _ - only, and "
+            "may have @ and its version behind that"
         )
     metadata, inference, contract = (_object(path, name, text) for name, text in texts.items())
     if missing := [key for key in _METADATA_KEYS if key not in metadata.values]:
@@ -144,8 +149,8 @@ def read_bundle(path: Path) -> Bundle:
     makes = contract.label("makes", LABELS_MADE)
     return Bundle(
         path=path,
-        name=path.name,
-        version=metadata.text("version"),
+        name=name,
+        version=_version(metadata, said),
         description=metadata.text("description"),
         learned_from=contract.text("learned_from"),
         contract=_contract(contract.part("accepts"), makes),
@@ -192,6 +197,15 @@ def _digest(texts: Mapping[str, bytes]) -> str:
     for name in sorted(texts):
         whole.update(f"{name}:{len(texts[name])}:".encode() + texts[name])
     return whole.hexdigest()
+
+
+def _version(metadata: Part, said: str) -> str:
+    version = metadata.text("version")
+    if not _VERSION.fullmatch(version):
+        raise metadata.refused("version", "letters, digits and . + _ - only, 48 at most,")
+    if said and said != version:
+        raise metadata.refused("version", f"{said}, as its folder says,")
+    return version
 
 
 def _contract(accepts: Part, makes: str) -> Contract:

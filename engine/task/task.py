@@ -10,7 +10,7 @@ from engine.errors import SpecError
 from engine.task.bundle import Bundle
 from engine.task.labels import LABELS_MADE, LABELS_TAKEN, are_labels
 
-__all__ = ["GRIDS", "Task", "read_task"]
+__all__ = ["GRIDS", "Task", "is_pin", "read_task"]
 
 Grid = Literal["native", "rt-axial"]
 GRIDS = ("native", "rt-axial")
@@ -39,6 +39,8 @@ class Task:
         The grid of the result: the source's own, or straight axial slices for radiotherapy.
     released_by_hand : bool
         Whether every result waits until a person has released it.
+    pinned : bool
+        Whether it takes this very version of its model, whichever is active.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Task:
     bundle: Bundle
     grid: Grid = "native"
     released_by_hand: bool = False
+    pinned: bool = False
 
     def __post_init__(self) -> None:
         if self.makes != self.bundle.contract.makes or self.needs != self.bundle.contract.labels:
@@ -57,8 +60,18 @@ class Task:
             )
 
 
+def is_pin(model: str) -> bool:
+    """Whether ``model`` names one version for ever: ``name@version``, or ``sha256:`` and digits."""
+    return "@" in model or model.startswith("sha256:")
+
+
 def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
     """Read ``conf/tasks/<name>.toml``.
+
+    Parameters
+    ----------
+    models : mapping
+        By every name that a model may be called by: its own, ``name@version``, its digest.
 
     Raises
     ------
@@ -79,6 +92,7 @@ def read_task(path: Path, models: Mapping[str, Bundle]) -> Task:
         bundle=models[raw["model"]],
         grid=raw.get("grid", "native"),
         released_by_hand=raw.get("release", "at_once") == "by_hand",
+        pinned=is_pin(raw["model"]),
     )
     if len({*task.needs, task.makes}) <= len(task.needs) or not set(task.needs) <= set(_SOURCES):
         raise SpecError(
@@ -102,5 +116,5 @@ def _mistakes(raw: Mapping[str, Any], models: Mapping[str, Bundle]) -> Iterator[
         yield f"release = {raw['release']!r}; one of {', '.join(_RELEASES)} is wanted"
     model = raw.get("model")
     if not isinstance(model, str) or model not in models:
-        known = ", ".join(sorted(models)) or "none is installed"
+        known = ", ".join(sorted(n for n in models if ":" not in n)) or "none is installed"
         yield f"model = {model!r} is not among the models ({known})"

@@ -7,7 +7,7 @@ import pytest
 
 from dicom_node import catalogue
 from dicom_node.catalogue import load_catalogue
-from dicom_node.errors import SettingsError
+from dicom_node.errors import NotKnown, SettingsError
 from dicom_node.settings import shipped
 from tests.support.bundle import write_bundle
 
@@ -128,3 +128,56 @@ def test_one_changed_byte_of_a_bundle_is_another_model(site):
     changed["accepts"]["min_slices"] += 1
     contract.write_text(json.dumps(changed))
     assert load_catalogue(site).models["tiny"].identity.digest != before
+
+
+def version(site, version, *, folder=None):
+    return write_bundle(site / "models" / (folder or f"tiny@{version}"), version=version)
+
+
+def test_versions_lie_side_by_side_and_adding_one_switches_nothing(site):
+    version(site, "0.9.0")
+    version(site, "2.0.0")
+    found = load_catalogue(site)
+    assert [one.version for one in found.versions] == ["1.0.0", "0.9.0", "2.0.0"]
+    assert {name: one.version for name, one in found.models.items()} == {"tiny": "1.0.0"}
+    assert found.version("tiny@2.0.0").version == "2.0.0"
+    digest = found.version("tiny@0.9.0").identity.digest
+    assert found.version(digest).version == "0.9.0"
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny@3.0.0", "sha256:00", ""])
+def test_what_names_no_version_is_not_taken_for_one(site, name):
+    version(site, "2.0.0")
+    with pytest.raises(NotKnown, match=r"NAME@VERSION of: tiny@1\.0\.0, tiny@2\.0\.0"):
+        load_catalogue(site).version(name)
+
+
+def test_a_folder_that_says_another_version_than_its_bundle_is_a_mistake(site):
+    version(site, "2.0.0", folder="tiny@3.0.0")
+    with pytest.raises(SettingsError, match=r"version is '2\.0\.0'; 3\.0\.0, as its folder says"):
+        load_catalogue(site)
+
+
+def test_one_version_twice_is_a_mistake(site):
+    version(site, "1.0.0")
+    with pytest.raises(
+        SettingsError, match=r"tiny and tiny@1\.0\.0 are both tiny@1\.0\.0; take one"
+    ):
+        load_catalogue(site)
+
+
+@pytest.mark.parametrize("bad", ["1 0", "../1", "1@2", "", "v" * 49])
+def test_a_version_is_a_word(site, bad):
+    version(site, bad, folder="other")
+    with pytest.raises(SettingsError, match="version is "):
+        load_catalogue(site)
+
+
+def test_a_task_may_pin_a_version(site):
+    version(site, "2.0.0")
+    write_task(site, model="tiny@2.0.0")
+    task = load_catalogue(site).tasks["ct_from_mr"]
+    assert (task.bundle.version, task.pinned) == ("2.0.0", True)
+    write_task(site)
+    task = load_catalogue(site).tasks["ct_from_mr"]
+    assert (task.bundle.version, task.pinned) == ("1.0.0", False)

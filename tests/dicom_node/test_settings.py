@@ -480,3 +480,20 @@ def test_peers_of_one_ae_title_speak_for_each_other(load):
     assert settings.speaks_for("pacs") == {"pacs", "one"}
     assert settings.speaks_for("other") == {"other"}
     assert settings.speaks_for("nobody") == frozenset()
+
+
+def test_keys_whose_signatures_count_are_files_of_the_folder(load, tmp_path):
+    (mistake,) = mistakes_of(load, '[models]\nkeys = ["keys/site.pem"]\n')
+    assert mistake == (
+        "node.toml: models.keys: 'keys/site.pem' is not in the configuration folder; put the "
+        "public key there, in PEM"
+    )
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "site.pem").write_text("a key")
+    settings = load('[models]\nkeys = ["keys/site.pem"]\nrequire_signature = true\n')
+    assert settings.model_keys == (tmp_path / "keys" / "site.pem",)
+
+
+def test_signatures_that_nobody_could_make_are_not_required(load):
+    (mistake,) = mistakes_of(load, "[models]\nrequire_signature = true\n")
+    assert "models.require_signature = true, and no signature counts; name public keys" in mistake

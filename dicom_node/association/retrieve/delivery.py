@@ -6,14 +6,15 @@ from time import monotonic
 from typing import Protocol
 
 from dicom_node import log
-from dicom_node.archive.query import Retriever, Selected
+from dicom_node.archive.query import Selected
 from dicom_node.association.retrieve.tally import Tally
 from dicom_node.association.retrieve.told import Account
+from dicom_node.association.retrieve.vetting import VettingRetriever
 from dicom_node.association.serving import Exchange
 from dicom_node.association.status import RetrieveStatus
 from dicom_node.dimse import CannotSend
 from dicom_node.errors import DatabaseAway
-from dicom_node.values import Instance, Origin
+from dicom_node.values import Instance
 
 __all__ = ["Delivery", "Sends"]
 
@@ -37,8 +38,8 @@ class Delivery:
     ----------
     exchange : Exchange
         The request.
-    retriever : Retriever
-        Says where instances lie.
+    retriever : VettingRetriever
+        Says where instances lie, and which may not go.
     account : Account
         Who is sent to; told what became of each instance.
     total : int
@@ -52,7 +53,7 @@ class Delivery:
     def __init__(
         self,
         exchange: Exchange,
-        retriever: Retriever,
+        retriever: VettingRetriever,
         account: Account,
         total: int,
         pending_s: float,
@@ -90,6 +91,7 @@ class Delivery:
             batch = selected[start : start + _BATCH]
             try:
                 kept = self._retriever.instances([one.sop_instance_uid for one in batch])
+                barred = self._retriever.barred(kept.values(), self._receiver)
             except DatabaseAway as exc:  # what was sent stays true, and so do the counts
                 self.give_up(selected[start:], str(exc))
                 return
@@ -98,7 +100,10 @@ class Delivery:
                 if self._exchange.is_cancelled():
                     self._cancelled = True
                     return
-                self._one(one, kept.get(one.sop_instance_uid), sends)
+                if why := barred.get(one.sop_instance_uid):
+                    self._fail(one, why)
+                else:
+                    self._one(one, kept.get(one.sop_instance_uid), sends)
 
     def give_up(self, selected: Sequence[Selected], why: str) -> None:
         """Count ``selected`` as failed."""
@@ -135,8 +140,6 @@ class Delivery:
     def _one(self, one: Selected, instance: Instance | None, sends: Sends) -> None:
         if instance is None:
             self._fail(one, "it is not here any more")
-        elif instance.origin is Origin.MADE and self._receiver.use == "clinical":
-            self._fail(one, "it was made by a model that is not signed for clinical use")
         else:
             try:
                 status = sends.send(instance)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from dicom_node import log
 from dicom_node.archive import INCOMING
-from dicom_node.archive.query import Finder, Retriever, Selected
+from dicom_node.archive.query import Finder, Selected
 from dicom_node.association.find import find_service
 from dicom_node.association.retrieve.asked import RETRIEVE_LEVELS, read_wanted
 from dicom_node.association.retrieve.delivery import Delivery
 from dicom_node.association.retrieve.told import Account
+from dicom_node.association.retrieve.vetting import VettingRetriever
 from dicom_node.association.serving import Exchange, Service
 from dicom_node.association.status import RetrieveStatus
 from dicom_node.association.told import Telling
@@ -54,7 +55,7 @@ class QueryRetrieve:
         pending_s: float = _PENDING_S,
     ) -> None:
         self._finder = Finder(*store)
-        self._retriever = Retriever(*store)
+        self._retriever = VettingRetriever(*store)
         self._transcoder = Transcoder(scratch=store[1] / INCOMING)
         self._peers = peers
         self._ourselves = ourselves

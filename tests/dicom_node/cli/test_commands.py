@@ -4,12 +4,18 @@ import json
 import logging
 import re
 import shlex
+from datetime import UTC, datetime
 
 import click
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 
+from dicom_node.app import open_node
 from dicom_node.cli import main
+from dicom_node.db import InstanceRow
+from dicom_node.outbox import Outbox
+from dicom_node.values import Origin
 from tests.support.mr import MrSeries
 from tests.support.node import NodeConf
 from tests.support.scp import Scp
@@ -186,11 +192,18 @@ def test_a_peer_that_is_there_answers_and_one_that_is_not_is_an_error(call, conf
     assert "does not answer" in done.output
 
 
-def test_nothing_goes_to_a_clinical_destination_by_hand_either(call, conf):
-    conf.rules = []
+def test_nothing_goes_to_a_clinical_destination_by_hand_either(call, conf, study):
+    """Not even where it is asked for: the model that made it is not signed."""
     peer = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": conf.port}
     conf.peers.append({**peer, "use": "clinical"})
-    call("tokens", "create", "viewer", "--scope", "read")
-    done = call("peers", "resend", NEVER, "pacs")
-    assert done.exit_code == 1
-    assert "no model is signed" in done.output
+    conf.write()
+    node = open_node(conf.folder / "conf", {})
+    with node.database.transaction() as session:
+        session.execute(update(InstanceRow).values(origin=Origin.MADE))
+        Outbox(session, node.archive.folder).add(
+            study.study_uid, study.series_uid, ["elsewhere"], datetime.now(UTC)
+        )
+    node.database.close()
+    done = call("peers", "resend", study.study_uid, "pacs")
+    assert (done.exit_code, "MODEL_UNSIGNED" in done.output) == (1, True)
+    assert "pacs is for clinical use" in done.output

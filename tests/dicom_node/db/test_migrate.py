@@ -113,6 +113,8 @@ LATER = (
     "INSERT INTO held VALUES ('1.1.7', 7, '1.0', '1.1', '1.9', '1.2', 'ee', 5, 'p7', 'NODE', :at,"
     " 1, 'CT')",
     "INSERT INTO trail VALUES (1, 4711, 'dd', 'audit-000000000001.jsonl', 5000000000)",
+    "INSERT INTO signing VALUES (1, 'm', '1.0', 'sha256:ff', 'pacs', 'anna', :at, '{}')",
+    "INSERT INTO activation VALUES (2, 'm', '1.0', 'sha256:ff', 'anna', :at, 1)",
 )
 """A row in every table that came after the first schema."""
 

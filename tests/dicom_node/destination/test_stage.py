@@ -8,16 +8,17 @@ from dicom_node.archive import Archive, Files, Received, Space
 from dicom_node.archive.index import Outcome
 from dicom_node.audit import Remote, Silence
 from dicom_node.backoff import next_try
-from dicom_node.db import Database, DeliveryRow, InstanceRow
+from dicom_node.db import Database, DeliveryRow, InstanceRow, JobRow
 from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience, Target
 from dicom_node.dicom import new_uid
 from dicom_node.errors import DatabaseAway
 from dicom_node.lease import Lease, process_owner
+from dicom_node.models import Evidence, Signings
 from dicom_node.outbox import Outbox
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox as OutboxSettings
 from dicom_node.settings import Peer
-from dicom_node.values import DeliveryState, Origin
+from dicom_node.values import DeliveryState, Model, Origin
 from tests.support.mr import MrSeries, encoded
 from tests.support.need import free_port
 from tests.support.scp import Scp
@@ -55,11 +56,30 @@ class Scene:
             outbox = Outbox(session, self.archive.folder)
             outbox.add(self.series.study_uid, self.series.series_uid, destinations, T0)
 
-    def stage(self, sender=None, name="pacs", **patience) -> DestinationStage:
+    def made_by(self, digest: str) -> None:
+        """Have a job that made the series with a model."""
+        with self.database.transaction() as session:
+            session.add(
+                JobRow(
+                    key="2.25.1", study_uid=self.series.study_uid, rule="r", task="t",
+                    grid="native", priority=1, state="done", due=T0, created_at=T0, sources=[],
+                    model={"name": "tiny", "version": "1.0.0", "digest": digest},
+                    series_uids=[self.series.series_uid],
+                )
+            )  # fmt: skip
+
+    def sign(self, digest: str, destination: str) -> None:
+        with self.database.transaction() as session:
+            model = Model("tiny", "1.0.0", digest)
+            Signings(session).sign(model, destination, "anna", Evidence("", ""), T0)
+
+    def stage(self, sender=None, name="pacs", clinical=False, **patience) -> DestinationStage:
         peer = Peer(name="pacs", ae_title="PACS", host="127.0.0.1", port=self.port)
         limits = {"give_up": timedelta(days=7), "refused_attempts": 3, **patience}
         return DestinationStage(
-            Target(Remote(name), sender or DimseSender(Ourselves("SYNTHNODE", TIMES), peer)),
+            Target(
+                Remote(name), sender or DimseSender(Ourselves("SYNTHNODE", TIMES), peer), clinical
+            ),
             (self.database, self.archive.folder),
             Lease(process_owner(), 30),
             Patience(**limits),
@@ -321,3 +341,54 @@ def test_a_stop_leaves_the_rest_for_the_next_start(scene, scp):
     assert scene.delivery().state == DeliveryState.WAITING
     assert scene.stage().tick(T0) == 1
     assert scp.kept == scene.sent
+
+
+ONE, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+
+
+def test_what_an_unsigned_model_made_never_leaves_for_a_clinical_destination(scene, scp):
+    scene.made_by(ONE)
+    scene.sign(OTHER, "pacs")  # the same name and version, one byte away
+    scene.sign(ONE, "other")  # the same model, for somebody else
+    assert scene.stage(clinical=True).tick(T0) == 0
+    delivery = scene.delivery()
+    assert (delivery.state, scp.kept) == (DeliveryState.FAILED, {})
+    assert delivery.error.startswith(
+        "MODEL_UNSIGNED: pacs is for clinical use, and tiny@1.0.0 (sha"
+    )
+
+
+def test_what_no_job_made_never_leaves_for_a_clinical_destination(scene, scp):
+    scene.sign(ONE, "pacs")
+    scene.stage(clinical=True).tick(T0)
+    assert (scene.delivery().state, scp.kept) == (DeliveryState.FAILED, {})
+
+
+def test_what_a_signed_model_made_goes_to_its_clinical_destination(scene, scp):
+    scene.made_by(ONE)
+    scene.sign(ONE, "pacs")
+    assert scene.stage(clinical=True).tick(T0) == 1
+    assert set(scp.kept) == set(scene.sent)
+
+
+def test_what_was_refused_goes_once_it_is_signed_and_asked_for_again(scene, scp):
+    scene.made_by(ONE)
+    scene.stage(clinical=True).tick(T0)
+    scene.sign(ONE, "pacs")
+    assert scene.stage(clinical=True).tick(T0) == 0
+    with scene.database.transaction() as session:
+        outbox = Outbox(session, scene.archive.folder)
+        assert outbox.resend(scene.series.study_uid, "pacs", T0) == 1
+    assert scene.stage(clinical=True).tick(T0) == 1
+
+
+def test_a_destination_that_became_clinical_while_something_waited_for_it_gets_none_of_it(scene):
+    """The peer was away at first: what it was to get is asked about again before the next try."""
+    scene.made_by(ONE)
+    scene.stage().tick(T0)
+    assert scene.delivery().state == DeliveryState.WAITING
+    peer = Scp(scene.port).start()
+    scene.time = next_try(T0, 1) + timedelta(hours=1)
+    scene.stage(clinical=True).tick(scene.time)
+    assert (scene.delivery().state, peer.kept) == (DeliveryState.FAILED, {})
+    peer.stop()

@@ -150,3 +150,11 @@ def test_a_folder_is_a_destination_by_its_uri(scene, trail, tmp_path):
     begin, end = trail.told()
     assert folder.as_uri() in begin.addresses
     assert folder.as_uri() in end.addresses
+
+
+def test_what_is_refused_unsent_is_told_as_not_transferred_and_never_as_begun(scene, trail):
+    scene.stage(clinical=True).tick(T0)
+    (told,) = trail.told()
+    assert told.event == END
+    assert told.outcome != "0"
+    assert "MODEL_UNSIGNED" in told.xml

@@ -7,15 +7,19 @@ from types import SimpleNamespace
 import pytest
 
 from dicom_node.catalogue import Catalogue
+from dicom_node.dicom import device_uid_of
 from dicom_node.errors import ArchiveError
 from dicom_node.results import Site, encode, make_series
 from dicom_node.series import OwnIdentity
+from dicom_node.settings import Engine, Models
+from dicom_node.signature import FILE, sign
 from dicom_node.worker import run as worker
 from dicom_node.worker.work import Work
 from engine.task import Task, read_bundle
 from tests.dicom_node.results.conftest import NODE_UID
 from tests.support.bundle import write_bundle
 from tests.support.mr import MrSeries, part10
+from tests.support.signing import flip, make_keys
 
 
 class Stopped(ArchiveError):
@@ -33,7 +37,9 @@ def do(tmp_path, bundle, monkeypatch):
 
     monkeypatch.setattr(worker, "_write", keep)
 
-    def run(change=None, *, grid="native", model=bundle, content=lambda whole: whole, gone=False):
+    def run(
+        change=None, *, grid="native", model=bundle, content=lambda whole: whole, gone=False, **said
+    ):
         installed = {} if gone else {"own": bundle, "other": model}
         files = []
         for ds in MrSeries().datasets():
@@ -41,9 +47,13 @@ def do(tmp_path, bundle, monkeypatch):
                 change(ds)
             files.append(tmp_path / f"{ds.InstanceNumber}.dcm")
             files[-1].write_bytes(content(part10(ds)))
-        engine = SimpleNamespace(device="cpu", batch=8, threads=1)
+        sections = {"engine": Engine(device="cpu", batch=8, threads=1), "models": Models(**said)}
         bench = worker.Bench(
-            settings=SimpleNamespace(file=SimpleNamespace(engine=engine)),
+            settings=SimpleNamespace(
+                folder=tmp_path,
+                model_keys=[tmp_path / name for name in said.get("keys", ())],
+                file=SimpleNamespace(**sections),
+            ),
             catalogue=Catalogue({"sct": Task("sct", ("T1",), "CT", bundle)}, installed),
             archive=None,
             own=OwnIdentity(),
@@ -129,3 +139,64 @@ def test_what_shows_no_head_is_told_not_to_be(do, tmp_path):
     assert making is not None, answer.reasons
     assert not making.recognizable
     assert replace(making, recognizable=True) != making
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A bundle of its own, signed, and the key."""
+    folder = write_bundle(tmp_path / "models" / "own", seed=9)
+    keys = make_keys(tmp_path)
+    (folder / "card.md").write_text("# A model\n")
+    sign(folder, keys.private)
+    return read_bundle(folder), {"keys": (keys.public.name,)}
+
+
+def test_a_bundle_as_it_was_signed_is_loaded(do, own):
+    bundle, said = own
+    assert do(model=bundle, require_signature=True, **said)[1] is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["models/model.safetensors", "contract.json", "configs/inference.json", "card.md"]
+)
+def test_one_bit_of_a_signed_bundle_changed_and_nothing_of_it_is_loaded(do, own, name, monkeypatch):
+    """It is refused before the network is built and before the weights are read."""
+    bundle, said = own
+    flip(bundle.path / name)
+    monkeypatch.setattr(worker, "synthesise", lambda *_: pytest.fail("it was loaded"))
+    answer, making = do(model=bundle, **said)
+    assert (answer.kind, codes(answer), making) == ("failed", ["MODEL_TAMPERED"], None)
+
+
+def test_one_bit_of_the_weights_is_seen_without_any_signature(do, own):
+    """The contract names them by their SHA-256."""
+    bundle, _ = own
+    (bundle.path / FILE).unlink()
+    flip(bundle.weights_path)
+    answer, making = do(model=bundle)
+    assert (answer.kind, codes(answer), making) == ("failed", ["MODEL_TAMPERED"], None)
+
+
+def test_one_bit_of_the_contract_is_another_model(do, own):
+    """Another digest: another device UID in all that it makes, and nobody has signed it."""
+    bundle, _ = own
+    path = bundle.path / "contract.json"
+    path.write_bytes(path.read_bytes().replace(b'min_slices": 16', b'min_slices": 17'))
+    changed = read_bundle(bundle.path)
+    assert device_uid_of(NODE_UID, changed.identity.digest) != device_uid_of(
+        NODE_UID, bundle.identity.digest
+    )
+
+
+def test_where_signatures_are_required_an_unsigned_bundle_is_not_loaded(do, own):
+    bundle, said = own
+    (bundle.path / FILE).unlink()
+    answer, making = do(model=bundle, require_signature=True, **said)
+    assert (answer.kind, codes(answer), making) == ("failed", ["MODEL_UNSIGNED"], None)
+    assert do(model=bundle, **said)[1] is not None
+
+
+def test_a_model_that_came_while_the_worker_ran_is_found(do, tmp_path):
+    bundle = read_bundle(write_bundle(tmp_path / "models" / "late", seed=10))
+    answer, making = do(model=bundle, gone=True)
+    assert making is not None, answer.reasons

@@ -10,7 +10,7 @@ from dicom_node.db import DeliveryRow, JobRow
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import JobQueue
 from dicom_node.outbox import Outbox
-from dicom_node.rules import Elsewhere, Offer, Rule, RulesStage
+from dicom_node.rules import Current, Elsewhere, Offer, Rule, RulesStage, Versions
 from dicom_node.values import DeliveryState, Job, JobState, Origin, Priority
 from engine.task import Task, read_bundle
 from tests.dicom_node.archive.objects import instance, received
@@ -41,8 +41,7 @@ class Ward:
         stage = RulesStage(
             self.shelf.database,
             self.shelf.folder,
-            (rule,),
-            Offer({task.name: task}, destinations),
+            Current((rule,), Offer({task.name: task}, destinations), Versions({})),
             ("2.25.9", {}),
             Elsewhere(),
         )

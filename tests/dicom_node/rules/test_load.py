@@ -91,6 +91,21 @@ def test_a_model_that_is_not_there_or_does_other_work_is_a_mistake(load_with, mo
     assert said in mistake.replace("model other", "model tiny")
 
 
+@pytest.mark.parametrize("pin", ["like@1.0.0", "sha256:" + "1" * 64])
+def test_a_rule_may_pin_one_version_of_a_model(load_with, pin):
+    (rule,) = load_with(GOOD + f'model = "{pin}"\n')
+    assert (rule.task.bundle.name, rule.task.pinned) == ("like", True)
+    (free,) = load_with(GOOD + 'model = "like"\n')
+    assert not free.task.pinned
+
+
+@pytest.mark.parametrize("pin", ["like@2.0.0", "sha256:" + "2" * 64])
+def test_a_pin_on_what_is_not_there_is_a_mistake_with_the_versions_that_are(load_with, pin):
+    (mistake,) = mistakes_of(load_with, GOOD + f'model = "{pin}"\n')
+    assert f"rules/one.toml: rule sct: model = '{pin}' is not in models/" in mistake
+    assert "like@1.0.0" in mistake
+
+
 def test_what_a_rule_does_not_say_is_routine_and_on_the_grid_of_its_task(load, task):
     (rule,) = load(GOOD)
     assert (rule.priority, rule.grid, rule.when) == (Priority.ROUTINE, task.grid, ())

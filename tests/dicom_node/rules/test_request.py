@@ -8,10 +8,11 @@ import pytest
 from dicom_node.archive import Received
 from dicom_node.jobs import Ended, JobQueue, Request
 from dicom_node.lease import Lease, process_owner
+from dicom_node.models import Evidence, Signings
 from dicom_node.questions import Fetch, Fetches, FetchState
 from dicom_node.rules import Condition, Granted, Offer, Requester, RulesStage
 from dicom_node.rules.stage import Understood
-from dicom_node.values import JobState, Origin
+from dicom_node.values import JobState, Model, Origin
 from engine.reason import Code
 from tests.dicom_node.rules.test_elsewhere import hospital, pacs
 from tests.dicom_node.rules.test_stage import CACHE_S, SYNTAX, Scene, acquired_ct, upload
@@ -38,7 +39,7 @@ def series(request) -> MrSeries:
 def requester(scene: Scene, stage: RulesStage | None = None) -> Requester:
     store = (scene.store.database, scene.store.files.folder)
     stage = stage or scene.stage
-    return Requester(stage, store, scene.rules, scene.offer, lambda _: scene.elsewhere)
+    return Requester(stage, store, scene.current, lambda _: scene.elsewhere)
 
 
 def ask(scene: Scene, series: MrSeries, *to: str, by="anna", **values) -> Granted:
@@ -180,6 +181,17 @@ def test_nothing_unsigned_goes_to_a_clinical_destination_by_asking(scene, series
     assert scene.jobs() == []
 
 
+def test_what_was_signed_for_a_clinical_destination_goes_there_by_asking(scene, series, task):
+    planned(scene, series.datasets())
+    identity = task.bundle.identity
+    model = Model(identity.name, identity.version, identity.digest)
+    with scene.store.database.transaction() as session:
+        Signings(session).sign(model, "clinic", "anna", Evidence("", ""), scene.store.now)
+    granted = ask(scene, series, "pacs", "clinic")
+    assert granted.made, codes(granted)
+    assert wanted_at(scene, granted.job.id) == ("pacs", "clinic")
+
+
 def test_a_study_that_still_arrives_is_refused_and_why_remembers_it(scene, series):
     scene.send(series.datasets())
     granted = ask(scene, series)
@@ -205,8 +217,7 @@ def test_what_comes_while_headers_are_read_is_not_passed_over(scene, series):
 
     store = scene.store
     slow = Slow(
-        store.database, store.files.folder, scene.rules, scene.offer, ("2.25.9", {}),
-        scene.elsewhere,
+        store.database, store.files.folder, scene.current, ("2.25.9", {}), scene.elsewhere,
     )  # fmt: skip
     wanted = Request(series.study_uid, "ct_from_mr", "anna", "command", ())
     granted = requester(scene, slow).ask(wanted, store.now)
@@ -374,7 +385,7 @@ def test_a_task_that_is_taken_away_ends_it_and_why_says_so(scene, series):
     datasets = series.datasets()
     planned(scene, datasets[:-1])
     ask(scene, series)
-    scene.stage._offer = Offer({}, scene.offer.destinations)
+    scene.offers(Offer({}, scene.offer.destinations))
     planned(scene, datasets[-1:])
     assert scene.jobs() == [JobState.CANCELLED]
     (told,) = scene.why(series)["requests"]
@@ -385,7 +396,7 @@ def test_a_destination_that_became_clinical_gets_nothing_that_is_planned_since(s
     datasets = series.datasets()
     planned(scene, datasets[:-1])
     ask(scene, series, "pacs", "other")
-    scene.stage._offer = replace(scene.offer, clinical=("other",))
+    scene.offers(replace(scene.offer, clinical=("other",)))
     planned(scene, datasets[-1:])
     job = scene.why(series)["jobs"][-1]
     assert (job["state"], wanted_at(scene, job["id"])) == ("waiting", ("pacs",))

@@ -14,6 +14,7 @@ from dicom_node.jobs import JobQueue
 from dicom_node.remote import Remote
 from dicom_node.rules import (
     AskStage,
+    Current,
     Elsewhere,
     FetchStage,
     Inquirer,
@@ -21,6 +22,7 @@ from dicom_node.rules import (
     Offer,
     Rule,
     RulesStage,
+    Versions,
 )
 from dicom_node.scu import Ourselves
 from dicom_node.series import OwnIdentity
@@ -56,15 +58,24 @@ class Scene:
         self.fetches = [FetchStage(one, store.database) for one in remotes]
         movers = frozenset(peer.name for peer in dimse if "move" in peer.ask)
         self.offer = Offer({task.name: task}, ("pacs", "other", "clinic"), ("clinic",))
+        self.versions = Versions({task.bundle.identity.digest: task.bundle})
         self.elsewhere = Elsewhere(inquirers, movers, WAIT_S, CACHE_S, FETCH_S)
         self.stage = RulesStage(
             store.database,
             store.files.folder,
-            self.rules,
-            self.offer,
+            self.current,
             ("2.25.9", {}),
             self.elsewhere,
         )
+
+    @property
+    def current(self) -> Current:
+        return Current(self.rules, self.offer, self.versions)
+
+    def offers(self, offer: Offer) -> None:
+        """Offer something else from now on, as a node does that was started again."""
+        self.offer = offer
+        self.stage._current = self.current
 
     def send(self, datasets) -> None:
         for ds in datasets:

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from dicom_node.archive import Archive, Files, Received, Space
-from dicom_node.values import Origin
+from dicom_node.values import Model, Origin
 from dicom_node.worker import Answer
-from dicom_node.worker.told import tell_made
+from dicom_node.worker.told import tell_made, tell_mismatch
 from dicom_node.worker.work import Placed
 from tests.dicom_node.worker.test_stage import T0, program, start
 from tests.support.mr import MR_IMAGE, MrSeries, encoded
@@ -47,3 +47,14 @@ def test_a_job_that_made_nothing_is_not_told_as_created(tmp_path):
     trail = Trail(tmp_path)
     tell_made(trail.audit, T0, Answer("refused", []), tmp_path)
     assert trail.told() == []
+
+
+def test_a_model_that_is_not_what_it_should_be_raises_an_alert(tmp_path):
+    trail = Trail(tmp_path)
+    model = Model("tiny", "1.0.0", "sha256:00")
+    reasons = [{"code": "MODEL_TAMPERED", "text": "card.md is not as it was signed"}]
+    tell_mismatch(trail.audit, T0, model, Answer("failed", reasons))
+    tell_mismatch(trail.audit, T0, model, Answer("failed", [{"code": "NO_MEMORY", "text": "x"}]))
+    (alert,) = trail.told()
+    assert (alert.event, alert.outcome) == ("Security Alert", "8")
+    assert "urn:dicom-synthesis-node:model:tiny@1.0.0" in alert.xml

@@ -17,8 +17,10 @@ from pynetdicom.dsutils import decode
 
 from dicom_node.archive import Received
 from dicom_node.association.status import RetrieveStatus
+from dicom_node.db import JobRow
 from dicom_node.dicom import PATIENT_ROOT_GET, STUDY_ROOT_FIND, STUDY_ROOT_GET, VERIFICATION
-from dicom_node.values import Origin
+from dicom_node.models import Evidence, Signings
+from dicom_node.values import Model, Origin
 from tests.dicom_node.archive.objects import (
     MR_IMAGE,
     SYNTAXES,
@@ -341,6 +343,26 @@ def test_a_clinical_peer_is_not_sent_what_no_signed_model_made(scene):
     found = get(scene.port, identifier("STUDY", StudyInstanceUID=study_uid()), MR)
     assert set(found.kept) == uids(real)
     assert (found.last, found.failed) == (RetrieveStatus.SOME_FAILED, [made.SOPInstanceUID])
+
+
+def test_a_clinical_peer_is_sent_what_a_model_made_that_is_signed_for_it(scene, now):
+    keep(scene, "one", series="a")
+    made = keep(scene, "one", series="made", origin=Origin.MADE)
+    peers = scene.peers
+    peers[0] = peers[0].model_copy(update={"use": "clinical"})
+    model = Model("tiny", "1.0.0", "sha256:00")
+    with scene.database.transaction() as session:
+        session.add(
+            JobRow(
+                key="2.25.1", study_uid=study_uid("one"), rule="r", task="t", grid="native",
+                priority=1, state="done", due=now, created_at=now, sources=[],
+                model={"name": "tiny", "version": "1.0.0", "digest": "sha256:00"},
+                series_uids=[made.SeriesInstanceUID],
+            )
+        )  # fmt: skip
+        Signings(session).sign(model, peers[0].name, "anna", Evidence("", ""), now)
+    ask = identifier("SERIES", SeriesInstanceUID=series_uid("one", "made"))
+    assert set(get(scene.port, ask, MR).kept) == uids(made)
 
 
 def test_deflated_identifiers_are_not_taken(scene):

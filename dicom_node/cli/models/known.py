@@ -1,0 +1,47 @@
+"""What the commands of models share."""
+
+from dicom_node.app import Node
+from dicom_node.app.clock import utc_now
+from dicom_node.audit import alerts, person_of
+from dicom_node.catalogue import weights_state
+from dicom_node.cli.context import Context
+from dicom_node.errors import NotPossible
+from dicom_node.signature import Standing, standing
+from dicom_node.values import Model
+from engine.task import Bundle
+
+__all__ = ["checked", "model_of", "tell_changed"]
+
+
+def model_of(bundle: Bundle) -> Model:
+    """Return a model as jobs name it."""
+    identity = bundle.identity
+    return Model(identity.name, identity.version, identity.digest)
+
+
+def checked(node: Node, bundle: Bundle) -> Standing:
+    """Return what the signature of a bundle is worth; one that could not be loaded is refused.
+
+    Raises
+    ------
+    NotPossible
+    """
+    name, models = f"{bundle.name}@{bundle.version}", node.settings.file.models
+    if (state := weights_state(bundle)) != "ok":
+        raise NotPossible(f"{state}: the weights of {name} are not those that its contract names")
+    found = standing(bundle.path, node.settings.model_keys)
+    if found.state == "tampered":
+        raise NotPossible(f"MODEL_TAMPERED: {found.text}")
+    if found.state == "unsigned" and models.require_signature:
+        raise NotPossible(f"MODEL_UNSIGNED: {found.text}; [models] require_signature wants one")
+    return found
+
+
+def tell_changed(context: Context, node: Node, bundle_name: str, text: str) -> None:
+    """Tell the audit trail what somebody changed about models (PS3.15 A.5.3.11, 110131)."""
+    if node.audit.on:
+        change = alerts.Changed(f"urn:dicom-synthesis-node:model:{bundle_name}", text)
+        person = person_of(context.environ)
+        node.audit.record(
+            alerts.configuration_read(utc_now(), [change], security=False, person=person)
+        )
