@@ -21,7 +21,7 @@ from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, NotPossible
 from dicom_node.lease import Lease, is_lost
 from dicom_node.outbox.receipts import VOID
-from dicom_node.outbox.withdraw import notes, rejected
+from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import Delivery, DeliveryState, Instance, Origin
 
 __all__ = ["Outbox"]
@@ -226,21 +226,22 @@ class Outbox:
         NotPossible
             When what was made is not here any more.
         """
-        if any(not self._uids(study_uid, series_uid) for series_uid in self.series_made(study_uid)):
-            raise NotPossible(
-                f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
-                "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
-            )
         rows = self._session.scalars(
             select(DeliveryRow)
             .where(
                 DeliveryRow.study_uid == study_uid,
                 DeliveryRow.destination == destination,
                 DeliveryRow.state != DeliveryState.SENDING,
-                DeliveryRow.series_uid.not_in(rejected()),
+                ~is_rejected(),
             )
             .with_for_update()
         ).all()
+        series = {*self.series_made(study_uid), *(row.series_uid for row in rows)}
+        if any(not self._uids(study_uid, series_uid) for series_uid in series):
+            raise NotPossible(
+                f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
+                "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
+            )
         for row in rows:
             row.state, row.due, row.error = DeliveryState.WAITING, now, None
             row.attempts = row.refusals = row.asks = row.resends = 0
@@ -275,8 +276,8 @@ class Outbox:
         """Return the UIDs of the series of a study that were queued for anyone and may be used."""
         query = select(DeliveryRow.series_uid).where(
             DeliveryRow.study_uid == study_uid,
-            DeliveryRow.series_uid.not_in(rejected()),
-            DeliveryRow.series_uid.not_in(notes()),
+            ~is_rejected(),
+            ~is_note(),
         )
         return sorted(set(self._session.scalars(query)))
 
@@ -297,7 +298,8 @@ class Outbox:
             raise LeaseLost(f"delivery {delivery.id} was taken by another process meanwhile")
 
     def _is_rejected(self, series_uid: str) -> bool:
-        query = rejected().where(RejectionRow.series_uid == series_uid).limit(1)
+        column = RejectionRow.series_uid
+        query = select(column).where(column == series_uid).limit(1)
         return self._session.scalar(query) is not None
 
     def _uids(self, study_uid: str, series_uid: str) -> list[str]:
@@ -356,7 +358,7 @@ def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         DeliveryRow.state == DeliveryState.WAITING,
         DeliveryRow.due <= now,
-        DeliveryRow.series_uid.not_in(rejected()),
+        ~is_rejected(),
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from dicom_node.backoff import next_try
 from dicom_node.commitment import Failure, Report, Taken, failure_in_words
 from dicom_node.db import CommitmentRow, DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
-from dicom_node.outbox.withdraw import notes, rejected
+from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import DeliveryState, Instance
 
 __all__ = ["UNTOLD", "VOID", "Receipts", "Unvouched"]
@@ -327,8 +327,7 @@ class Receipts:
 
 def _is_wanted() -> ColumnElement[bool]:
     """Whether a destination is to have a series: else it may well have it no more."""
-    uid = DeliveryRow.series_uid
-    return and_(uid.not_in(rejected()), uid.not_in(notes()))
+    return and_(~is_rejected(), ~is_note())
 
 
 def _lacking(absent: Mapping[str, int], sent: Unvouched) -> str:

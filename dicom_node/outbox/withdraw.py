@@ -1,30 +1,28 @@
 """Series that are not to leave any more: what of them is on its way, and who may hold them."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from dicom_node.db import DeliveryItemRow, DeliveryRow, RejectionRow
 from dicom_node.values import DeliveryState
 
-__all__ = ["Withdrawals", "Withdrawn", "notes", "rejected"]
+__all__ = ["Withdrawals", "Withdrawn", "is_note", "is_rejected"]
 
 
-def rejected() -> Select[Any]:
-    """Return the query for every series that is rejected: nothing of one is sent."""
-    return select(RejectionRow.series_uid)
+def is_rejected() -> ColumnElement[bool]:
+    """Return whether a delivery is of a series that is rejected: nothing of it is sent."""
+    return exists().where(RejectionRow.series_uid == DeliveryRow.series_uid)
 
 
-def notes() -> Select[Any]:
-    """Return the query for the series of rejection notes.
+def is_note() -> ColumnElement[bool]:
+    """Return whether a delivery is of a rejection note.
 
     Who has one is asked by nobody: an archive that applies notes may list them no more than what
     they reject.
     """
-    query = select(RejectionRow.note_series_uid)
-    return query.where(RejectionRow.note_series_uid.is_not(None))
+    return exists().where(RejectionRow.note_series_uid == DeliveryRow.series_uid)
 
 
 @dataclass(frozen=True, slots=True)

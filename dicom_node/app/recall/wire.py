@@ -19,6 +19,7 @@ __all__ = ["notes_stage"]
 def notes_stage(node: "Node") -> NotesStage:
     """Return the stage of a node."""
     site = node.settings.file.site
+
     def stopped(
         now: datetime, name: str, answered: Sequence[tuple[Instance, int | None]], error: str
     ) -> None:

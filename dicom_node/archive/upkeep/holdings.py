@@ -189,7 +189,7 @@ def _deliveries() -> Select[Any]:
     return query.where(row.series_uid.not_in(rejected))
 
 
-def _untold() -> Select[Any]:
+def _untold() -> Select[str, str, str]:
     """Return rejections that are not told everywhere, as deliveries: their notes are to leave."""
     row, waits = RejectionRow, literal(DeliveryState.WAITING.value)
     return select(row.study_uid, literal(_NOTED), waits).where(row.ended_at.is_(None))
