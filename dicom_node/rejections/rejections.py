@@ -1,6 +1,6 @@
 """Series that are not to be used any more: each for one reason once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -163,18 +163,18 @@ class Rejections:
 
     def noted(self, one: Rejection, series_uid: str, sop_instance_uid: str) -> None:
         """Keep that its note is in the archive."""
-        self._set(one, note_series_uid=series_uid, note_uid=sop_instance_uid, error=None)
+        self._set(one, {"note_series_uid": series_uid, "note_uid": sop_instance_uid, "error": None})
 
     def later(self, one: Rejection, due: datetime, error: str) -> None:
         """Keep why there is no note yet; it is tried again."""
-        self._set(one, due=due, error=error)
+        self._set(one, {"due": due, "error": error})
 
     def ended(self, one: Rejection, now: datetime) -> None:
         """Keep that everybody who may hold the series is told, or on the way to be."""
-        self._set(one, ended_at=now, error=None)
+        self._set(one, {"ended_at": now, "error": None})
 
-    def _set(self, one: Rejection, **values: Any) -> None:
-        self._session.execute(update(RejectionRow).where(*_is(one)).values(values))
+    def _set(self, one: Rejection, values: Mapping[str, Any]) -> None:
+        self._session.execute(update(RejectionRow).where(*_is(one)).values(dict(values)))
 
     def _instances(self, series_uid: str) -> list[tuple[str, str]]:
         """Return class and UID of what was made, wherever that is known."""

@@ -54,7 +54,9 @@ A destination that is away delays no other."""
 
 def storing() -> str:
     """C-STORE as SCU."""
-    contexts = proposed([_Result(uid) for uid in (*(kind.sop_class_uid for kind in MADE), KEY_OBJECT)])
+    contexts = proposed(
+        [_Result(uid) for uid in (*(kind.sop_class_uid for kind in MADE), KEY_OBJECT)]
+    )
     rows = [(named(str(one.abstract_syntax)), syntaxes(map(str, one.transfer_syntax)), "SCU")
             for one in contexts]  # fmt: skip
     warnings = ", ".join(f"{one:04X}" for one in STORED_WITH_WARNING)

@@ -7,7 +7,16 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.archive import Held
-from dicom_node.db import DeletionRow, DeliveryRow, HeldRow, InstanceRow, RejectionRow, StudyRow
+from dicom_node.commitment import Failure, Report
+from dicom_node.db import (
+    CommitmentRow,
+    DeletionRow,
+    DeliveryRow,
+    HeldRow,
+    InstanceRow,
+    RejectionRow,
+    StudyRow,
+)
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import Ended, JobQueue
 from dicom_node.outbox import Outbox, Receipts
@@ -212,6 +221,24 @@ def test_nobody_is_asked_whether_he_has_it_and_it_is_not_sent_again(scene):
         receipts = Receipts(session, scene.store.files.folder, 3)
         assert receipts.due("pacs", scene.store.now + DAYS_40) is None
     assert {row.state for row in scene.deliveries(uid).values()} == {DeliveryState.SENT}
+
+
+def test_a_report_that_it_is_not_there_any_more_sends_nothing_again(scene):
+    """The archive has applied the note, and then answers a request of before."""
+    uid = scene.make(SERIES)
+    scene.deliver()
+    row = scene.deliveries(uid)["pacs"]
+    with scene.database.transaction() as session:
+        session.add(CommitmentRow(transaction_uid="1.2.5", delivery_id=row.id, state="asked",
+                                  asked_at=scene.store.now))  # fmt: skip
+    scene.acquire(SERIES)
+    scene.tell()
+    lost = {f"{uid}.{z}": int(Failure.NO_SUCH_INSTANCE) for z in range(20)}
+    with scene.database.transaction() as session:
+        receipts = Receipts(session, scene.store.files.folder, 3)
+        report = Report(transaction_uid="1.2.5", held=(), failed=lost)
+        receipts.reported(report, ["pacs"], scene.store.now)
+    assert scene.deliveries(uid)["pacs"].state == DeliveryState.SENT
 
 
 def test_it_is_not_made_again_nor_sent_again_by_hand(scene):
