@@ -10,6 +10,7 @@ from pathlib import Path
 from dicom_node import log
 from dicom_node.app.clock import Stage, utc_now
 from dicom_node.app.peers import Peers, fetch_mistakes, web_server
+from dicom_node.app.recall import notes_stage
 from dicom_node.app.told import query_teller, tell_left_open
 from dicom_node.archive import Archive, Associations, Files, Space
 from dicom_node.archive.query import HeaderFiller
@@ -151,6 +152,7 @@ class Node:
         stages: dict[str, tuple[Stage, float]] = {
             **self._completion_stages(),
             "rules": (self.rules_stage(), _TICK_S),
+            "notes": (notes_stage(self), _TICK_S),
             "headers": (HeaderFiller(self.database, self.archive.folder), _TICK_S),
             "retention": (
                 RetentionStage(self.database, self.archive.folder, Keep.of(self.settings)),

@@ -17,6 +17,7 @@ from dicom_node.db import Database
 from dicom_node.destination.receipt import (
     Commitments,
     FolderCounts,
+    Lists,
     PeerCounts,
     ReceiptStage,
     Times,
@@ -117,6 +118,16 @@ class Peers:
             cache_s=asking.cache_s,
             fetch_s=asking.fetch_s,
         )
+
+    def archives(self) -> dict[str, Lists]:
+        """Return every archive that may be asked what it has of a series."""
+        settings = self.settings
+        found: dict[str, Lists] = {
+            peer.name: self._remote(peer.name)
+            for peer in settings.peers
+            if "find" in peer.ask and peer.port is not None
+        }
+        return found | {one.name: self._web_remote(one) for one in settings.destinations if one.ask}
 
     def _receipts(self) -> dict[str, ReceiptStage]:
         file, found = self.settings.file, {}

@@ -11,6 +11,7 @@ from dicom_node.db import (
     Database,
     DecisionRow,
     DeletionRow,
+    HeldRow,
     InstanceRow,
     JobRow,
     SeriesRow,
@@ -18,6 +19,7 @@ from dicom_node.db import (
     WantedRow,
 )
 from dicom_node.errors import NotKnown
+from dicom_node.rejections import Rejections
 
 __all__ = ["explain_study"]
 
@@ -57,7 +59,13 @@ def _series(session: Session, study_uid: str) -> list[dict[str, Any]]:
         .where(InstanceRow.study_uid == study_uid)
         .group_by(InstanceRow.series_uid)
     )
-    counts = {row[0]: row[1] for row in counted}
+    aside = session.execute(  # rejected: here, and in nobody's sight
+        select(HeldRow.series_uid, func.count())
+        .where(HeldRow.study_uid == study_uid)
+        .group_by(HeldRow.series_uid)
+    )
+    counts = {row[0]: row[1] for row in (*aside, *counted)}
+    rejected = _rejected(session, study_uid)
     rows = session.scalars(
         select(SeriesRow).where(SeriesRow.study_uid == study_uid).order_by(SeriesRow.uid)
     )
@@ -72,9 +80,29 @@ def _series(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "verdict": row.verdict,
             "reasons": row.reasons or [],
             "tasks": row.tasks or {},
+            "rejected": rejected.get(row.uid, []),
         }
         for row in rows
     ]
+
+
+def _rejected(session: Session, study_uid: str) -> dict[str, list[dict[str, Any]]]:
+    """Return why series are not to be used any more, and by which notes that is told."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in Rejections(session).of_studies([study_uid]):
+        found.setdefault(one.series_uid, []).append(
+            {
+                "because": str(one.because),
+                "by": one.by,
+                "why": one.why,
+                "at": one.at.isoformat(),
+                "note_series_uid": one.note_series_uid,
+                "note_uid": one.note_uid,
+                "told": one.told,
+                "error": one.error,
+            }
+        )
+    return found
 
 
 def _rules(session: Session, study_uid: str) -> list[dict[str, Any]]:

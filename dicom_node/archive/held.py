@@ -1,7 +1,8 @@
 """Results that wait for a person: files in their places, rows where nobody is served from.
 
 Queries, retrievals, deliveries, rules and retention read instances. What is held is none until a
-named person releases it, so there is no way for it to leave that would have to be closed.
+named person releases it, so there is no way for it to leave that would have to be closed. What was
+rejected later is put aside in the same place, for good.
 """
 
 import hashlib
@@ -110,6 +111,43 @@ class Held:
             insert = insert_into(self._session, DoomedRow).on_conflict_do_nothing()
             self._session.execute(insert, doomed)
         return len(doomed)
+
+    def set_aside(self, series_uid: str, job_id: int, label: str) -> int:
+        """Take a series that was made and entered out of everybody's sight; return how many bytes.
+
+        Only what was made here: what somebody sent here under its UIDs is not ours to hide.
+        """
+        mine = InstanceRow.series_uid == series_uid, InstanceRow.origin == Origin.MADE
+        rows = self._session.scalars(select(InstanceRow).where(*mine)).all()
+        if not rows:
+            return 0
+        values = [
+            {
+                "sop_instance_uid": row.sop_instance_uid,
+                "job_id": job_id,
+                "sop_class_uid": row.sop_class_uid,
+                "study_uid": row.study_uid,
+                "series_uid": row.series_uid,
+                "transfer_syntax_uid": row.transfer_syntax_uid,
+                "sha256": row.sha256,
+                "size": row.size,
+                "path": row.path,
+                "sender": row.sender,
+                "made_at": row.received_at,
+                "number": row.number,
+                "label": label,
+            }
+            for row in rows
+        ]
+        insert = insert_into(self._session, HeldRow).on_conflict_do_nothing()
+        self._session.execute(insert, values)
+        self._session.execute(delete(InstanceRow).where(*mine))
+        return sum(row.size for row in rows)
+
+    def places(self, series_uid: str) -> list[str]:
+        """Return where the files of a series that is held, or put aside, lie in the archive."""
+        query = select(HeldRow.path).where(HeldRow.series_uid == series_uid)
+        return list(self._session.scalars(query.order_by(HeldRow.number, HeldRow.path)))
 
 
 def content_of(entries: Sequence[Entry]) -> str:

@@ -17,7 +17,15 @@ from dicom_node.cli.peers import peers
 from dicom_node.cli.request import request
 from dicom_node.cli.rules import rules
 from dicom_node.cli.serve import serve
-from dicom_node.cli.upkeep import audit, backup, restore, retention, tokens, verify_archive
+from dicom_node.cli.upkeep import (
+    audit,
+    backup,
+    recall,
+    restore,
+    retention,
+    tokens,
+    verify_archive,
+)
 from dicom_node.cli.web import web
 from dicom_node.cli.why import why
 from dicom_node.cli.worker import worker
@@ -63,6 +71,7 @@ def main(ctx: click.Context, conf: Path) -> None:
     ctx.obj = Context.of_process(conf)
 
 
+models.add_command(recall)
 for _command in (
     *(serve, worker, web, ingest, why, request, jobs, rules, models, peers, tokens),
     *(retention, backup, restore, verify_archive, audit),

@@ -115,11 +115,12 @@ def resend(context: Context, study_uid: str, name: str) -> None:
         Studies(session, node.archive.folder).hold(study_uid)  # nothing of it is deleted meanwhile
         outbox = Outbox(session, node.archive.folder)
         made, now = outbox.series_made(study_uid), utc_now()
-        if not made:
-            raise NotKnown(f"nothing was made of study {study_uid}; 'dicom-node why' tells why")
         if name in node.settings.clinical_names():
             _refuse_unsigned(Signings(session), study_uid, made, name)
         count = outbox.resend(study_uid, name, now)
+        if not made and not count:
+            text = f"nothing was made of study {study_uid}, or all of it is rejected"
+            raise NotKnown(f"{text}; 'dicom-node why' tells why")
         count += sum(outbox.add(study_uid, uid, [name], now) for uid in made)
         if count:
             text = f"{count} series of a study are to be sent to {name} again"

@@ -119,6 +119,9 @@ def _series(series: dict[str, Any]) -> Iterator[str]:
     verdict = f", {series['verdict']}" if series["verdict"] and not made else ""
     yield f"Series {series['series_uid']}: {label}{made}, {series['instances']} instances{verdict}"
     yield from _reasons(series["reasons"], "    ")
+    for one in series["rejected"]:
+        note = one["error"] or f"note {one['note_uid'] or 'to nobody, or not made yet'}"
+        yield f"    {one['because']} by {one['by']}, {one['at']}: {one['why']} ({note})"
     for name, task in series["tasks"].items():
         known = {reason["code"] for reason in series["reasons"]}
         yield f"    {name}: {task['verdict']}"

@@ -1,7 +1,8 @@
 """Tables of what lies beside studies: what waits and went, who may call, what people ask for.
 
 ``held`` are results that wait for a person; ``deletion`` says what of a study is here no more,
-``doomed`` which files are still to go; ``token`` says who may call over HTTP, ``process`` which
+``doomed`` which files are still to go; ``rejection`` is a series made here that is not to be used
+any more, ``recall`` a version of a model; ``token`` says who may call over HTTP, ``process`` which
 processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended; ``signing``
 which model may serve which destination, ``activation`` which version of a model is used.
 """
@@ -20,6 +21,8 @@ __all__ = [
     "DoomedRow",
     "HeldRow",
     "ProcessRow",
+    "RecallRow",
+    "RejectionRow",
     "RequestRow",
     "SigningRow",
     "TokenRow",
@@ -65,6 +68,40 @@ class DoomedRow(Base):
     path: Mapped[str] = mapped_column(primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(UID)
     due: Mapped[datetime] = mapped_column(index=True)
+
+
+class RejectionRow(Base):
+    """A series made here that is not to be used any more, why, and how far that was told.
+
+    ``instances`` are class and UID of each; ``note_uid`` is the rejection note, once it is in the
+    archive. It is ended when the note is queued for every destination that may hold the series.
+    """
+
+    __tablename__ = "rejection"
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    because: Mapped[str] = mapped_column(String(16), primary_key=True)
+    study_uid: Mapped[str] = mapped_column(UID, ForeignKey("study.uid"), index=True)
+    by: Mapped[str]
+    why: Mapped[str]
+    rejected_at: Mapped[datetime]
+    instances: Mapped[list[Any]]
+    note_series_uid: Mapped[str | None] = mapped_column(UID, index=True)
+    note_uid: Mapped[str | None] = mapped_column(UID)
+    due: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class RecallRow(Base):
+    """A version of a model that no job may use any more; ended when all it made is rejected."""
+
+    __tablename__ = "recall"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    why: Mapped[str]
+    recalled_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class TokenRow(Base):

@@ -190,8 +190,10 @@ class DestinationStage:
             for uid, status in answers:
                 statuses[uid] = fresh[uid] = status
                 if len(fresh) == _COMMIT_EVERY or self._now() - renewed >= third:
-                    self._keep(delivery, fresh)
+                    wanted = self._keep(delivery, fresh)
                     fresh, renewed = {}, self._now()
+                    if not wanted:  # it was rejected meanwhile
+                        break
                 if self._stopping.is_set():
                     break
         except (PeerAway, CannotSend, OSError, InvalidDicomError) as exc:  # or a file is no good
@@ -199,12 +201,14 @@ class DestinationStage:
         self._keep(delivery, fresh)
         return self._settle(delivery, statuses, away)
 
-    def _keep(self, delivery: Delivery, statuses: dict[str, int]) -> None:
+    def _keep(self, delivery: Delivery, statuses: dict[str, int]) -> bool:
+        """Keep answers; return whether the rest is to be sent."""
         now = self._now()
         with self._database.transaction() as session:
             outbox = Outbox(session, self._folder)
-            outbox.renew(delivery, now, self._lease)
+            wanted = outbox.renew(delivery, now, self._lease)
             outbox.answered(delivery, statuses, now)
+        return wanted
 
     def _settle(self, delivery: Delivery, statuses: dict[str, int], away: Exception | None) -> bool:
         bad = [status for status in statuses.values() if status != STORED]

@@ -1,5 +1,8 @@
-"""What persons decide about results that wait for them."""
+"""What persons decide about results that wait for them, and about the jobs of a whole model."""
 
+from collections.abc import Mapping
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dicom_node.db import JobRow
@@ -10,9 +13,11 @@ from engine.reason import Code
 
 __all__ = ["Decisions"]
 
+_UNDECIDED = (JobState.WAITING, JobState.RUNNING, JobState.HELD)
+
 
 class Decisions:
-    """Releases and rejections. Uses the caller's session; never commits it.
+    """Releases, rejections and recalls. Uses the caller's session; never commits it.
 
     Of two who decide about one job at once, the second finds it decided.
     """
@@ -56,6 +61,36 @@ class Decisions:
             When there is no such job, or it is not held.
         """
         return job_of(self._held(job_id, "looked at"))
+
+    def of_model(self, name: str, version: str) -> list[Job]:
+        """Return every job of a version of a model, whatever its digest; the oldest first."""
+        query = (
+            select(JobRow)
+            .where(
+                JobRow.model["name"].as_string() == name,
+                JobRow.model["version"].as_string() == version,
+            )
+            .order_by(JobRow.id)
+        )
+        return [job_of(row) for row in self._session.scalars(query)]
+
+    def of_study(self, study_uid: str) -> list[Job]:
+        """Return every job of a study, the oldest first."""
+        query = select(JobRow).where(JobRow.study_uid == study_uid).order_by(JobRow.id)
+        return [job_of(row) for row in self._session.scalars(query)]
+
+    def block(self, job_id: int, reason: Mapping[str, str]) -> tuple[Job, bool]:
+        """Refuse a job that waits, runs or is held, and say whether; leave alone what has ended.
+
+        A worker that runs it finds its token void, so what it makes is not entered. What is held
+        of it is for the caller to give up.
+        """
+        row = self._session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
+        if is_open := row.state in _UNDECIDED:
+            row.state, row.token = JobState.REFUSED, row.token + 1
+            row.reasons, row.series_uids = [*row.reasons, dict(reason)], []
+            row.lease_owner = row.lease_until = None
+        return job_of(row), is_open
 
     def _held(self, job_id: int, what: str) -> JobRow:
         row = self._session.get(JobRow, job_id, with_for_update=True)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.backoff import next_try
-from dicom_node.db import DeletionRow, InstanceRow, JobRow, WantedRow
+from dicom_node.db import DeletionRow, InstanceRow, JobRow, RejectionRow, WantedRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
 from dicom_node.jobs.convert import job_of
@@ -285,6 +285,11 @@ class JobQueue:
         row = self._row(job_id)
         if row.state not in _RETRIABLE and not (row.state == JobState.DONE and self._is_gone(row)):
             raise NotPossible(f"job {job_id} is {row.state}; only a job without result is retried")
+        if self._is_rejected(row):
+            raise NotPossible(
+                f"job {job_id}: what it made is rejected, as 'dicom-node why' says; it is not made "
+                "again"
+            )
         if not self._has_sources(row):
             raise NotPossible(
                 f"job {job_id}: what it works on is not here any more; send study {row.study_uid} "
@@ -327,6 +332,12 @@ class JobQueue:
         if row is None:
             raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
         return row
+
+    def _is_rejected(self, row: JobRow) -> bool:
+        """Whether what a job made is not to be used any more."""
+        series = RejectionRow.series_uid
+        query = select(series).where(series.in_(row.series_uids)).limit(1)
+        return self._session.scalar(query) is not None
 
     def _is_gone(self, row: JobRow) -> bool:
         """Whether what a job made was deleted here."""

@@ -7,5 +7,14 @@ claims them, the word of how each instance was answered, and whether its destina
 from dicom_node.outbox.outbox import Outbox
 from dicom_node.outbox.receipts import UNTOLD, Receipts, Unvouched
 from dicom_node.outbox.reports import Reports
+from dicom_node.outbox.withdraw import Withdrawals, Withdrawn
 
-__all__ = ["UNTOLD", "Outbox", "Receipts", "Reports", "Unvouched"]
+__all__ = [
+    "UNTOLD",
+    "Outbox",
+    "Receipts",
+    "Reports",
+    "Unvouched",
+    "Withdrawals",
+    "Withdrawn",
+]

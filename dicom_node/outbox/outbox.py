@@ -13,6 +13,7 @@ from dicom_node.db import (
     DeliveryItemRow,
     DeliveryRow,
     InstanceRow,
+    RejectionRow,
     instance_of,
 )
 from dicom_node.db.upsert import insert_into
@@ -20,6 +21,7 @@ from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, NotPossible
 from dicom_node.lease import Lease, is_lost
 from dicom_node.outbox.receipts import VOID
+from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import Delivery, DeliveryState, Instance, Origin
 
 __all__ = ["Outbox"]
@@ -72,20 +74,17 @@ class Outbox:
         sending = select(DeliveryRow).where(here, DeliveryRow.state == DeliveryState.SENDING)
         if any(_is_lost(row, now) for row in self._session.scalars(sending)):
             return True
-        query = select(DeliveryRow.id).where(
-            here, DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.due <= now
-        )
+        query = select(DeliveryRow.id).where(here, *_due(now))
         return self._session.scalar(query.limit(1)) is not None
 
     def claim(self, destination: str, now: datetime, lease: Lease) -> Delivery | None:
-        """Mark the delivery to ``destination`` that is longest due as sending."""
+        """Mark the delivery to ``destination`` that is longest due as sending.
+
+        None of a series that is rejected: nothing of it leaves any more.
+        """
         due = (
             select(DeliveryRow.id)
-            .where(
-                DeliveryRow.destination == destination,
-                DeliveryRow.state == DeliveryState.WAITING,
-                DeliveryRow.due <= now,
-            )
+            .where(DeliveryRow.destination == destination, *_due(now))
             .order_by(DeliveryRow.due, DeliveryRow.id)
             .limit(1)
         )
@@ -125,8 +124,8 @@ class Outbox:
                 .values(_answer(status, now))
             )
 
-    def renew(self, delivery: Delivery, now: datetime, lease: Lease) -> None:
-        """Extend the lease of a delivery that is being sent.
+    def renew(self, delivery: Delivery, now: datetime, lease: Lease) -> bool:
+        """Extend the lease of a delivery that is being sent; return whether the rest is to go.
 
         Raises
         ------
@@ -134,6 +133,7 @@ class Outbox:
             When the delivery is no longer held with this token.
         """
         self._settle(delivery, {"lease_until": lease.until(now)})
+        return not self._is_rejected(delivery.series_uid)
 
     def sent(self, delivery: Delivery) -> None:
         """Mark a delivery as sent: every instance was answered 0000. Who has it is asked next.
@@ -214,6 +214,8 @@ class Outbox:
     def resend(self, study_uid: str, destination: str, now: datetime) -> int:
         """Queue again, whole, every series of a study that went to ``destination``.
 
+        None that is rejected, but the notes that say so.
+
         Returns
         -------
         int
@@ -224,20 +226,22 @@ class Outbox:
         NotPossible
             When what was made is not here any more.
         """
-        if any(not self._uids(study_uid, series_uid) for series_uid in self.series_made(study_uid)):
-            raise NotPossible(
-                f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
-                "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
-            )
         rows = self._session.scalars(
             select(DeliveryRow)
             .where(
                 DeliveryRow.study_uid == study_uid,
                 DeliveryRow.destination == destination,
                 DeliveryRow.state != DeliveryState.SENDING,
+                ~is_rejected(),
             )
             .with_for_update()
         ).all()
+        series = {*self.series_made(study_uid), *(row.series_uid for row in rows)}
+        if any(not self._uids(study_uid, series_uid) for series_uid in series):
+            raise NotPossible(
+                f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
+                "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
+            )
         for row in rows:
             row.state, row.due, row.error = DeliveryState.WAITING, now, None
             row.attempts = row.refusals = row.asks = row.resends = 0
@@ -253,6 +257,11 @@ class Outbox:
             )
         return len(rows)
 
+    def with_ids(self, ids: Collection[int]) -> list[Delivery]:
+        """Return these deliveries, the oldest first."""
+        query = select(DeliveryRow).where(DeliveryRow.id.in_(ids)).order_by(DeliveryRow.id)
+        return [self._delivery(row) for row in self._session.scalars(query)] if ids else []
+
     def instances(self, delivery: Delivery) -> list[tuple[Instance, int | None]]:
         """Return every instance of a delivery, with its last answer; None: it had none."""
         rows = self._session.execute(
@@ -264,12 +273,21 @@ class Outbox:
         return [(instance_of(row, self._folder), status) for row, status in rows]
 
     def series_made(self, study_uid: str) -> list[str]:
-        """Return the UIDs of the series of a study that were queued for anyone."""
-        query = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
+        """Return the UIDs of the series of a study that were queued for anyone and may be used."""
+        query = select(DeliveryRow.series_uid).where(
+            DeliveryRow.study_uid == study_uid,
+            ~is_rejected(),
+            ~is_note(),
+        )
         return sorted(set(self._session.scalars(query)))
 
     def lacking(self, series_uid: str, destinations: Sequence[str]) -> list[str]:
-        """Return those of ``destinations`` for which a series was never queued."""
+        """Return those of ``destinations`` for which a series was never queued.
+
+        Of one that is rejected none: it is not to be made again for them.
+        """
+        if self._is_rejected(series_uid):
+            return []
         query = select(DeliveryRow.destination).where(DeliveryRow.series_uid == series_uid)
         queued = set(self._session.scalars(query))
         return [name for name in destinations if name not in queued]
@@ -278,6 +296,11 @@ class Outbox:
         result = self._session.execute(update(DeliveryRow).where(*_held(delivery)).values(**values))
         if not result.rowcount:  # type: ignore[attr-defined]
             raise LeaseLost(f"delivery {delivery.id} was taken by another process meanwhile")
+
+    def _is_rejected(self, series_uid: str) -> bool:
+        column = RejectionRow.series_uid
+        query = select(column).where(column == series_uid).limit(1)
+        return self._session.scalar(query) is not None
 
     def _uids(self, study_uid: str, series_uid: str) -> list[str]:
         """Return the instances that were made; what somebody sent under our UID is not ours."""
@@ -328,6 +351,15 @@ def _answer(status: int, now: datetime) -> dict[str, object]:
     """Return what an answer changes; what is sent anew may be there this time."""
     kept = {"sent_at": now, "failure": None} if status == STORED else {"sent_at": None}
     return {"status": status, **kept}
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return what is to be sent now."""
+    return (
+        DeliveryRow.state == DeliveryState.WAITING,
+        DeliveryRow.due <= now,
+        ~is_rejected(),
+    )
 
 
 def _is_lost(row: DeliveryRow, now: datetime) -> bool:

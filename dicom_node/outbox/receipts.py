@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.backoff import next_try
 from dicom_node.commitment import Failure, Report, Taken, failure_in_words
 from dicom_node.db import CommitmentRow, DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
+from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import DeliveryState, Instance
 
 __all__ = ["UNTOLD", "VOID", "Receipts", "Unvouched"]
@@ -72,6 +73,7 @@ class Receipts:
                 DeliveryRow.destination == destination,
                 DeliveryRow.ask_due <= now,
                 DeliveryRow.state == DeliveryState.SENT,
+                _is_wanted(),
             )
             .order_by(DeliveryRow.ask_due, DeliveryRow.id)
             .limit(1)
@@ -125,6 +127,7 @@ class Receipts:
                 DeliveryRow.destination.in_(destinations),
                 DeliveryRow.ask_due.is_(None),
                 DeliveryRow.state == DeliveryState.SENT,
+                _is_wanted(),
             )
             .values(ask_due=now, asks=0)
         )
@@ -283,6 +286,10 @@ class Receipts:
                 .values(dict(values))
             )
 
+    def _is_wanted(self, row: DeliveryRow) -> bool:
+        query = select(DeliveryRow.id).where(DeliveryRow.id == row.id, _is_wanted())
+        return self._session.scalar(query) is not None
+
     def _open(self, delivery_id: int) -> set[str]:
         item = DeliveryItemRow
         query = select(item.sop_instance_uid).where(
@@ -300,7 +307,7 @@ class Receipts:
             row.ask_due = None
             return
         failed = self._failed(row.id)
-        if not failed:
+        if not failed or not self._is_wanted(row):
             return
         text = f"{row.destination} did not have {_names(failed)}"
         row.ask_due, row.receipt = None, f"{text}; sent again"  # it says so until it is receipted
@@ -316,6 +323,11 @@ class Receipts:
         self._set(row.id, sorted(failed), {"sent_at": None, "status": None})
         made = CommitmentRow.delivery_id == row.id, CommitmentRow.state != VOID
         self._session.execute(update(CommitmentRow).where(*made).values(state=_ACTED))
+
+
+def _is_wanted() -> ColumnElement[bool]:
+    """Whether a destination is to have a series: else it may well have it no more."""
+    return and_(~is_rejected(), ~is_note())
 
 
 def _lacking(absent: Mapping[str, int], sent: Unvouched) -> str:

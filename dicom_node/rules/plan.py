@@ -1,7 +1,7 @@
 """Which rules fire on a study, on which series, and why the others do not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_node.rules.elsewhere import is_label, may_be
 from dicom_node.rules.rule import Rule
@@ -9,7 +9,7 @@ from dicom_node.scu import SeriesThere
 from dicom_node.series import Findings, fits
 from engine.reason import Code, Reason
 
-__all__ = ["Candidate", "Decision", "decide"]
+__all__ = ["Candidate", "Decision", "decide", "forbid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,17 @@ def decide(
         tuple(sources) if not unmet else (),
         tuple(lacking) if lacks_nothing_else else (),
         tuple(reasons),
+    )
+
+
+def forbid(decision: Decision, reason: Reason) -> Decision:
+    """Return the decision of a rule that must not fire, whatever is there; it fetches nothing."""
+    return replace(
+        decision,
+        unmet=(str(reason), *decision.unmet),
+        sources=(),
+        lacking=(),
+        reasons=(reason, *decision.reasons),
     )
 
 

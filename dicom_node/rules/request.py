@@ -14,7 +14,7 @@ from dicom_node.jobs import JobQueue, Request, Requests
 from dicom_node.questions import Fetches, Questions
 from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
-from dicom_node.rules.plan import Decision, decide
+from dicom_node.rules.plan import Decision
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.stage import RulesStage, Understood
 from dicom_node.rules.wish import choose, mistakes, wish
@@ -115,7 +115,7 @@ class Requester:
         """Judge a study as the stage does; ask peers where that may change anything."""
         with self._database.reading() as session:
             study = self._stage.understand(session, study_uid)
-        decision = decide(rule, study.series)
+        decision = self._stage.judge(rule, study)
         elsewhere = self._elsewhere(rule)
         if not decision.fired or not elsewhere.inquirers:
             return _Judged(study, decision)
@@ -128,7 +128,7 @@ class Requester:
         }
         there = [one for series in {**answered, **told}.values() for one in series]
         found = [one for one in there if one.series_uid not in study.here]
-        return _Judged(study, decide(rule, study.series, found), told)
+        return _Judged(study, self._stage.judge(rule, study, found), told)
 
     def _settle(self, request: Request, revision: int, judged: _Judged, now: datetime) -> Granted:
         decision = judged.decision

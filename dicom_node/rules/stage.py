@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
 from dicom_node.outbox import Outbox
 from dicom_node.questions import Fetches, Questions
+from dicom_node.rejections import Because, Recall, Recalls, Rejections
 from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.fetch import Bounds, Sought, seek
-from dicom_node.rules.plan import Candidate, Decision, decide
+from dicom_node.rules.plan import Candidate, Decision, decide, forbid
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.wish import Offer, wish
 from dicom_node.scu import SeriesThere
@@ -41,7 +42,8 @@ class Understood:
     """A study as the rules see it: its series, the instances of each, and all series here.
 
     ``made`` are those of them that were made here, ``rules`` the rules as they stand, ``wishes``
-    those that stand for requests, ``offer`` what else may be asked for.
+    those that stand for requests, ``offer`` what else may be asked for, ``recalled`` the models, by
+    name and version, that no rule may use.
     """
 
     series: tuple[Candidate, ...]
@@ -51,6 +53,7 @@ class Understood:
     rules: tuple[Rule, ...] = ()
     wishes: tuple[Rule, ...] = ()
     offer: Offer | None = None
+    recalled: Mapping[tuple[str, str], Recall] = field(default_factory=dict)
 
 
 def understand(
@@ -173,12 +176,20 @@ class RulesStage:
         asked = Requests(session).granted(study_uid).items()
         wishes = [wish(task, destinations, offer) for task, destinations in asked]
         wished = tuple(one for one in wishes if one is not None)
-        study = understand(studies, study_uid, offer.tasks, known)
-        return replace(study, rules=rules, wishes=wished, offer=offer)
+        study, recalled = understand(studies, study_uid, offer.tasks, known), Recalls(session).all()
+        return replace(study, rules=rules, wishes=wished, offer=offer, recalled=recalled)
+
+    def judge(
+        self, rule: Rule, study: Understood, elsewhere: Sequence[SeriesThere] = ()
+    ) -> Decision:
+        """Return what a rule does with a study; one whose model is recalled does nothing."""
+        decision, identity = decide(rule, study.series, elsewhere), rule.task.bundle.identity
+        recall = study.recalled.get((identity.name, identity.version))
+        return decision if recall is None else forbid(decision, recall.reason)
 
     def _decide(self, study: Understood, there: Sequence[SeriesThere]) -> list[Decision]:
         elsewhere = [one for one in there if one.series_uid not in study.here]
-        return [decide(rule, study.series, elsewhere) for rule in (*study.rules, *study.wishes)]
+        return [self.judge(rule, study, elsewhere) for rule in (*study.rules, *study.wishes)]
 
     def _try(self, study_uid: str, revision: int, now: datetime) -> bool:
         """Plan a study; a bug that it meets is told and puts it off, and the others are planned."""
@@ -270,9 +281,26 @@ class RulesStage:
             for plan in plans:
                 self.queue(session, plan, now)
             Held(session).discard(JobQueue(session).keep_only(study_uid, keys), now)
+            self._supersede(session, study_uid, study, now)
         fired = [decision.rule.name for decision in decisions if decision.fired]
         _log.info("study routed", study_uid=study_uid, series=len(study.series), fired=fired)
         return True
+
+    def _supersede(
+        self, session: Session, study_uid: str, study: Understood, now: datetime
+    ) -> None:
+        """Reject what was made of a label that is acquired by now, by what tells "missing".
+
+        After jobs that run were cancelled: what one of them has just made is seen here.
+        """
+        rejections = Rejections(session)
+        made = rejections.made(study_uid)
+        acquired = {str(one.findings.label): one.series_uid for one in study.series
+                    if not one.findings.synthetic}  # fmt: skip
+        for series_uid, label in made.items():
+            if (by := acquired.get(label)) is not None:
+                said = by, f"series {by} is acquired {label}, and came after it was made"
+                rejections.reject((study_uid, series_uid), Because.SUPERSEDED, said, now)
 
     def note(self, session: Session, study_uid: str, study: Understood) -> None:
         """Keep what was understood of each series."""

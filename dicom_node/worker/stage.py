@@ -13,6 +13,7 @@ from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
 from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
+from dicom_node.rejections import Recalls
 from dicom_node.values import Instance, Job, JobState, Origin
 from dicom_node.worker.enter import enter_made
 from dicom_node.worker.process import Child, ChildDied
@@ -95,7 +96,13 @@ class WorkerStage:
             queue = JobQueue(session)
             for lost in queue.reclaim(now):
                 _log.warning("job reclaimed", job=lost.id, study_uid=lost.study_uid)
-            return queue.claim(now, self._lease)
+            while (job := queue.claim(now, self._lease)) is not None:
+                recall = Recalls(session).of(job.model.name, job.model.version)
+                if recall is None:
+                    break
+                queue.finish(job, Ended(JobState.REFUSED, (recall.record,)))
+                _log.warning("job refused", job=job.id, why=recall.reason.text)
+            return job
 
     def _run(self, job: Job) -> None:
         if job.attempts > self._retries.attempts:  # its last worker died with it
@@ -178,6 +185,9 @@ class WorkerStage:
             answer = replace(answer, kind="made")
         with self._database.transaction() as session:
             queue = JobQueue(session)
+            recall = Recalls(session).of(job.model.name, job.model.version)
+            if recall is not None:  # while it ran: what it made does not leave
+                answer = Answer("refused", [recall.record])
             if answer.kind == "again" and _codes(answer) == [Code.NO_SPACE]:
                 queue.postpone(job, now + _FOR_SPACE, answer.reasons)
                 state = JobState.WAITING

@@ -17,6 +17,7 @@ from dicom_node.dicom import (
     VERIFICATION,
 )
 from dicom_node.dimse import proposed
+from dicom_node.notes import KEY_OBJECT
 from dicom_node.scu import plainly
 from dicom_node.settings import Asking, Commitment, Outbox
 
@@ -53,14 +54,16 @@ A destination that is away delays no other."""
 
 def storing() -> str:
     """C-STORE as SCU."""
-    contexts = proposed([_Result(kind.sop_class_uid) for kind in MADE])
+    contexts = proposed(
+        [_Result(uid) for uid in (*(kind.sop_class_uid for kind in MADE), KEY_OBJECT)]
+    )
     rows = [(named(str(one.abstract_syntax)), syntaxes(map(str, one.transfer_syntax)), "SCU")
             for one in contexts]  # fmt: skip
     warnings = ", ".join(f"{one:04X}" for one in STORED_WITH_WARNING)
     refused = Outbox().refused_attempts
     return f"""#### 3.2.7 Sending results: verification and storage, as SCU
 
-Presentation contexts that are proposed for results, each transfer syntax in one of its own:
+Presentation contexts that are proposed for results and rejection notes, each transfer syntax in one of its own:
 
 {table(("abstract syntax", "transfer syntax", "role"), rows)}
 

@@ -4,10 +4,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import dicom_node.notes
 import dicom_node.results
 from conformance.overview import MADE
 from conformance.tables import keywords, named, table
 from dicom_node.dicom import MANUFACTURER, MODEL_NAME, derive_uid
+from dicom_node.notes import KEY_OBJECT
 from dicom_node.results.check import FORBIDDEN, WITH_VALUE
 from dicom_node.results.copy import (
     ACQUIRED,
@@ -51,7 +53,15 @@ Never there, in every kind: {keywords(FORBIDDEN)}; overlays; private elements.
 | Series Description, Image Comments, Derivation Description | say SYNTHETIC, the model, its version and what it learned from |
 | Contributing Equipment Sequence (0018,A001) | the scanner first (109101, DCM), this node last (109100, DCM) |
 
-{kinds}"""
+{kinds}
+
+#### Rejection note
+
+{named(KEY_OBJECT)}: one instance in a series of its own, in the patient and study of the result that it rejects,
+by TID 2010, with the title 113001, DCM, where an acquired series came late, and 113037, DCM, where its model was
+recalled. It names every instance of the result, says in words why, and bears Synthetic Data YES. Its UIDs are
+derived from the result's series, so one rejection is one note. It goes to each destination that may hold the
+result. A note that the node receives is kept like any object, and changes nothing of what it shows."""
 
 
 def _kind(kind: Iod) -> str:
@@ -97,8 +107,9 @@ has each reason for which one is refused. Received objects are not changed: no a
 def codes() -> list[tuple[str, str, str]]:
     """Return every code that results may hold: value, scheme, meaning; from the code's own source."""
     found = set()
-    for path in sorted(Path(dicom_node.results.__file__).parent.rglob("*.py")):
-        found |= set(_calls(ast.parse(path.read_text(encoding="utf-8"))))
+    for package in (dicom_node.results, dicom_node.notes):
+        for path in sorted(Path(package.__file__).parent.rglob("*.py")):
+            found |= set(_calls(ast.parse(path.read_text(encoding="utf-8"))))
     tables = vars(pet_image)
     for name in ("_RECUMBENT", "_GANTRY"):
         found |= {(value, "SCT", meaning) for value, meaning in tables[name].values()}
@@ -124,7 +135,8 @@ def terms() -> str:
 {table(("code", "scheme", "meaning"), rows)}
 
 {SCHEME} is a scheme of this project, with the UID {derive_uid("coding scheme", SCHEME)}; each object
-declares it in Coding Scheme Identification Sequence. No templates of structured reporting are used."""
+declares it in Coding Scheme Identification Sequence. Of the templates of structured reporting TID 2010 is used,
+for rejection notes."""
 
 
 def others() -> str:

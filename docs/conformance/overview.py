@@ -15,6 +15,7 @@ from dicom_node.dicom import (
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
+from dicom_node.notes import KEY_OBJECT
 from dicom_node.results.iod import CT, MR, PET
 
 __all__ = ["MADE", "PROVIDED", "USED", "classes", "head", "introduction", "model", "services"]
@@ -52,6 +53,7 @@ def services() -> str:
             for uid in dict.fromkeys((*PROVIDED, *USED))]  # fmt: skip
     made = [kind.sop_class_uid for kind in MADE]
     rows += [(named(uid), "yes: results, and whatever is retrieved", "yes") for uid in made]
+    rows.append((named(KEY_OBJECT), "yes: rejection notes, and whatever is retrieved", "yes"))
     rows.append(("every other storage SOP class, see 7.6", "yes, where it is retrieved", "yes"))
     web = [
         ("Query: QIDO-RS", "yes: before a rule fires, and to count what was sent", "yes"),
@@ -109,6 +111,7 @@ One application entity, with the AE title of `node.ae_title`, receives, answers 
 | make | a rule fires | nothing on the network |
 | send | a result was made | C-STORE to each destination, an association each |
 | verify delivery | all of a series was answered 0000 | N-ACTION, else C-FIND; sends again what is not there |
+| take back | an acquired series came late, or a person recalled a model | C-STORE of a rejection note to each destination that may hold the result |
 
 A study is complete by evidence: nobody is sending it, the sender's own count is reached, or it has been
 quiet for `completion.quiet_s`. Sequencing: receive → complete → make → send → verify delivery. Each step is

@@ -11,6 +11,7 @@ from dicom_node.db import (
     ConflictRow,
     DeletionRow,
     DoomedRow,
+    HeldRow,
     InstanceRow,
     PatientNameRow,
     SeriesRow,
@@ -43,6 +44,8 @@ def condemn(session: Session, study_uid: str, part: Part, rule: str, now: dateti
     """
     mine = and_(InstanceRow.study_uid == study_uid, _OF_PART[part])
     doomed = _take(session, InstanceRow, mine, now)
+    if part is Part.MADE:  # what is held keeps its study: this was rejected, and put aside
+        doomed += _take(session, HeldRow, HeldRow.study_uid == study_uid, now)
     if part is Part.RECEIVED:
         doomed += _take(session, ConflictRow, ConflictRow.study_uid == study_uid, now)
     if doomed:
@@ -55,7 +58,7 @@ def condemn(session: Session, study_uid: str, part: Part, rule: str, now: dateti
 
 def _take(
     session: Session,
-    table: type[InstanceRow] | type[ConflictRow],
+    table: type[InstanceRow] | type[ConflictRow] | type[HeldRow],
     which: ColumnElement[bool],
     now: datetime,
 ) -> list[dict[str, Any]]:
@@ -71,7 +74,8 @@ def _weigh(session: Session, study_uid: str, now: datetime) -> None:
         select(func.coalesce(func.sum(InstanceRow.size), 0), func.count()).where(here)
     ).one()
     apart = select(func.count()).where(ConflictRow.study_uid == study_uid)
-    nothing = not left and not session.scalar(apart)
+    aside = select(func.count()).where(HeldRow.study_uid == study_uid)
+    nothing = not left and not session.scalar(apart) and not session.scalar(aside)
     _forget(session, study_uid, everything=not left)
     session.execute(
         update(StudyRow)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.upkeep.holding import Amount, Holding, Part
@@ -15,9 +15,11 @@ from dicom_node.db import (
     ConflictRow,
     DeliveryRow,
     FetchRow,
+    HeldRow,
     InstanceRow,
     JobRow,
     QuestionRow,
+    RejectionRow,
     SendingRow,
     StudyRow,
 )
@@ -97,8 +99,7 @@ class Holdings:
         uids = [row.uid for row in rows]
         parts, senders = self._parts(uids), self._senders(uids)
         jobs = self._by_study(uids, select(JobRow.study_uid, JobRow.state))
-        columns = (DeliveryRow.study_uid, DeliveryRow.destination, DeliveryRow.state)
-        sent = self._by_study(uids, select(*columns))
+        sent, untold = self._by_study(uids, _deliveries()), self._by_study(uids, _untold())
         awaited = self._awaited(uids)
         return [
             Holding(
@@ -108,7 +109,10 @@ class Holdings:
                 last_at=max([row.last_at, *(at for _, at in senders[row.uid])]),
                 peers=tuple(sorted({peer for peer, _ in senders[row.uid]})),
                 jobs=tuple(JobState(state) for (state,) in jobs[row.uid]),
-                deliveries=tuple((name, DeliveryState(state)) for name, state in sent[row.uid]),
+                deliveries=tuple(
+                    (name, DeliveryState(state))
+                    for name, state in (*sent[row.uid], *untold[row.uid])
+                ),
                 awaited=tuple(sorted(awaited[row.uid])),
                 parts=parts[row.uid],
             )
@@ -140,17 +144,17 @@ class Holdings:
         return found
 
     def _parts(self, uids: Sequence[str]) -> dict[str, dict[Part, Amount]]:
-        made = InstanceRow.origin == Origin.MADE
+        by_us = InstanceRow.origin == Origin.MADE
         found: dict[str, dict[Part, Amount]] = defaultdict(dict)
         query = select(
             InstanceRow.study_uid,
-            made,
+            by_us,
             func.count(),
             func.sum(InstanceRow.size),
             func.max(InstanceRow.received_at),
             func.count(InstanceRow.promised_at),
         )
-        query = query.where(InstanceRow.study_uid.in_(uids)).group_by(InstanceRow.study_uid, made)
+        query = query.where(InstanceRow.study_uid.in_(uids)).group_by(InstanceRow.study_uid, by_us)
         for uid, is_made, count, size, latest, promised in self._session.execute(query):
             amount = Amount(count, int(size), latest, promised)
             found[uid][Part.MADE if is_made else Part.RECEIVED] = amount
@@ -161,4 +165,34 @@ class Holdings:
             at = max(latest, came.latest_at) if came.latest_at else latest
             more = came.instances + count
             found[uid][Part.RECEIVED] = replace(came, instances=more, latest_at=at)
+        aside = select(HeldRow.study_uid, func.count(), func.max(HeldRow.made_at))
+        aside = aside.where(HeldRow.study_uid.in_(uids)).group_by(HeldRow.study_uid)
+        for uid, count, latest in self._session.execute(aside):
+            made = found[uid].get(Part.MADE, Amount())
+            at = max(latest, made.latest_at) if made.latest_at else latest
+            more = made.instances + count
+            found[uid][Part.MADE] = replace(made, instances=more, latest_at=at)
         return found
+
+
+def _deliveries() -> Select[Any]:
+    """Return destination and state of what was made and is to be there.
+
+    Of a rejected series no delivery matters, and nobody vouches for a note: sent, it has arrived.
+    """
+    row, note = DeliveryRow, RejectionRow.note_series_uid
+    noted = select(note).where(note.is_not(None))
+    arrived = and_(row.series_uid.in_(noted), row.state == DeliveryState.SENT)
+    state = case((arrived, DeliveryState.RECEIPTED.value), else_=row.state)
+    rejected = select(RejectionRow.series_uid)
+    query = select(row.study_uid, row.destination, state)
+    return query.where(row.series_uid.not_in(rejected))
+
+
+def _untold() -> Select[str, str, str]:
+    """Return rejections that are not told everywhere, as deliveries: their notes are to leave."""
+    row, waits = RejectionRow, literal(DeliveryState.WAITING.value)
+    return select(row.study_uid, literal(_NOTED), waits).where(row.ended_at.is_(None))
+
+
+_NOTED = "those who are to get a rejection note"

@@ -5,7 +5,7 @@ that are to be sent again. A destination has a stage of its own here too.
 """
 
 from dicom_node.destination.receipt.commit import Commitments
-from dicom_node.destination.receipt.count import Counted, Counts, FolderCounts, PeerCounts
+from dicom_node.destination.receipt.count import Counted, Counts, FolderCounts, Lists, PeerCounts
 from dicom_node.destination.receipt.stage import ReceiptStage, Times, Ways
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Counted",
     "Counts",
     "FolderCounts",
+    "Lists",
     "PeerCounts",
     "ReceiptStage",
     "Times",

@@ -25,7 +25,7 @@ def test_a_node_has_a_stage_per_destination(tmp_path):
     node.database.close()
     assert names == {
         "audit", "completion", "rules", "headers", "retention", "destination pacs",
-        "destination archive", "receipts pacs", "receipts archive",
+        "destination archive", "receipts pacs", "receipts archive", "notes",
     }  # fmt: skip
 
 

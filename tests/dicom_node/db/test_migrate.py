@@ -112,6 +112,9 @@ LATER = (
     "INSERT INTO request VALUES ('1.1', 't', 'anna', 'http', :at, '[]', true, '[]')",
     "INSERT INTO held VALUES ('1.1.7', 7, '1.0', '1.1', '1.9', '1.2', 'ee', 5, 'p7', 'NODE', :at,"
     " 1, 'CT')",
+    "INSERT INTO rejection VALUES ('1.9', 'recalled', '1.1', 'A', 'wrong', :at, '[]', '1.10',"
+    " '1.10.1', :at, NULL, NULL)",
+    "INSERT INTO recall VALUES ('tiny', '1.0', 'A', 'wrong', :at, NULL)",
     "INSERT INTO trail VALUES (1, 4711, 'dd', 'audit-000000000001.jsonl', 5000000000)",
     "INSERT INTO signing VALUES (1, 'm', '1.0', 'sha256:ff', 'pacs', 'anna', :at, '{}')",
     "INSERT INTO activation VALUES (2, 'm', '1.0', 'sha256:ff', 'anna', :at, 1)",

@@ -1,0 +1,62 @@
+"""What archives list of a series, asked at this moment and of nobody's memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dicom_node.destination.receipt import Lists
+from dicom_node.errors import PeerAway, PeerRefused
+from dicom_node.remote import Place
+
+if TYPE_CHECKING:
+    from dicom_node.app.build import Node
+
+__all__ = ["Finding", "Seen", "looks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one archive lists.
+
+    Parameters
+    ----------
+    found : int or None
+        How many instances; None where that is not known.
+    how : str
+        How it was asked, or why it was not.
+    """
+
+    found: int | None = None
+    how: str = "it may not be asked (ask in peers.toml: find)"
+
+
+Finding = Callable[[str, str], Seen]
+"""Looks for a series: study UID and series UID to what is listed."""
+
+
+def looks(node: "Node") -> Mapping[str, Finding]:
+    """Return how each destination is looked at that can be."""
+    settings = node.settings
+    found: dict[str, Finding] = {
+        name: partial(_listed, archive) for name, archive in node.peers.archives().items()
+    }
+    for one in settings.destinations:
+        if one.kind == "folder":
+            found[one.name] = partial(_files, settings.folder / one.path)
+    return found
+
+
+def _listed(archive: Lists, study_uid: str, series_uid: str) -> Seen:
+    try:
+        return Seen(len(archive.images(Place(study_uid, series_uid))), "by a query for its images")
+    except (PeerAway, PeerRefused) as exc:
+        return Seen(None, str(exc))
+
+
+def _files(folder: Path, _study_uid: str, series_uid: str) -> Seen:
+    """Count the files of a series in a folder that is there."""
+    if not folder.is_dir():
+        return Seen(None, f"{folder} is not there; is it mounted?")
+    return Seen(len([*(folder / series_uid).glob("*.dcm")]), "by the files in its folder")
