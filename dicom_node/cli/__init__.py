@@ -20,7 +20,6 @@ from dicom_node.cli.serve import serve
 from dicom_node.cli.upkeep import (
     audit,
     backup,
-    recall,
     restore,
     retention,
     tokens,
@@ -71,7 +70,6 @@ def main(ctx: click.Context, conf: Path) -> None:
     ctx.obj = Context.of_process(conf)
 
 
-models.add_command(recall)
 for _command in (
     *(serve, worker, web, ingest, why, request, jobs, rules, models, peers, tokens),
     *(retention, backup, restore, verify_archive, audit),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dicom_node.db import JobRow, SigningRow
+from dicom_node.db import JobRow, RejectionRow, SigningRow
 from dicom_node.values import Model
 from engine.reason import Code, Reason
 
@@ -88,7 +88,13 @@ class Signings:
         return frozenset((digest, destination) for digest, destination in rows)
 
     def against(self, study_uid: str, series_uid: str, destination: str) -> Reason | None:
-        """Return why a series may not go to a clinical destination; None where it may."""
+        """Return why a series may not go to a clinical destination; None where it may.
+
+        A rejection note may, whoever gets it: no model made it, and it takes back what one did.
+        """
+        note = select(RejectionRow.note_series_uid)
+        if self._session.scalar(note.where(RejectionRow.note_series_uid == series_uid).limit(1)):
+            return None
         model = self._maker(study_uid, series_uid)
         if model is None:
             text = f"nobody can say which model made series {series_uid}, and {destination} is"

@@ -1,16 +1,19 @@
 """What the commands of models share."""
 
+from sqlalchemy.orm import Session
+
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.audit import alerts, person_of
 from dicom_node.catalogue import weights_state
 from dicom_node.cli.context import Context
 from dicom_node.errors import NotPossible
+from dicom_node.rejections import Recalls
 from dicom_node.signature import Standing, standing
 from dicom_node.values import Model
 from engine.task import Bundle
 
-__all__ = ["checked", "model_of", "tell_changed"]
+__all__ = ["checked", "model_of", "not_recalled", "tell_changed"]
 
 
 def model_of(bundle: Bundle) -> Model:
@@ -35,6 +38,12 @@ def checked(node: Node, bundle: Bundle) -> Standing:
     if found.state == "unsigned" and models.require_signature:
         raise NotPossible(f"MODEL_UNSIGNED: {found.text}; [models] require_signature wants one")
     return found
+
+
+def not_recalled(session: Session, model: Model) -> None:
+    """Raise NotPossible where a version was recalled: that is for good."""
+    if recall := Recalls(session).of(model.name, model.version):
+        raise NotPossible(f"{recall.reason}; use another version")
 
 
 def tell_changed(context: Context, node: Node, bundle_name: str, text: str) -> None:

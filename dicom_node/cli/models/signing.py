@@ -8,7 +8,7 @@ from dicom_node import signature
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.cli.context import Context, Words
-from dicom_node.cli.models.known import checked, model_of, tell_changed
+from dicom_node.cli.models.known import checked, model_of, not_recalled, tell_changed
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Evidence, Signings
 from engine.task import Bundle
@@ -105,6 +105,7 @@ def _keep(
     model = model_of(bundle)
     text = f"{by} signed {model.name}@{model.version}, {model.digest}, for {', '.join(places)}"
     with node.database.transaction() as session:
+        not_recalled(session, model)
         for place in places:
             Signings(session).sign(model, place, by, evidence, utc_now())
         tell_changed(context, node, bundle.name, text)

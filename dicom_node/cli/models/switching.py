@@ -8,7 +8,7 @@ from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.audit import person_of
 from dicom_node.cli.context import Context
-from dicom_node.cli.models.known import checked, model_of, tell_changed
+from dicom_node.cli.models.known import checked, model_of, not_recalled, tell_changed
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Activations
 from engine.errors import SpecError
@@ -36,6 +36,7 @@ def activate(context: Context, name: str) -> None:
     _fits(node, bundle)
     found, model = model_of(node.catalogue.models[bundle.name]), model_of(bundle)
     with node.database.transaction() as session:
+        not_recalled(session, model)
         Activations(session).activate(model, found, _who(context), utc_now())
         said = f"{model.name}@{model.version} is used from now on, {model.digest}"
         tell_changed(context, node, bundle.name, said)
@@ -58,6 +59,7 @@ def rollback(context: Context, name: str) -> None:
         raise NotKnown(f"there is no model '{name}'; there are: {known}")
     with node.database.transaction() as session:
         model = Activations(session).rollback(name, _who(context), utc_now()).model
+        not_recalled(session, model)
         if model.digest not in node.catalogue.named:
             text = f"{name}@{model.version} ({model.digest[:19]}…) is not in models/ any more"
             raise NotPossible(f"{text}; put it back, or activate another")

@@ -2,9 +2,8 @@
 
 from dicom_node.cli.upkeep.audit import audit
 from dicom_node.cli.upkeep.backup import backup, restore
-from dicom_node.cli.upkeep.recall import recall
 from dicom_node.cli.upkeep.retention import retention
 from dicom_node.cli.upkeep.tokens import tokens
 from dicom_node.cli.upkeep.verify import verify_archive
 
-__all__ = ["audit", "backup", "recall", "restore", "retention", "tokens", "verify_archive"]
+__all__ = ["audit", "backup", "restore", "retention", "tokens", "verify_archive"]

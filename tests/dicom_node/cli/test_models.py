@@ -222,6 +222,17 @@ def test_a_version_is_added_beside_the_others_and_used_once_it_is_activated(site
         assert any(text in one for one in site.told())
 
 
+def test_a_version_that_was_recalled_is_neither_activated_nor_gone_back_to(site):
+    site.done("models", "add", site.newer())
+    site.done("models", "activate", "tiny@2.0.0")
+    site.done("models", "recall", "tiny@1.0.0", *BY, "--why", "shifted", "--wait", "0")
+    for words in (("activate", "tiny@1.0.0"), ("rollback", "tiny")):
+        said = site.refused("models", *words)
+        assert "model tiny 1.0.0 was recalled by" in said
+        assert "use another version" in said
+    assert site.used() == "2.0.0"
+
+
 def test_a_model_of_a_new_name_lies_under_its_name(site):
     site.done("models", "add", write_bundle(site.folder / "stick" / "other"))
     assert set(load_catalogue(site.conf).models) == {"tiny", "other"}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from dicom_node.db import JobRow, SigningRow, StudyRow
+from dicom_node.db import JobRow, RejectionRow, SigningRow, StudyRow
 from dicom_node.models import Evidence, Signings
 from dicom_node.values import Model
 from engine.reason import Code
@@ -55,6 +55,18 @@ def test_one_changed_byte_is_another_model_that_nobody_signed(signings, now):
     """Name and version say nothing: the digest does."""
     signings(Signings.sign, CHANGED, "ward", "anna", EVIDENCE, now)
     assert against(signings).code is Code.MODEL_UNSIGNED
+
+
+def test_a_rejection_note_goes_wherever_what_it_rejects_may_be(signings, database, now):
+    with database.transaction() as session:
+        session.add(
+            RejectionRow(
+                series_uid="1.7", because="recalled", study_uid="1.9", by="anna", why="shifted",
+                rejected_at=now, instances=[], due=now, note_series_uid="1.8", note_uid="1.8.1",
+            )
+        )  # fmt: skip
+    assert against(signings, "1.8") is None
+    assert against(signings, "1.7").code is Code.MODEL_UNSIGNED
 
 
 def test_a_series_that_no_job_made_goes_nowhere_clinical(signings, now):

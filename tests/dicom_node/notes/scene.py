@@ -14,7 +14,7 @@ from dicom_node.notes import KEY_OBJECT, NotesStage
 from dicom_node.outbox import Outbox
 from dicom_node.rejections import Because, Rejections
 from dicom_node.results import Site, series_uid
-from dicom_node.rules import Elsewhere, Offer, Rule, RulesStage
+from dicom_node.rules import Current, Elsewhere, Offer, Rule, RulesStage, Versions
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox as OutboxSettings
 from dicom_node.settings import Peer
@@ -61,11 +61,11 @@ class Scene:
         self.pacs = Scp(free_port())
         self.share = store.files.folder.parent / "share"
         rule = Rule("sct", task, "native", PLACES, Priority.ROUTINE, ())
+        self.current = Current((rule,), Offer({task.name: task}, PLACES), Versions({}))
         self.rules = RulesStage(
             store.database,
             store.files.folder,
-            (rule,),
-            Offer({task.name: task}, PLACES),
+            self.current,
             (NODE_UID, {}),
             Elsewhere(),
         )

@@ -148,8 +148,7 @@ def test_no_rule_fires_with_it_and_no_request_is_granted(scene):
     assert (rule["fired"], rule["unmet"][0].split(":")[0]) == (False, "MODEL_RECALLED")
     assert scene.why(SERIES)["jobs"] == []
     store = scene.database, scene.store.files.folder
-    offer = scene.rules._offer
-    requester = Requester(scene.rules, store, (), offer, lambda _rule: Elsewhere())
+    requester = Requester(scene.rules, store, scene.current, lambda _rule: Elsewhere())
     request = Request(SERIES.study_uid, scene.task.name, "anna", "command", ("pacs",))
     granted = requester.ask(request, scene.store.now)
     assert (granted.made, granted.reasons[0].code) == (False, Code.MODEL_RECALLED)
