@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from dicom_node.results.charset import UTF8, is_readable, sets_of, unknown_sets
 from dicom_node.results.valid import valid_element, valid_text
 
-__all__ = ["copy_from", "strict", "undecodable", "zone_of"]
+__all__ = ["acquired_at", "copy_from", "offset_of", "strict", "undecodable", "zone_of"]
 
 IDENTITY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
@@ -141,10 +141,12 @@ def _copied(source: Dataset, *, acquired: bool) -> Dataset:
             target[keyword] = element
     _copy_values(source, target, (*WITH_VALUE_ONLY, *(ACQUIRED if acquired else ())))
     _copy_trial(source, target)
-    if _offset(valid_text(source, ZONE)) is not None:
+    if offset_of(valid_text(source, ZONE)) is not None:
         setattr(target, ZONE, valid_text(source, ZONE))
     if acquired and "AcquisitionDate" not in target:
-        _split_acquisition_time(source, target)
+        zone = zone_of(target) if ZONE in target else None
+        if (moment := acquired_at(source, zone)) is not None:
+            target.AcquisitionDate, target.AcquisitionTime = moment
     return target
 
 
@@ -163,22 +165,32 @@ def _copy_trial(source: Dataset, target: Dataset) -> None:
                 target.setdefault(word, "")
 
 
-def _split_acquisition_time(source: Dataset, target: Dataset) -> None:
-    """Write the date and time of an Enhanced object, which has them in one value (0008,002A).
+def acquired_at(source: Dataset, zone: tzinfo | None) -> tuple[str, str] | None:
+    """Return date and time of an Enhanced object, which has them in one value (0008,002A).
 
-    The value may say its own zone; it is written in that of the object's other times.
+    Parameters
+    ----------
+    source : Dataset
+        Its value may say its own zone.
+    zone : tzinfo or None
+        In which they are wanted, that of the object's other times; None where it says none.
+
+    Returns
+    -------
+    tuple or None
+        Date and time; None where the source tells no second.
     """
     found = _MOMENT.fullmatch(valid_text(source, "AcquisitionDateTime"))
     if found is None:
-        return
+        return None
     local, fraction, offset = found.groups(default="")
-    if ZONE in target and _offset(offset) is not None:
+    if zone is not None and offset_of(offset) is not None:
         try:
             moment = datetime.strptime(local + offset, "%Y%m%d%H%M%S%z")
         except ValueError:  # the 30th of February, a leap second
-            return
-        local = moment.astimezone(zone_of(target)).strftime("%Y%m%d%H%M%S")
-    target.AcquisitionDate, target.AcquisitionTime = local[:8], local[8:] + fraction
+            return None
+        local = moment.astimezone(zone).strftime("%Y%m%d%H%M%S")
+    return local[:8], local[8:] + fraction
 
 
 def zone_of(ds: Dataset) -> tzinfo:
@@ -190,11 +202,12 @@ def zone_of(ds: Dataset) -> tzinfo:
     ----------
     PS3.3 C.12.1 (Timezone Offset From UTC (0008,0201)).
     """
-    offset = _offset(str(ds.get(ZONE) or ""))
+    offset = offset_of(str(ds.get(ZONE) or ""))
     return UTC if offset is None else timezone(offset)
 
 
-def _offset(text: str) -> timedelta | None:
+def offset_of(text: str) -> timedelta | None:
+    """Return what a Timezone Offset From UTC says; None where it says nothing valid."""
     found = _OFFSET.fullmatch(text.strip())
     if found is None:
         return None

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from engine.task import Task
@@ -32,6 +33,17 @@ class Plane:
     position_mm: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing_mm: tuple[float, ...]
+
+    def is_at(self, other: Self) -> bool:
+        """Whether two slices are the same in place, orientation and spacing, over a usual width."""
+        place = np.abs(np.subtract(self.position_mm, other.position_mm)).max()
+        turn = np.abs(np.subtract(self.orientation, other.orientation)).max()
+        size = np.abs(np.subtract(self.spacing_mm, other.spacing_mm)).max()
+        return bool(max(place, _WIDTH_MM * turn, _VOXELS * size) < _NEAR_MM)
+
+
+_NEAR_MM, _WIDTH_MM, _VOXELS = 0.01, 250.0, 256
+"""The same place; over the width and the voxels of a usual slice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,23 +105,9 @@ def _on_grid(making: Making) -> list[bool]:
     first = making.sources[0].planes
     return [
         len(source.planes) == len(first)
-        and all(
-            _distance_mm(one, other) < _NEAR_MM
-            for one, other in zip(source.planes, first, strict=True)
-        )
+        and all(one.is_at(other) for one, other in zip(source.planes, first, strict=True))
         for source in making.sources
     ]
-
-
-def _distance_mm(one: Plane, other: Plane) -> float:
-    """By how much two slices differ in place, orientation and spacing, over a usual width."""
-    place = np.subtract(one.position_mm, other.position_mm)
-    turn = np.subtract(one.orientation, other.orientation)
-    size = np.subtract(one.spacing_mm, other.spacing_mm)
-    return float(max(np.abs(place).max(), _WIDTH_MM * np.abs(turn).max(), 256 * np.abs(size).max()))
-
-
-_NEAR_MM, _WIDTH_MM = 0.01, 250.0
 
 
 def _series_number(source: Dataset, making: Making) -> int:

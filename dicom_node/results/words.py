@@ -9,7 +9,7 @@ from dicom_node.results.making import Making
 from dicom_node.results.valid import valid_text
 from engine.task import LABELS_MR
 
-__all__ = ["mark", "name_of", "what_was_done"]
+__all__ = ["comments_of", "described", "mark", "name_of", "what_was_done"]
 
 _NAMES = {"PT": "PET"}
 """What people call a label, where that is something else."""
@@ -27,25 +27,36 @@ _LONGEST = 64
 
 def mark(ds: Dataset, making: Making) -> None:
     """Say that it is synthetic in every place that somebody may look (PS3.3 C.12.1.1.1)."""
-    made, (contrasts, kind) = name_of(making), _sources(making)
-    model = making.synthesis.provenance.model
-    learned = model.learned_from
-    phantom = ", phantom-trained" if "phantom" in learned.lower() else ""
     ds.SyntheticData = "YES"
     ds.ContentQualification = making.site.qualification
-    said = f"s{made} from {contrasts} (SYNTHETIC, {making.site.qualification}{phantom}"
-    named = f"{said}, {model.name})"  # tells the results of two models apart, where there is room
-    ds.SeriesDescription = named if len(named) <= _LONGEST else f"{said})"[:_LONGEST]
-    ds.ImageComments = (
-        f"SYNTHETIC {made} - NOT ACQUIRED. Derived from {kind} by machine learning, "
-        f"model {model.name} {model.version}. "
-        f"Research use only. The model learned from {learned}."
-    )
+    ds.SeriesDescription = described(making)
+    ds.ImageComments = comments_of(making)
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
     defaced = valid_text(making.sources[0].header, "RecognizableVisualFeatures") == "NO"
     if making.recognizable and not defaced:
         ds.RecognizableVisualFeatures = "YES"
+
+
+def described(making: Making) -> str:
+    """Return Series Description (0008,103E): what it is, and of which model where there is room."""
+    made, contrasts = name_of(making), _sources(making)[0]
+    model = making.synthesis.provenance.model
+    phantom = ", phantom-trained" if "phantom" in model.learned_from.lower() else ""
+    said = f"s{made} from {contrasts} (SYNTHETIC, {making.site.qualification}{phantom}"
+    named = f"{said}, {model.name})"  # tells the results of two models apart
+    return named if len(named) <= _LONGEST else f"{said})"[:_LONGEST]
+
+
+def comments_of(making: Making) -> str:
+    """Return Image Comments (0020,4000), which many viewers show."""
+    model = making.synthesis.provenance.model
+    return (
+        f"SYNTHETIC {name_of(making)} - NOT ACQUIRED. "
+        f"Derived from {_sources(making)[1]} by machine learning, "
+        f"model {model.name} {model.version}. "
+        f"Research use only. The model learned from {model.learned_from}."
+    )
 
 
 def what_was_done(making: Making) -> str:

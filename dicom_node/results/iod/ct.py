@@ -33,7 +33,7 @@ def _describe(ds: Dataset, making: Making) -> None:
     ds.RescaleIntercept = format_number_as_ds(stored.intercept)
     ds.RescaleSlope = format_number_as_ds(stored.slope)
     ds.RescaleType = "HU"
-    ds.WindowCenter, ds.WindowWidth = ["40", "400"], ["300", "1500"]
+    ds.WindowCenter, ds.WindowWidth = ["40", "300"], ["400", "1500"]
     ds.WindowCenterWidthExplanation = ["SOFT_TISSUE", "BONE"]
 
 

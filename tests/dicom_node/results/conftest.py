@@ -87,7 +87,7 @@ def as_kind(making: Making, label: str) -> Making:
         pixels = (stored.pixels.astype(np.int32) * 8).clip(0, 32767).astype(np.int16)
         stored = Stored(pixels, 6.103515625e-05, 0.0)
     elif label != "CT":
-        stored = Stored(stored.pixels, 2 / 4095, 0.0)  # no MR image can say this
+        stored = Stored(stored.pixels, 2 / 4095, 0.0, stored.padding)  # no MR image says the slope
     return replace(
         making,
         task=replace(making.task, makes=label, bundle=bundle),
