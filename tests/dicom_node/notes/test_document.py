@@ -51,7 +51,7 @@ def note(one: Rejection | None = None, source=None):
     ],
 )
 def test_it_is_valid_whatever_the_source_says(because, values, tmp_path):
-    why = "verschoben um eine Schicht: ≥ 3 mm, größer als erlaubt"
+    why = "verschoben um eine Schicht: ≥ 3 mm, größer ja"
     content, ds = note(rejection(because, why=why), header(**values))
     path = tmp_path / "note.dcm"
     path.write_bytes(content)
