@@ -76,9 +76,7 @@ def test_with_too_little_memory_the_same_image_is_made_and_the_step_down_written
 
 def test_without_memory_for_one_slice_the_reason_names_all_that_was_tried(task, crowded):
     crowded(lambda _device: False)
-    with pytest.raises(
-        NoMemory, match=r"for 8 slices .*; then no memory on cpu for 1 slice"
-    ):
+    with pytest.raises(NoMemory, match=r"for 8 slices .*; then no memory on cpu for 1 slice"):
         synthesise([phantom()], task, CPU)
 
 
