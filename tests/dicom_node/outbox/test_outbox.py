@@ -347,5 +347,5 @@ def test_what_was_cut_off_by_an_error_goes_on_at_once_where_the_same_process_ask
     assert not box.do(Outbox.anything, "pacs", now, "another")
     assert box.do(Outbox.anything, "pacs", now, mine)
     with box.store.database.transaction() as session:  # of the other destination it sends still
-        assert Outbox(session, box.store.folder).reclaim(now, mine=("pacs", mine)) == 1
+        assert Outbox(session, box.store.files.folder).reclaim(now, mine=("pacs", mine)) == 1
     assert box.claim("pacs").unsent == delivery.unsent[1:]
