@@ -3,11 +3,12 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from dicom_node.dicom import is_uid, new_uid
+from dicom_node.disk import sync_folder
 from dicom_node.errors import AlreadyRunning, SettingsError
 from dicom_node.settings import Settings
 
@@ -28,24 +29,17 @@ def device_uid(settings: Settings) -> str:
     Raises
     ------
     SettingsError
-        When what is kept is no UID.
+        When what is kept is no UID, or none can be kept.
     """
     if settings.file.node.device_uid:
         return settings.file.node.device_uid
     path = settings.data / _FILE
     if not path.exists():
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = settings.data / f"{_FILE}.{uuid4().hex}"  # two hosts may have one process number
-        with part.open("w") as file:
-            file.write(new_uid() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(part, path)  # fails where another process was first: then its UID counts
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink()
+            _begin(path)
+        except OSError as exc:
+            why = f"{path}: cannot be written: {exc.strerror}; check the disk"
+            raise SettingsError([why]) from exc
     try:
         uid = path.read_text(errors="replace").strip()
     except OSError as exc:
@@ -53,6 +47,22 @@ def device_uid(settings: Settings) -> str:
     if not is_uid(uid):
         raise SettingsError([f"{path}: '{uid}' is no UID; restore the file or set node.device_uid"])
     return uid
+
+
+def _begin(path: Path) -> None:
+    """Write a new UID that survives a power cut: results are named by it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f"{_FILE}.{uuid4().hex}")  # two hosts may have one process number
+    try:
+        with part.open("w") as file:
+            file.write(new_uid() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was first: then its UID counts
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def half_restored(data: Path) -> bool:

@@ -29,12 +29,16 @@ class Device:
         Slices that a CPU computes side by side; it changes no result either.
     arrays_on_gpu : bool
         Whether preprocessing runs on CuPy, so that voxels never come back to the host in between.
+    together : int or None
+        Slices or windows that a GPU computes at once, where it has no room for as many as it should
+        (see :mod:`engine.generate.stepdown`); None: as many as it should.
     """
 
     name: str
     batch: int
     threads: int
     arrays_on_gpu: bool
+    together: int | None = None
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.threads < 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,7 +14,7 @@ from torch import nn
 
 from engine.device import Device, choose
 from engine.errors import InputRefused, NoMemory, ResultRefused, SpecError
-from engine.generate import generate
+from engine.generate import generate, with_less
 from engine.io import read_frames, read_voxels, split, stack
 from engine.models import build
 from engine.postprocess import Stored, check, quantise, restore
@@ -71,11 +72,17 @@ class Generated:
         Which voxels lie in the source's field of view.
     trace : Trace
         What was done to the sources.
+    device : Device
+        Where it was made in the end.
+    lacked : tuple of str
+        What found no room in memory before, a sentence each.
     """
 
     volume: Volume
     inside: Array
     trace: Trace
+    device: Device
+    lacked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -132,7 +139,8 @@ class Generator:
         InputRefused
             When a volume is not finite or constant, or a step cannot be fitted to it.
         NoMemory
-            When the device has no room for the network's work.
+            When neither the device nor the CPU has room for the network's work, however little at
+            once: see :mod:`engine.generate.stepdown`.
         ResultRefused
             When the network answers with values that are no numbers.
         """
@@ -140,7 +148,8 @@ class Generator:
             _refuse_empty(volume)
         placed = [one.with_voxels(put(one.voxels, on_gpu=device.arrays_on_gpu)) for one in volumes]
         normalised, trace = self.chain.apply(placed)
-        answer = _run(self.network, normalised, self.generation, device)
+        done = with_less(partial(_run, self.network, normalised, self.generation), device)
+        answer = done.result
         xp, output = namespace(answer), self.output
         if not bool(xp.all(xp.isfinite(answer))):
             raise ResultRefused("the network answered values that are no numbers")
@@ -148,7 +157,7 @@ class Generator:
         in_unit = Window(*output.window, output.onto).undo(made)
         whole = normalised[0].with_voxels(in_unit, unit=output.unit)
         volume, inside = restore(whole, trace, grid, outside=output.outside)
-        return Generated(volume, inside, trace)
+        return Generated(volume, inside, trace, done.device, done.lacked)
 
 
 def _refuse_empty(volume: Volume) -> None:
@@ -249,7 +258,7 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
         volume=made.volume.with_voxels(to_numpy(voxels)),
         inside=to_numpy(made.inside),
         stored=quantise(task.makes, voxels, made.inside, high=high),
-        provenance=_provenance(task, made.trace.record(), device),
+        provenance=_provenance(task, made),
         quality=quality,
     )
 
@@ -317,17 +326,19 @@ def _is_memory(exc: Exception) -> bool:
     return "can't allocate memory" in str(exc)
 
 
-def _provenance(task: Task, steps: tuple[Mapping[str, Any], ...], device: Device) -> Provenance:
+def _provenance(task: Task, made: Generated) -> Provenance:
+    steps = made.trace.record()
     return Provenance(
         task=task.name,
         system=str(task.bundle.network["name"]),
         model=task.bundle.identity,
         steps=steps,
         generation=task.bundle.generation.record(),
-        device=device.name,
-        batch=device.batch,
+        device=made.device.name,
+        batch=made.device.batch,
         software=_software(steps),
         pipeline_version=PIPELINE_VERSION,
+        lacked=made.lacked,
     )
 
 

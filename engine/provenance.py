@@ -48,6 +48,8 @@ class Provenance:
         How the network went over the volume.
     device, batch, software :
         Where it ran; the batch changes no result and is recorded for speed alone.
+    lacked : tuple of str
+        What found no room in memory before it ran so, a sentence each; mostly nothing.
     pipeline_version : int
         :data:`PIPELINE_VERSION` of the engine that ran.
     """
@@ -61,3 +63,4 @@ class Provenance:
     batch: int
     software: Mapping[str, str]
     pipeline_version: int
+    lacked: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ def from_torch(tensor: "torch.Tensor", like: Array) -> Array:
         Decides the library: a CuPy array gives a CuPy array over the tensor's memory.
     """
     if array_api_compat.is_cupy_array(like):
-        return cast(ModuleType, cupy).from_dlpack(tensor.detach())
+        # made on the CPU where the card had no room: it goes to where the volume lies
+        return cast(ModuleType, cupy).from_dlpack(tensor.detach().to("cuda"))
     array = tensor.detach().cpu().numpy()
     return array if array_api_compat.is_numpy_array(like) else namespace(like).asarray(array)

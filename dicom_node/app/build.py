@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dicom_node import log
-from dicom_node.app.clock import Stage, utc_now
+from dicom_node.app.clock import SetBack, Stage, utc_now
 from dicom_node.app.peers import Peers, fetch_mistakes, web_server
 from dicom_node.app.recall import notes_stage
 from dicom_node.app.told import query_teller, tell_left_open
@@ -151,6 +151,7 @@ class Node:
         """Return what ticks in the serving process: name to stage and seconds between ticks."""
         stages: dict[str, tuple[Stage, float]] = {
             **self._completion_stages(),
+            "clock": (SetBack(self.database), _TICK_S),
             "rules": (self.rules_stage(), _TICK_S),
             "notes": (notes_stage(self), _TICK_S),
             "headers": (HeaderFiller(self.database, self.archive.folder), _TICK_S),
@@ -250,6 +251,7 @@ class Node:
     def recover(self) -> None:
         """Put right what an earlier process left: call it before anything else runs."""
         now = utc_now()
+        SetBack(self.database).tick(now)
         self.files.discard_unfinished()
         Eraser(self.database, self.archive.folder).rescue()
         with self.database.transaction() as session:

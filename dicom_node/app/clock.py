@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -10,11 +10,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from dicom_node import log
+from dicom_node.db import Database
+from dicom_node.db.setback import bring_back, latest
 from dicom_node.errors import NodeError
 
-__all__ = ["Clock", "Stage", "utc_now"]
+__all__ = ["Clock", "SetBack", "Stage", "utc_now"]
 
 _log = log.get("clock")
+_TOLERATED = timedelta(seconds=5)
+"""Clocks that are kept right go back by less."""
 
 
 class Stage(Protocol):
@@ -61,6 +65,32 @@ class Clock:
     def stop(self) -> None:
         """End: no new tick begins; ticks that run are waited for."""
         self._scheduler.shutdown(wait=True)
+
+
+class SetBack:
+    """A stage that sees that the system's clock was set back, and brings with it what waits.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._last: datetime | None = None
+
+    def tick(self, now: datetime) -> int:
+        """Compare with the time of the last tick; at the first, with what the database knows."""
+        if self._last is None:
+            with self._database.reading() as session:
+                self._last = latest(session)
+        if self._last is not None and self._last - now > _TOLERATED:
+            back = self._last - now
+            with self._database.transaction() as session:
+                count = bring_back(session, now, back)
+            _log.warning("clock set back", seconds=round(back.total_seconds()), waiting=count)
+        self._last = now
+        return 0
 
 
 def _ticking(name: str, stage: Stage) -> Callable[[], None]:

@@ -116,12 +116,20 @@ class Files:
     ``<folder>/<2 hex>/<study>/<sha256>.dcm``: the study's folder is named by the hash of its UID,
     so no text from the wire is ever a path. The same content has the same name, so writing it
     twice changes nothing.
+
+    Raises
+    ------
+    ArchiveFull, ArchiveBroken
+        When the folder cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = folder / INCOMING
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        try:
+            self._incoming.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise _problem(exc) from exc
         # in two containers the same name may be another process: no two write to one file
         process = _BETWEEN.join((*process_owner().split("/"), uuid4().hex))
         # text, not paths: what is written for every image is put together at once

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 from dicom_node.disk import sync_file, sync_folder
 from dicom_node.errors import PeerAway
@@ -64,8 +63,11 @@ def _make(folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Write, fsync, rename, fsync: as the archive does."""
-    part = target.parent / f".{uuid4().hex}.part"
+    """Write, fsync, rename, fsync: as the archive does.
+
+    What a crash leaves of it has the name that the next try writes to.
+    """
+    part = target.with_name(f".{target.stem}.part")
     try:
         shutil.copyfile(source, part)
         sync_file(part)

@@ -136,7 +136,8 @@ class DestinationStage:
     def tick(self, now: datetime) -> int:
         """Send every delivery that is due; return how many ended as sent.
 
-        One that was cut off by an error of the database is taken up again when its lease is over.
+        One that was cut off by an error of the database is taken up again at the next tick: its
+        lease is ours, and we send nothing at that moment.
         """
         sent = 0
         while not self._stopping.is_set() and (delivery := self._claim(now)) is not None:
@@ -148,12 +149,12 @@ class DestinationStage:
 
     def _claim(self, now: datetime) -> Delivery | None:
         with self._database.reading() as session:
-            if not Outbox(session, self._folder).anything(self._name, now):
+            if not Outbox(session, self._folder).anything(self._name, now, self._lease.owner):
                 return None
         while True:
             with self._database.transaction() as session:
                 outbox = Outbox(session, self._folder)
-                if lost := outbox.reclaim(now):
+                if lost := outbox.reclaim(now, mine=(self._name, self._lease.owner)):
                     _log.warning("deliveries reclaimed", destination=self._name, deliveries=lost)
                 delivery = outbox.claim(self._name, now, self._lease)
                 if delivery is None or not self._refused(session, delivery, now):

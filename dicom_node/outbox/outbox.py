@@ -68,11 +68,20 @@ class Outbox:
                 self._session.execute(insert_into(self._session, DeliveryItemRow), rows)
         return added
 
-    def anything(self, destination: str, now: datetime) -> bool:
-        """Return whether something is due for ``destination``, or was lost; takes no lock."""
+    def anything(self, destination: str, now: datetime, owner: str = "") -> bool:
+        """Return whether something is due for ``destination``, or was lost; takes no lock.
+
+        Parameters
+        ----------
+        owner : str
+            Who asks, and sends nothing there at this moment: what is being sent in its name was
+            cut off by an error.
+        """
         here = DeliveryRow.destination == destination
         sending = select(DeliveryRow).where(here, DeliveryRow.state == DeliveryState.SENDING)
-        if any(_is_lost(row, now) for row in self._session.scalars(sending)):
+        if any(
+            _is_lost(row, now) or row.lease_owner == owner for row in self._session.scalars(sending)
+        ):
             return True
         query = select(DeliveryRow.id).where(here, *_due(now))
         return self._session.scalar(query.limit(1)) is not None
@@ -177,13 +186,17 @@ class Outbox:
         """
         self._settle(delivery, {"state": DeliveryState.FAILED, "error": error, **_FREE})
 
-    def reclaim(self, now: datetime, *, all_of_them: bool = False) -> int:
+    def reclaim(
+        self, now: datetime, *, all_of_them: bool = False, mine: tuple[str, str] | None = None
+    ) -> int:
         """Return deliveries of dead processes to the queue; return how many.
 
         Parameters
         ----------
         all_of_them : bool
             Whoever holds them: when a node starts, no other that sends is there.
+        mine : (destination, owner) or None
+            Those there in this name too: see :meth:`anything`.
         """
         sending = self._session.scalars(
             select(DeliveryRow)
@@ -191,7 +204,11 @@ class Outbox:
             .order_by(DeliveryRow.id)
             .with_for_update()  # one that ends at this moment is not put back
         ).all()
-        lost = [row for row in sending if all_of_them or _is_lost(row, now)]
+        lost = [
+            row
+            for row in sending
+            if all_of_them or _is_lost(row, now) or (row.destination, row.lease_owner) == mine
+        ]
         for row in lost:
             row.state, row.due = DeliveryState.WAITING, now
             row.lease_owner = row.lease_until = None

@@ -38,6 +38,7 @@ from engine.errors import (
     ResultRefused,
 )
 from engine.pipeline import choose, read_voxels, synthesise
+from engine.provenance import Provenance
 from engine.reason import Code, Reason
 from engine.task import Task
 
@@ -133,7 +134,7 @@ def _make(bench: Bench, work: Work) -> Answer:
     wanted = _release_wanted(task)
     return Answer(
         "held" if wanted else "made",
-        _plain(wanted),
+        _plain((*wanted, *_stepped_down(synthesis.provenance))),
         study_uid=entries[0].identity.study_uid,
         series_uid=entries[0].identity.series_uid,
         label=task.makes,
@@ -148,6 +149,14 @@ def _release_wanted(task: Task) -> tuple[Reason, ...]:
         return ()
     text = f'task {task.name} says release = "by_hand": a person has to look at its results'
     return (Reason(Code.RELEASE_WANTED, text),)
+
+
+def _stepped_down(provenance: Provenance) -> tuple[Reason, ...]:
+    """Return what found no room in memory before a series was made with less."""
+    if not provenance.lacked:
+        return ()
+    how = f"made on {provenance.device} with {provenance.batch} at once"
+    return (Reason(Code.NO_MEMORY, f"{how}, after: {'; then '.join(provenance.lacked)}"),)
 
 
 def _shows_face(task: Task, source: Findings) -> bool:

@@ -6,11 +6,12 @@ from torch import nn
 
 from engine.device import Device
 from engine.generate.slices import generate_slices
+from engine.generate.stepdown import with_less
 from engine.generate.windows import generate_whole, generate_windows
 from engine.task import Generation
 from engine.volume import Array, Volume
 
-__all__ = ["generate", "generate_slices", "generate_whole", "generate_windows"]
+__all__ = ["generate", "generate_slices", "generate_whole", "generate_windows", "with_less"]
 
 
 def generate(

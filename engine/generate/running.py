@@ -59,7 +59,7 @@ def run(network: nn.Module, pieces: Tensor, device: Device, *, together: int) ->
         When the answer has another shape.
     """
     work = _on_gpu if device.name == "cuda" else _on_cpu
-    made = work(network, pieces, device.threads, together)
+    made = work(network, pieces, device.threads, device.together or together)
     wanted = (pieces.shape[0], 1, *pieces.shape[2:])
     if tuple(made.shape) != wanted:
         raise ShapeError(f"the network answered {tuple(made.shape)}, {wanted} is wanted")

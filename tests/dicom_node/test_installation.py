@@ -33,6 +33,16 @@ def settings(tmp_path):
     return load_settings(tmp_path / "conf", {})
 
 
+def test_a_uid_that_cannot_be_kept_is_told_in_one_line(settings, monkeypatch):
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingsError, match="device_uid: cannot be written: No space left"):
+        device_uid(settings)
+    assert list(settings.data.iterdir()) == []
+
+
 def test_a_uid_is_made_once_and_kept(settings):
     uid = device_uid(settings)
     assert is_uid(uid)

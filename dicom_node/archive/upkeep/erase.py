@@ -80,12 +80,21 @@ class Eraser:
     def rescue(self) -> int:
         """Give files back whose objects came again; return how many.
 
-        Worth doing before a node starts: after a crash such a file may still lie aside.
+        Worth doing before a node starts: after a crash such a file may still lie aside. It has its
+        name for good before its row of ``doomed`` goes: nothing else would look for it aside.
+
+        Raises
+        ------
+        ArchiveBroken
+            When the disk cannot be written.
         """
         with self._database.reading() as session:
             again = sorted(_named_again(session))
         for path in again:
             self._put_back(path)
+        for folder in {(self._folder / path).parent for path in again}:
+            if folder.is_dir():  # else nothing could be put back, and whoever has the row writes it
+                sync_folder(folder)
         self._forget(again)
         return len(again)
 

@@ -25,6 +25,8 @@ _log = log.get("destination")
 _REMEMBERED = timedelta(days=90)
 _SOON = timedelta(minutes=5)
 """Where asking ends in a way that nobody has foreseen, or we die, it is asked again then."""
+_LONG = timedelta(hours=1)
+"""Nobody is left alone for so long: the clock was set back."""
 _BUG = "this node failed to ask; its log says why"
 _SLOWER = 4
 """What was sent again and is still not listed may be held back there, by a person who checks it."""
@@ -113,7 +115,7 @@ class ReceiptStage:
 
     def _next(self) -> Unvouched | None:
         now = self._now()
-        if self._away_until is not None and now < self._away_until:
+        if self._away_until is not None and now < self._away_until < now + _LONG:
             return None
         with self._database.reading() as session:
             sent = self._receipts(session).due(self._name, now)

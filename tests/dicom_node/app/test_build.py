@@ -24,7 +24,7 @@ def test_a_node_has_a_stage_per_destination(tmp_path):
     names = set(node.stages())
     node.database.close()
     assert names == {
-        "audit", "completion", "rules", "headers", "retention", "destination pacs",
+        "audit", "clock", "completion", "rules", "headers", "retention", "destination pacs",
         "destination archive", "receipts pacs", "receipts archive", "notes",
     }  # fmt: skip
 

@@ -89,3 +89,22 @@ def test_a_share_that_fails_is_away_and_nothing_half_written_stays(
         list(FolderSender("share", tmp_path / "share").send(instances))
     monkeypatch.undo()
     assert [path for path in (tmp_path / "share").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_crash_left_half_written_is_gone_once_it_is_sent_again(
+    tmp_path, instances, monkeypatch
+):
+    sender = FolderSender("out", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("dicom_node.destination.folder.sync_file", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            list(sender.send(instances))
+    left = [path.name for path in (tmp_path / "out" / "1.2.9").iterdir()]
+    assert left == [".1.2.0.part"]
+    list(sender.send(instances))
+    there = sorted(path.name for path in (tmp_path / "out" / "1.2.9").iterdir())
+    assert there == ["1.2.0.dcm", "1.2.1.dcm", "1.2.2.dcm"]
+
+
+def _dies(_path: Path) -> None:
+    raise KeyboardInterrupt

@@ -335,3 +335,17 @@ def test_every_instance_is_known_with_its_last_answer_and_none_of_another_delive
     assert [status for _, status in found] == [SUCCESS, REFUSED, None]
     assert {one.series_uid for one, _ in found} == {uid}
     assert all(one.path.is_file() for one, _ in found)
+
+
+def test_what_was_cut_off_by_an_error_goes_on_at_once_where_the_same_process_asks_again(box):
+    box.add(box.make(), "pacs", "share")
+    delivery = box.claim("pacs")
+    box.claim("share")
+    box.answer(delivery, SUCCESS)
+    now, mine = box.store.now, US.owner
+    assert not box.do(Outbox.anything, "pacs", now)
+    assert not box.do(Outbox.anything, "pacs", now, "another")
+    assert box.do(Outbox.anything, "pacs", now, mine)
+    with box.store.database.transaction() as session:  # of the other destination it sends still
+        assert Outbox(session, box.store.files.folder).reclaim(now, mine=("pacs", mine)) == 1
+    assert box.claim("pacs").unsent == delivery.unsent[1:]

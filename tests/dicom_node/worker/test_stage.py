@@ -246,3 +246,36 @@ def test_the_run_is_in_the_work_and_changes_with_every_claim(start):
         scene.now += timedelta(hours=1)
         scene.stage.tick(scene.now)
     assert len({one["run"] for one in given}) == len(given) == 4
+
+
+def test_a_stat_job_waits_for_no_more_than_the_one_that_runs(start):
+    """Five hundred bulk jobs are queued, and the stat job comes while the first of them runs."""
+    scene = start(program())
+    series = MrSeries(slices=2)
+    uids = tuple(ds.SOPInstanceUID for ds in series.datasets())
+
+    def add(rule: str, priority: Priority) -> int:
+        plan = JobPlan(
+            series.study_uid, rule, "ct_from_mr", "native", priority, ("pacs",),
+            Model("tiny", "1", f"sha256:{rule}"), (Source("T1", series.series_uid, uids),), 1,
+            "c" * 64,
+        )  # fmt: skip
+        with scene.database.transaction() as session:
+            return JobQueue(session).add(job_key("2.25.9", plan), plan, T0).id
+
+    bulk = [add(f"bulk {number}", Priority.BULK) for number in range(500)]
+    with scene.database.transaction() as session:
+        for routine in (1, 2):
+            JobQueue(session).cancel(routine)
+    given, give = [], scene.child.give
+
+    def give_noting(line: str) -> None:
+        if not given:  # the first runs: from now on somebody waits
+            add("stat", Priority.STAT)
+        given.append(json.loads(line)["job_id"])
+        give(line)
+
+    scene.child.give = give_noting
+    for _ in range(3):
+        scene.stage.tick(scene.now)
+    assert given == [bulk[0], bulk[-1] + 1, bulk[1]]

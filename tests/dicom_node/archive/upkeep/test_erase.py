@@ -163,6 +163,22 @@ def test_what_a_crash_left_aside_is_given_back_when_its_object_came_again(shelf)
     assert shelf.doomed() == set()
 
 
+def test_what_is_given_back_has_its_name_for_good_before_it_is_forgotten(shelf, monkeypatch):
+    """A power cut after that would leave it aside, where nobody looks for it any more."""
+    shelf.add("one", received_ones=1, made=0)
+    condemn(shelf)
+    (path,) = shelf.files()
+    (shelf.folder / path).rename(shelf.folder / f"{path}.doomed")
+    shelf.store.keep(instance(number=0))
+    synced = []
+    monkeypatch.setattr(
+        "dicom_node.archive.upkeep.erase.sync_folder",
+        lambda folder: synced.append((folder, bool(shelf.doomed()))),
+    )
+    assert Eraser(shelf.database, shelf.folder).rescue() == 1
+    assert synced == [((shelf.folder / path).parent, True)]
+
+
 def test_a_sweep_leaves_what_is_condemned_in_its_place(shelf):
     shelf.add("one")
     condemn(shelf)
