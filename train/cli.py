@@ -41,7 +41,7 @@ _device = click.option(
 _workers = click.option(
     "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
 )
-_ORDER = ("make", "phantom", "fit", "evaluate", "downstream", "export")
+_ORDER = ("make", "phantom", "fit", "evaluate", "downstream", "export", "calibrate")
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
@@ -235,6 +235,37 @@ def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> N
     read = read_recipe(recipe)
     run = out or _run_of(read)
     _export(read, data or run / "data", run, bundle)
+
+
+@main.command(short_help="Set the limits that a bundle's sources and results are held against.")
+@click.argument("recipe", type=_FILE)
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Prepared pairs of subjects that nothing was learned from.",
+)
+@_workers
+def calibrate(recipe: Path, bundle: Path, data: Path, workers: int) -> None:
+    """Set the limits of the gate of BUNDLE, which RECIPE made, on other subjects.
+
+    What the gate sees of each source and each result is measured on them; a limit lies beyond the
+    furthest of them. The limits are written into the bundle, which is another model from then on.
+
+    \b
+    Example:
+      dicom-train phantom runs/limits --recipe conf/train/hlsnc-head-ct.toml \
+        $(printf -- '--subject %d ' $(seq 50000 50099))
+      dicom-train calibrate conf/train/hlsnc-head-ct.toml conf/models/hlsnc-head-ct \
+        --data runs/limits
+    """
+    from train.calibrate import calibrate as set_limits  # here: torch takes seconds to load
+
+    pairs = len(list(data.glob("*.npz")))
+    with click.progressbar(length=pairs, label=f"Looking at {pairs} pairs") as bar:
+        made = set_limits(read_recipe(recipe), bundle, data, workers, lambda: bar.update(1))
+    click.echo(f"{made.name} {made.version}: limits set, {made.identity.digest}")
 
 
 @main.command(short_help="All of it: phantoms, fit, baseline, evaluate, export.")

@@ -130,10 +130,10 @@ def _make(bench: Bench, work: Work) -> Answer:
         "generate": made_at - read_at,
         "write": perf_counter() - made_at,
     }
-    wanted = _release_wanted(task)
+    held = (*synthesis.held, *_release_wanted(task))
     return Answer(
-        "held" if wanted else "made",
-        _plain(wanted),
+        "held" if held else "made",
+        _plain(held),
         study_uid=entries[0].identity.study_uid,
         series_uid=entries[0].identity.series_uid,
         label=task.makes,

@@ -13,7 +13,7 @@ from engine.errors import ModelMissing, SpecError
 from engine.provenance import ModelIdentity
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS, are_labels
 from engine.task.parts import Part
-from engine.task.serving import AtlasFile, Generation, Output
+from engine.task.serving import Generation, NamedFile, Output
 
 __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
 
@@ -28,7 +28,8 @@ _METADATA_KEYS = (
 """MONAI bundle specification: the mandatory attributes of metadata.json."""
 _INFERENCE_KEYS = ("network", "preprocess", "generate", "output")
 _CONTRACT_KEYS = (
-    "makes", "accepts", "learned_from", "intended_use", "limits", "weights", "atlas",
+    "makes", "accepts", "learned_from", "intended_use", "limits", "weights", "atlas", "quality",
+    "likeness",
 )  # fmt: skip
 """What stands at the top of the two files that the engine acts on."""
 
@@ -85,7 +86,8 @@ class Contract:
 class Bundle:
     """A model on disk: MONAI Bundle layout, safetensors weights, a contract.
 
-    Everything but weights and atlas is read and held here; those two are named by their SHA-256.
+    Everything but weights, atlas and what its gates go by is read and held here; those are named by
+    their SHA-256. A bundle has limits and likeness both (:mod:`engine.quality`), or neither.
     """
 
     path: Path
@@ -100,7 +102,9 @@ class Bundle:
     output: Output
     weights_file: str
     weights_sha256: str
-    atlas: AtlasFile | None
+    atlas: NamedFile | None
+    quality: NamedFile | None
+    likeness: NamedFile | None
     digest: str
 
     @cached_property
@@ -140,6 +144,8 @@ def read_bundle(path: Path) -> Bundle:
         raise SpecError(f"{metadata.where}: lacks {', '.join(missing)}")
     inference.only(_INFERENCE_KEYS)
     contract.only(_CONTRACT_KEYS)
+    if ("quality" in contract.values) != ("likeness" in contract.values):
+        raise SpecError(f"{contract.where}: quality and likeness go together; one is absent")
     weights = contract.part("weights")
     makes = contract.label("makes", LABELS_MADE)
     return Bundle(
@@ -155,7 +161,9 @@ def read_bundle(path: Path) -> Bundle:
         output=_output(inference.part("output"), makes),
         weights_file=weights.file("file"),
         weights_sha256=weights.sha256("sha256"),
-        atlas=_atlas(contract),
+        atlas=_file(contract, "atlas"),
+        quality=_file(contract, "quality"),
+        likeness=_file(contract, "likeness"),
         digest=_digest(texts),
     )
 
@@ -285,9 +293,9 @@ def _output(part: Part, makes: str) -> Output:
     return output
 
 
-def _atlas(contract: Part) -> AtlasFile | None:
-    if "atlas" not in contract.values:
+def _file(contract: Part, key: str) -> NamedFile | None:
+    if key not in contract.values:
         return None
-    part = contract.part("atlas")
+    part = contract.part(key)
     part.only(("file", "sha256"))
-    return AtlasFile(part.file("file"), part.sha256("sha256"))
+    return NamedFile(part.file("file"), part.sha256("sha256"))

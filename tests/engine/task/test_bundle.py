@@ -2,7 +2,7 @@ import pytest
 
 from engine.errors import ModelMissing, SpecError
 from engine.reason import Code
-from engine.task import AtlasFile, Generation, Output, read_bundle
+from engine.task import Generation, NamedFile, Output, read_bundle
 from tests.support.bundle import write_bundle
 
 CONTRACT, INFERENCE, METADATA = "contract.json", "configs/inference.json", "configs/metadata.json"
@@ -297,7 +297,7 @@ def test_brightness_of_mr_starts_at_nothing(spoilt, low):
 def test_an_atlas_is_named_by_file_and_hash(spoilt, bundle_folder):
     assert read_bundle(bundle_folder).atlas is None
     named = {"file": "models/atlas.safetensors", "sha256": "ab" * 32}
-    assert spoilt(CONTRACT, "atlas", to=named).atlas == AtlasFile(named["file"], "ab" * 32)
+    assert spoilt(CONTRACT, "atlas", to=named).atlas == NamedFile(named["file"], "ab" * 32)
 
 
 @pytest.mark.parametrize(
