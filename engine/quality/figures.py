@@ -136,14 +136,14 @@ RESULT: Mapping[str, Figure] = {
     ),
     "told_mirrored": Figure("what they would if left were right, beside that", "high", _QC, 0.01),
     "unlike": Figure(
-        "the greatest local departure from what the source's brightness says", "high", _QC, 0.5
+        "how far a cube of 15 mm departs from what the source's brightness says, at most", "high", _QC, 0.5
     ),
     "disagreement": Figure(
         "the median difference to the result of the mirrored source, in {unit}", "high", _QC, 0.0
     ),
     "disagreement_most": Figure(
-        "the greatest local difference to the result of the mirrored source, in {unit}", "high",
-        _QC, 0.0,
+        "the greatest difference to the result of the mirrored source, of 15 mm cubes, in {unit}",
+        "high", _QC, 0.0,
     ),
 }  # fmt: skip
 """Of a result beside its first source."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from engine.quality.planes import repeats_and_jumps
 from engine.quality.seen import Seen
 
-__all__ = ["PERCENTILES", "result_figures", "shares"]
+__all__ = ["PERCENTILES", "cubed", "result_figures", "shares"]
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _AXES = ("s", "p", "l")
@@ -165,8 +166,8 @@ def _unlike(one: NDArray[np.float32], other: NDArray[np.float32], body: NDArray[
     counts = np.bincount(place.ravel(), minlength=_BINS)
     sums = np.bincount(place.ravel(), weights=other.ravel().astype(np.float64), minlength=_BINS)
     means = sums / np.maximum(counts, 1)
-    rest = _cubed((other - means[place]).astype(np.float64))
-    inner = _cubed(body.astype(np.float64)) > 0.99
+    rest = cubed(other - means[place])
+    inner = cubed(body) > 0.99
     if not inner.any():
         return 0.0
     within = rest[inner]
@@ -174,8 +175,9 @@ def _unlike(one: NDArray[np.float32], other: NDArray[np.float32], body: NDArray[
     return float(np.abs(within - np.median(within)).max()) / max(spread, 1e-6)
 
 
-def _cubed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def cubed(volume: NDArray[Any]) -> NDArray[np.float64]:
     """Return means over cubes of five voxels; the rim, where no cube fits, is cut off."""
+    values = volume.astype(np.float64)
     for axis in range(3):
         if values.shape[axis] < 5:
             continue

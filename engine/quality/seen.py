@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.preprocess import Orient, Resample, box_of, foreground
 from engine.volume import Volume
 
-__all__ = ["STEP_MM", "Seen"]
+__all__ = ["STEP_MM", "Seen", "enclosed"]
 
 STEP_MM = 3.0
 """Of the voxels that are looked at: a lesion of 15 mm is five of them across."""
@@ -47,8 +47,8 @@ class Seen:
 
     @cached_property
     def body(self) -> NDArray[np.bool_]:
-        """Where there is more than air."""
-        return np.asarray(foreground(self.voxels, self.volume.unit), dtype=bool)
+        """What is more than air, and what that encloses: cavities and cortical bone are body."""
+        return enclosed(_unspeckled(np.asarray(foreground(self.voxels, self.volume.unit))))
 
     @cached_property
     def box(self) -> tuple[slice, slice, slice]:
@@ -60,3 +60,23 @@ class Seen:
     def steps_mm(self) -> NDArray[np.float64]:
         """Distances between voxels along (S, P, L)."""
         return np.array(self.volume.grid.spacing_mm)
+
+
+def enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what lies between voxels of ``mask`` along each of its axes."""
+    inside = np.ones_like(mask)
+    for axis in range(mask.ndim):
+        before = np.maximum.accumulate(mask, axis=axis)
+        after = np.flip(np.maximum.accumulate(np.flip(mask, axis), axis=axis), axis)
+        inside &= before & after
+    return inside
+
+
+def _unspeckled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``mask`` without voxels that have fewer than two of it beside them: noise in air."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    beside = np.zeros_like(padded)
+    for axis in range(3):
+        for way in (-1, 1):
+            beside += np.roll(padded, way, axis)
+    return mask & (beside[1:-1, 1:-1, 1:-1] >= 2)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.preprocess import Resample, foreground
 from engine.quality.planes import repeats_and_jumps
-from engine.quality.seen import STEP_MM, Seen
+from engine.quality.seen import STEP_MM, Seen, enclosed
 from engine.volume import Volume
 
 __all__ = ["source_figures"]
@@ -17,6 +17,8 @@ _ENDS = (("feet", "head"), ("front", "back"), ("right", "left"))
 _AXES = ("s", "p", "l")
 _HU = 1000.0
 _BRIGHT = 99.5
+_RIM = 12
+"""The rim is one part in so many of an axis."""
 _NOT_BODY = 0.02
 """A slice with less of it than that share of the fullest slice's body shows next to nothing."""
 
@@ -78,26 +80,18 @@ def _slices(volume: Volume) -> dict[str, float]:
 
 
 def _background(seen: Seen, scale: float) -> Mapping[str, float]:
-    """Return how bright it is around the body: ghosts of motion, folded-over parts, noise."""
-    around = ~_grown(seen.body, 2)
-    level = float(np.percentile(seen.voxels[around], 95)) if around.any() else 0.0
+    """Return how bright it is at the sides of the image: ghosts, folded-over parts, noise.
+
+    The rim lies at front, back, right and left; a body that reaches it is bright there, too.
+    """
+    _, depth, width = seen.voxels.shape
+    rim = np.ones((depth, width), dtype=bool)
+    across, along = max(1, depth // _RIM), max(1, width // _RIM)
+    rim[across:-across, along:-along] = False
+    level = float(np.percentile(seen.voxels[:, rim], 90))
     if seen.volume.unit == "HU":
         level += _HU
     return {"background": level / scale}
-
-
-def _grown(mask: NDArray[np.bool_], voxels: int) -> NDArray[np.bool_]:
-    grown = mask
-    for _ in range(voxels):
-        wider = grown.copy()
-        for axis in range(3):
-            one = [slice(None)] * 3
-            other = [slice(None)] * 3
-            one[axis], other[axis] = slice(1, None), slice(None, -1)
-            wider[tuple(one)] |= grown[tuple(other)]
-            wider[tuple(other)] |= grown[tuple(one)]
-        grown = wider
-    return grown
 
 
 def _noises(voxels: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -129,23 +123,13 @@ def _saturated(voxels: NDArray[np.float32], unit: str) -> float:
 
 def _blank(voxels: NDArray[np.float32], unit: str) -> float:
     """Return the share of what the body encloses where nothing was measured: exactly flat."""
-    enclosed = flat = 0
+    within = flat = 0
     for plane in voxels:
-        inside = _enclosed(np.asarray(foreground(plane, unit)))[:-1, :-1]
+        inside = enclosed(np.asarray(foreground(plane, unit)))[:-1, :-1]
         still = (plane[:-1, :-1] == plane[1:, :-1]) & (plane[:-1, :-1] == plane[:-1, 1:])
-        enclosed += int(inside.sum())
+        within += int(inside.sum())
         flat += int((still & inside).sum())
-    return flat / max(enclosed, 1)
-
-
-def _enclosed(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return what lies between body and body along both axes of a plane."""
-    inside = np.ones_like(body)
-    for axis in (0, 1):
-        before = np.maximum.accumulate(body, axis=axis)
-        after = np.flip(np.maximum.accumulate(np.flip(body, axis), axis=axis), axis)
-        inside &= before & after
-    return inside
+    return flat / max(within, 1)
 
 
 def _symmetry(seen: Seen) -> float:
