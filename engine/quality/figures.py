@@ -136,7 +136,7 @@ RESULT: Mapping[str, Figure] = {
     ),
     "told_mirrored": Figure("what they would if left were right, beside that", "high", _QC, 0.01),
     "unlike": Figure(
-        "how far a cube of 15 mm departs from what the source's brightness says, at most", "high", _QC, 0.5
+        "how far a cube of 15 mm departs from what the source's brightness says", "high", _QC, 0.5
     ),
     "disagreement": Figure(
         "the median difference to the result of the mirrored source, in {unit}", "high", _QC, 0.0
