@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import ModelMissing, SpecError
 from engine.provenance import ModelIdentity
@@ -19,6 +19,7 @@ __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
 
 PLANES = ("axial", "sagittal", "coronal")
 """Of slices: across the patient's third axis, the first, and the second (L, P, S)."""
+Unstated = Literal["refuse", "accept"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _METADATA_KEYS = (
@@ -58,8 +59,9 @@ class Contract:
     planes : tuple of str
         Of the slices that it was made for, of :data:`PLANES`; empty for any.
     age_years, field_strength_t : (low, high) or None
-        Limits of the patient's age and of the magnet, in years and tesla. Where there are some,
-        what does not state its own is outside of them.
+        Limits of the patient's age and of the magnet, in years and tesla.
+    unstated : {"refuse", "accept"}
+        What becomes of a source that does not state its age or field where there are limits.
     sop_classes : tuple of str
         SOP Class UIDs that it may be given; empty for any that holds images.
     distortion_corrected : bool
@@ -78,6 +80,7 @@ class Contract:
     planes: tuple[str, ...] = ()
     age_years: tuple[float, float] | None = None
     field_strength_t: tuple[float, float] | None = None
+    unstated: Unstated = "refuse"
     sop_classes: tuple[str, ...] = ()
     distortion_corrected: bool = False
 
@@ -227,6 +230,7 @@ def _contract(accepts: Part, makes: str) -> Contract:
         planes=_planes(accepts),
         age_years=_limits(accepts, "age_years"),
         field_strength_t=_limits(accepts, "field_strength_t"),
+        unstated=_unstated(accepts),
         sop_classes=_sop_classes(accepts),
         distortion_corrected=_truth(accepts, "distortion_corrected"),
     )
@@ -234,6 +238,15 @@ def _contract(accepts: Part, makes: str) -> Contract:
 
 def _limits(accepts: Part, key: str) -> tuple[float, float] | None:
     return accepts.pair(key) if key in accepts.values else None
+
+
+def _unstated(accepts: Part) -> Unstated:
+    value = accepts.values.get("unstated", "refuse")
+    if value == "refuse":
+        return "refuse"
+    if value == "accept":
+        return "accept"
+    raise accepts.refused("unstated", '"refuse" or "accept"')
 
 
 def _sop_classes(accepts: Part) -> tuple[str, ...]:

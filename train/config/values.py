@@ -159,7 +159,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Accepts:
-    """What the model may be given: see :class:`engine.task.Contract`."""
+    """What the model may be given: see :class:`engine.task.Contract`; no limits where empty."""
 
     labels: tuple[str, ...]
     anatomy: tuple[str, ...]
@@ -170,6 +170,10 @@ class Accepts:
     extent_mm: tuple[float, float]
     contrast_agent: bool
     planes: tuple[str, ...] = ()
+    age_years: tuple[float, ...] = ()
+    field_strength_t: tuple[float, ...] = ()
+    unstated: str = "refuse"
+    distortion_corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
