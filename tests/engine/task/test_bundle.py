@@ -199,7 +199,7 @@ def test_a_model_of_one_plane_says_so_and_any_other_takes_all(spoilt, bundle_fol
         (
             CONTRACT,
             "accept",
-            "accepts, atlas, intended_use, learned_from, limits, makes, weights",
+            "accepts, atlas, intended_use, learned_from, likeness, limits, makes, quality, weights",
         ),
         (INFERENCE, "generation", "generate, network, output, preprocess"),
     ],
