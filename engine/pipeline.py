@@ -19,7 +19,7 @@ from engine.models import build
 from engine.postprocess import Stored, check, quantise, restore
 from engine.preprocess import Atlas, Chain, Trace, Window
 from engine.provenance import PIPELINE_VERSION, Provenance
-from engine.quality import Check, Gate, Mirror, Verdict, read_gate
+from engine.quality import Check, Mirror, Verdict, read_gate
 from engine.reason import Code, Reason
 from engine.task import Bundle, Generation, Output, Task
 from engine.volume import Array, Volume
@@ -181,6 +181,9 @@ class Synthesis:
         Figures by name, in the volume's unit.
     checks : tuple of Check
         What the model's gate found, of which nothing is refused; empty for a model that has none.
+    spread : Volume or None
+        By how much each voxel may be off, one standard deviation in the volume's unit, on its grid
+        (:class:`engine.quality.Spread`); None for a model without limits.
     """
 
     volume: Volume
@@ -189,6 +192,7 @@ class Synthesis:
     provenance: Provenance
     quality: Mapping[str, float]
     checks: tuple[Check, ...] = ()
+    spread: Volume | None = None
 
     @property
     def held(self) -> tuple[Reason, ...]:
@@ -262,8 +266,13 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
     low, high = output.window
     quality = check(voxels, low=min(low, output.outside), high=high)
     whole = made.volume.with_voxels(to_numpy(voxels))
+    spread = None
     if gate is not None:
-        checks += _of_result(gate, whole, volumes, generator, (device, task.grid))
+        again = _again(volumes, generator, device, task.grid)
+        checks += gate.of_result(volumes[0], whole, again)
+        if refused := _refused(checks):
+            raise ResultRefused("; ".join(one.text for one in refused))
+        spread = gate.spread.over(whole, again)
     return Synthesis(
         volume=whole,
         inside=to_numpy(made.inside),
@@ -271,30 +280,15 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
         provenance=_provenance(task, made.trace.record(), device),
         quality={**quality, **{one.name: one.figure for one in checks}},
         checks=checks,
+        spread=spread,
     )
 
 
-def _of_result(
-    gate: Gate,
-    made: Volume,
-    sources: Sequence[Volume],
-    generator: Generator,
-    how: tuple[Device, Grid],
-) -> tuple[Check, ...]:
-    """Judge a result beside its source and beside that of the mirrored sources.
-
-    Raises
-    ------
-    ResultRefused
-        When a check refuses it.
-    """
+def _again(sources: Sequence[Volume], generator: Generator, device: Device, grid: Grid) -> Volume:
+    """Return what is made of the mirrored sources, brought back to this side."""
     mirror = Mirror.through(sources[0])
-    other = generator([mirror.of(one) for one in sources], *how).volume
-    again = mirror.of(other.with_voxels(to_numpy(other.voxels)))
-    checks = gate.of_result(sources[0], made, again)
-    if refused := _refused(checks):
-        raise ResultRefused("; ".join(one.text for one in refused))
-    return checks
+    other = generator([mirror.of(one) for one in sources], device, grid).volume
+    return mirror.of(other.with_voxels(to_numpy(other.voxels)))
 
 
 def _refused(checks: Sequence[Check]) -> tuple[Reason, ...]:

@@ -15,6 +15,7 @@ from engine.quality.mirror import Mirror
 from engine.quality.result import result_figures
 from engine.quality.seen import Seen
 from engine.quality.source import source_figures
+from engine.quality.spread import Spread
 from engine.quality.verdict import Check, Limit, Verdict, worst
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Limit",
     "Mirror",
     "Seen",
+    "Spread",
     "Verdict",
     "compare",
     "measure_result",

@@ -14,6 +14,7 @@ from engine.errors import SpecError
 from engine.quality.figures import RESULT, SOURCE, Figure
 from engine.quality.likeness import Likeness
 from engine.quality.measure import measure_result, measure_source
+from engine.quality.spread import Spread
 from engine.quality.verdict import Check, Limit
 from engine.task import Bundle
 from engine.task.parts import Part, is_number
@@ -23,7 +24,7 @@ from engine.weights import content, read
 __all__ = ["Gate", "read_gate"]
 
 Limits = Mapping[str, Limit]
-_KEYS = ("calibrated_on", "bands", "sources", "result")
+_KEYS = ("calibrated_on", "bands", "sources", "result", "uncertainty")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,6 +45,8 @@ class Gate:
         Of the sources, for people.
     unit : str
         Of the result.
+    spread : Spread
+        How far a result may be off.
     """
 
     sources: tuple[Limits, ...]
@@ -52,6 +55,7 @@ class Gate:
     likeness: tuple[Likeness, ...]
     labels: tuple[str, ...]
     unit: str
+    spread: Spread
 
     def of_sources(self, volumes: Sequence[Volume]) -> tuple[Check, ...]:
         """Judge what goes in: NumPy voxels as acquired, one volume per source."""
@@ -120,7 +124,16 @@ def read_gate(bundle: Bundle) -> Gate | None:
         likeness=_likeness(bundle),
         labels=labels,
         unit=bundle.output.unit,
+        spread=_spread(part.part("uncertainty")),
     )
+
+
+def _spread(part: Part) -> Spread:
+    part.only(("floor", "slope", "within", "bins"))
+    floor, slope = part.number("floor"), part.number("slope")
+    if floor < 0 or slope < 0:
+        raise part.refused("floor" if floor < 0 else "slope", "a number of at least 0")
+    return Spread(floor, slope)
 
 
 def _limits(part: Part, known: Mapping[str, Figure]) -> Limits:

@@ -37,6 +37,8 @@ def test_what_is_within_its_limits_waits_for_nobody_and_every_figure_is_told(tmp
     synthesis = synthesise([phantom()], task_with(tmp_path), cpu)
     assert synthesis.held == ()
     assert [one.name for one in synthesis.checks] == [*SOURCE, *RESULT]
+    assert synthesis.spread.grid.same_as(synthesis.volume.grid)
+    assert float(synthesis.spread.voxels.max()) >= 30  # the floor of the limits
     assert {one.name: one.figure for one in synthesis.checks}.items() <= synthesis.quality.items()
 
 
@@ -56,4 +58,4 @@ def test_on_a_straight_grid_the_result_is_judged_where_its_source_sees(tmp_path,
 def test_a_model_without_limits_is_judged_by_its_contract_alone(tmp_path, cpu):
     bundle = read_bundle(bundle_of(lively(), tmp_path / "lively"))
     synthesis = synthesise([phantom()], Task("sct", ("T1",), "CT", bundle), cpu)
-    assert (synthesis.checks, synthesis.held) == ((), ())
+    assert (synthesis.checks, synthesis.held, synthesis.spread) == ((), (), None)

@@ -30,6 +30,7 @@ def limits(source: Mapping[str, Any] = {}, result: Mapping[str, Any] = {}) -> di
         "bands": [-500, 300],
         "sources": [{name: dict(source.get(name, usual)) for name in SOURCE}],
         "result": {name: dict(result.get(name, usual)) for name in RESULT},
+        "uncertainty": {"floor": 30.0, "slope": 2.0, "within": [0.68, 0.95], "bins": []},
     }
 
 

@@ -19,6 +19,7 @@ from engine.pipeline import Generator
 from engine.quality import RESULT, SOURCE, Likeness, compare
 from engine.task import Bundle, read_bundle
 from train.calibrate.limits import RULE, limits_of, written
+from train.calibrate.spread import calibration, errors_of, fit_spread
 from train.calibrate.subject import Subject, look
 from train.config import Recipe
 from train.data import is_strange, read_index
@@ -134,11 +135,14 @@ def _limits(
         sources.append(written(limits_of(figures, SOURCE)))
         fitted = Likeness.fit(pictures, rank).arrays()
         arrays |= {f"{number}.{name}": one for name, one in fitted.items()}
+    errors = [errors_of(one.made, one.again, one.truth, one.number) for one in subjects]
+    spread = fit_spread(errors)
     limits = {
         "calibrated_on": about,
         "bands": [low, high],
         "sources": sources,
         "result": written(limits_of(results, RESULT)),
+        "uncertainty": {**asdict(spread), **calibration(errors, _FOLDS)},
     }
     return limits, arrays
 

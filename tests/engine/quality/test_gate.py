@@ -110,6 +110,8 @@ def without(values, *path):
         (lambda values: {**values, "bands": [3, 1]}, "bands"),
         (lambda values: limits({"noise": {"hold": [0, 2], "refuse": [1, 2]}}),
          "noise: refuse is .* a range around that of hold"),
+        (lambda values: {**values, "uncertainty": {"floor": -1.0, "slope": 0.0}}, "floor is -1"),
+        (lambda values: without(values, "uncertainty"), "uncertainty"),
         (lambda values: limits({"noise": {"hold": [0], "refuse": [0, 1]}}), "noise: hold is"),
         (lambda values: limits({"noise": {"hold": ["a", 1], "refuse": [0, 1]}}), "noise: hold is"),
     ],
