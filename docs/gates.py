@@ -21,6 +21,7 @@ def fragments() -> dict[str, str]:
             SOURCE, {name: one["sources"][0] for name, one in limits.items()}
         ),
         "gate-result.inc": _figures(RESULT, {name: one["result"] for name, one in limits.items()}),
+        "spread.inc": _spreads(),
         "battery.inc": _battery(),
     }
 
@@ -41,6 +42,39 @@ def _figures(known: Mapping[str, Figure], limits: Mapping[str, Mapping[str, Any]
             _row([f"`{name}`", what, code, *(_range(one[name]) for one in limits.values())])
         )
     return "\n".join(lines) + "\n"
+
+
+def _spreads() -> str:
+    """Return how true the spreads of each model are of subjects that they were not fitted to."""
+    models = sorted(ROOT.glob("conf/models/*/quality.json"))
+    if not models:
+        return NONE
+    head = [
+        "model",
+        "floor",
+        "slope",
+        "within one",
+        "within two",
+        "predicted: seen, tenth by tenth",
+    ]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for path in models:
+        one = json.loads(path.read_text(encoding="utf-8"))["uncertainty"]
+        within = [f"{100 * share:.0f} %" for share in one["within"]]
+        bins = ", ".join(f"{predicted:.3g}: {seen:.3g}" for predicted, seen in one["bins"])
+        lines.append(
+            _row(
+                [
+                    f"`{path.parent.name}`",
+                    f"{one['floor']:.3g}",
+                    f"{one['slope']:.3g}",
+                    *within,
+                    bins,
+                ]
+            )
+        )
+    note = "Of normal errors 68 % lie within one spread and 95 % within two."
+    return "\n".join([*lines, "", note]) + "\n"
 
 
 def _range(limit: Mapping[str, Any]) -> str:

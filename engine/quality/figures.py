@@ -27,6 +27,9 @@ class Figure:
         A limit is at least so far from what was seen of held-out subjects: less is chance.
     refuses : bool
         Whether a figure far beyond its limit refuses; else a person looks at it, however far.
+    is_ratio : bool
+        Whether it counts times something, and what is half as much is as far as what is twice as
+        much: its lower limit is never below 0.
     """
 
     what: str
@@ -34,6 +37,7 @@ class Figure:
     code: Code
     slack: float
     refuses: bool = False
+    is_ratio: bool = False
 
 
 _LIKE, _FIELD, _QC = Code.OUT_OF_DISTRIBUTION, Code.FOV_OUTSIDE, Code.QC_FAILED
@@ -45,7 +49,7 @@ def _cut(end: str) -> Figure:
 
 
 def _extent(way: str) -> Figure:
-    return Figure(f"the body's extent {way} in mm", "both", _FIELD, 5.0)
+    return Figure(f"the body's extent {way} in mm", "both", _FIELD, 5.0, is_ratio=True)
 
 
 def _percentile(what: str) -> Figure:
@@ -58,14 +62,15 @@ def _share(band: str) -> Figure:
 
 
 def _along(what: str, way: str, side: Side) -> Figure:
-    return Figure(f"{what} from {way}, beside the usual one there", side, _QC, 0.1)
+    text = f"{what} from {way}, beside the usual one there"
+    return Figure(text, side, _QC, 0.1 if side == "high" else 0.0, is_ratio=True)
 
 
 _FEET, _FRONT, _RIGHT = "feet to head", "front to back", "right to left"
 _JUMP, _STEP, _ROUGH = "the greatest jump", "the smallest step", "the roughest plane"
 
 SOURCE: Mapping[str, Figure] = {
-    "filled": Figure("the share of the field of view that is body", "both", _FIELD, 0.02),
+    "filled": Figure("the share of the field of view that is body", "both", _FIELD, 0.02, is_ratio=True),
     "extent_s_mm": _extent("from feet to head"),
     "extent_p_mm": _extent("from front to back"),
     "extent_l_mm": _extent("from right to left"),
@@ -80,7 +85,7 @@ SOURCE: Mapping[str, Figure] = {
     ),
     "slice_repeat": Figure(
         "the smallest step between neighbouring slices, beside those around it", "low",
-        Code.GEOM_DUPLICATE, 0.05, refuses=True,
+        Code.GEOM_DUPLICATE, 0.0, refuses=True, is_ratio=True,
     ),
     "slice_jump": Figure(
         "the greatest step between neighbouring slices, beside those around it", "high",
@@ -89,7 +94,7 @@ SOURCE: Mapping[str, Figure] = {
     "background": Figure(
         "the brightness around the body, as a share of the bright end", "high", _LIKE, 0.01
     ),
-    "noise": Figure("the noise, as a share of the bright end", "both", _LIKE, 0.001),
+    "noise": Figure("the noise, as a share of the bright end", "both", _LIKE, 0.0, is_ratio=True),
     "noise_slab": Figure("the noise of the noisiest slice, beside the usual", "high", _LIKE, 0.1),
     "saturated": Figure(
         "the share of the body that is cut off at the greatest value", "high", _LIKE, 0.001

@@ -16,10 +16,10 @@ from safetensors.numpy import save
 from engine.device import choose
 from engine.errors import InputRefused
 from engine.pipeline import Generator
-from engine.quality import RESULT, SOURCE, Likeness, compare
+from engine.quality import RESULT, SOURCE, Likeness
 from engine.task import Bundle, read_bundle
 from train.calibrate.limits import RULE, limits_of, written
-from train.calibrate.spread import calibration, errors_of, fit_spread
+from train.calibrate.spread import calibration, fit_spread
 from train.calibrate.subject import Subject, look
 from train.config import Recipe
 from train.data import is_strange, read_index
@@ -30,11 +30,15 @@ from train.pair import read_pair
 __all__ = ["FEWEST", "LIKENESS", "QUALITY", "calibrate"]
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
+FIGURES = "figures.json"
+"""Beside the pairs: what was seen of each."""
 FEWEST = 20
 """Subjects; limits that fewer set are chance."""
 _FOLDS = 5
 _RANK = 12
 """Axes of the space of pictures; less than half of the subjects in any case."""
+_MOST = 20_000
+"""Voxels of a subject that bands are set on."""
 _BANDS = (15, 85)
 """Percentiles of the truth within the body that part the bands of values."""
 
@@ -74,8 +78,8 @@ def calibrate(
     if leaked := sorted({entry.subject for entry in entries} & set(own)):
         text = f"{data} holds subject {leaked[0]}, which {recipe.name} learned from or measured on"
         raise DataInvalid(f"{text}; limits are set on others: make some from seed {own.stop} up")
-    subjects = []
-    for one in _looked(bundle, [entry.path for entry in entries], workers):
+    subjects, bands = [], _bands([entry.path for entry in entries])
+    for one in _looked(bundle, [entry.path for entry in entries], bands, workers):
         report()
         if one is not None:
             subjects.append(one)
@@ -91,14 +95,28 @@ def calibrate(
         "weights": read.weights_sha256,
         "rule": asdict(RULE),
     }
-    return _write(bundle, *_limits(subjects, about))
+    _keep(data / FIGURES, subjects)
+    return _write(bundle, *_limits(subjects, bands, about))
 
 
-def _looked(bundle: Path, paths: Sequence[Path], workers: int) -> Iterator[Subject | None]:
+def _bands(paths: Sequence[Path]) -> tuple[float, float]:
+    """Return the values that part the truth's lowest, middle and highest band within bodies."""
+    inside = []
+    for number, path in enumerate(paths):
+        pair = read_pair(path)
+        values = np.asarray(pair.target.voxels, dtype=np.float32)[np.asarray(pair.body)]
+        inside.append(np.random.default_rng(number).choice(values, min(_MOST, values.size)))
+    low, high = (float(f"{one:.3g}") for one in np.percentile(np.concatenate(inside), _BANDS))
+    return low, high
+
+
+def _looked(
+    bundle: Path, paths: Sequence[Path], bands: tuple[float, float], workers: int
+) -> Iterator[Subject | None]:
     """Yield what is seen of each pair, in no order; None of what the model's own steps refuse."""
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
-        for job in as_completed([pool.submit(_look, bundle, path) for path in paths]):
+        for job in as_completed([pool.submit(_look, bundle, path, bands) for path in paths]):
             yield job.result()
 
 
@@ -106,42 +124,48 @@ def _begin() -> None:
     torch.set_num_threads(1)
 
 
-def _look(bundle: Path, path: Path) -> Subject | None:
+def _look(bundle: Path, path: Path, bands: tuple[float, float]) -> Subject | None:
     try:
         generator = Generator.of(read_bundle(bundle))
-        return look(read_pair(path), generator, choose("cpu", threads=1))
+        return look(read_pair(path), generator, choose("cpu", threads=1), bands)
     except InputRefused as exc:
         if not is_strange(exc):
             raise
         return None
 
 
+def _keep(path: Path, subjects: Sequence[Subject]) -> None:
+    """Write down what was seen of each subject, for whoever wonders at a limit."""
+    seen = [
+        {"subject": one.number, "scan": one.scan, "sources": one.sources, "result": one.result}
+        for one in subjects
+    ]
+    path.write_text(json.dumps(seen, indent=1) + "\n", encoding="utf-8")
+
+
 def _limits(
-    subjects: Sequence[Subject], about: dict[str, Any]
+    subjects: Sequence[Subject], bands: tuple[float, float], about: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what stands in the file of limits, and the arrays of what sources were like."""
-    inside = [one.truth.voxels[one.source.body] for one in subjects]
-    low, high = (float(f"{one:.3g}") for one in np.percentile(np.concatenate(inside), _BANDS))
-    results = [compare(one.source, one.made, one.again, (low, high)) for one in subjects]
     sources: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
-    for number in range(len(subjects[0].figures)):
+    for number in range(len(subjects[0].sources)):
         pictures = np.stack([one.pictures[number] for one in subjects])
         rank = min(_RANK, len(subjects) // 2)
         unlike = _unlike(pictures, rank)
         figures = [
-            {**one.figures[number], **away} for one, away in zip(subjects, unlike, strict=True)
+            {**one.sources[number], **away} for one, away in zip(subjects, unlike, strict=True)
         ]
         sources.append(written(limits_of(figures, SOURCE)))
         fitted = Likeness.fit(pictures, rank).arrays()
         arrays |= {f"{number}.{name}": one for name, one in fitted.items()}
-    errors = [errors_of(one.made, one.again, one.truth, one.number) for one in subjects]
+    errors = [one.errors for one in subjects]
     spread = fit_spread(errors)
     limits = {
         "calibrated_on": about,
-        "bands": [low, high],
+        "bands": list(bands),
         "sources": sources,
-        "result": written(limits_of(results, RESULT)),
+        "result": written(limits_of([one.result for one in subjects], RESULT)),
         "uncertainty": {**asdict(spread), **calibration(errors, _FOLDS)},
     }
     return limits, arrays

@@ -1,8 +1,8 @@
 """From figures of held-out subjects to limits: as far beyond the furthest as a rule says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import ceil, floor, inf, log10
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ class Rule:
     Parameters
     ----------
     hold, refuse : float
-        Times the distance of that subject from the median. Of figures that are spread normally,
-        with a hundred subjects, 0.75 is 4.4 standard deviations from the middle.
+        Times the distance of that subject from the median; at the lower end of a ratio, the power
+        of its ratio to it. Of figures that are spread normally, with a hundred subjects, 0.75 is
+        4.4 standard deviations from the middle.
     """
 
     hold: float = 0.75
@@ -43,9 +44,13 @@ def _limit(seen: Sequence[float], figure: Figure, rule: Rule) -> Limit:
     middle, low, high = float(np.median(seen)), min(seen), max(seen)
 
     def ends(times: float, slack: float) -> tuple[float, float]:
+        below = low - max(times * (middle - low), slack)
+        if figure.is_ratio:  # half as much is as far as twice as much, and nothing is outside
+            below = min(low * (low / middle) ** times, max(low - slack, 0)) if low > 0 else 0.0
+        above = high + max(times * (high - middle), slack)
         return (
-            low - max(times * (middle - low), slack) if figure.side != "high" else -inf,
-            high + max(times * (high - middle), slack) if figure.side != "low" else inf,
+            below if figure.side != "high" else -inf,
+            above if figure.side != "low" else inf,
         )
 
     hold = ends(rule.hold, figure.slack)
@@ -61,4 +66,14 @@ def written(limits: Mapping[str, Limit]) -> dict[str, Any]:
 
 
 def _ends(ends: tuple[float, float]) -> list[float | None]:
-    return [float(f"{one:.5g}") if abs(one) < inf else None for one in ends]
+    """Return both ends in five digits, rounded outwards: who set a limit is within it."""
+    return [_rounded(ends[0], floor), _rounded(ends[1], ceil)]
+
+
+def _rounded(value: float, way: Callable[[float], int]) -> float | None:
+    if abs(value) == inf:
+        return None
+    if value == 0:
+        return 0.0
+    digit = 10.0 ** (floor(log10(abs(value))) - 4)
+    return float(f"{way(value / digit) * digit:.6g}")

@@ -1,6 +1,6 @@
 """One subject that nothing was learned from, as the gates see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from engine.device import Device
 from engine.pipeline import Generator
-from engine.quality import Mirror, Seen, picture_of, source_figures
+from engine.quality import Mirror, Seen, compare, picture_of, source_figures
 from engine.volume import Volume
 from engine.xp import to_numpy
+from train.calibrate.spread import Errors, errors_of
 from train.pair import Pair
 from train.phantom.series import as_sent
 
@@ -25,26 +26,31 @@ class Subject:
     ----------
     number, scan : int
         Whose it is, and which.
-    figures : tuple of mapping
-        Of each source, but for its likeness.
+    sources : tuple of mapping
+        Figures of each source, but for its likeness.
     pictures : tuple of (P,) float32
         Of each source.
-    source, made, again, truth : Seen
-        The first source, the result, that of the mirrored sources, and what is true.
+    result : mapping
+        Figures of the result.
+    errors : Errors
+        How far two answers are apart, and how far one is off.
     """
 
     number: int
     scan: int
-    figures: tuple[Mapping[str, float], ...]
+    sources: tuple[Mapping[str, float], ...]
     pictures: tuple[NDArray[np.float32], ...]
-    source: Seen
-    made: Seen
-    again: Seen
-    truth: Seen
+    result: Mapping[str, float]
+    errors: Errors
 
 
-def look(pair: Pair, generator: Generator, device: Device) -> Subject:
+def look(pair: Pair, generator: Generator, device: Device, bands: Sequence[float]) -> Subject:
     """Return what the gates see of ``pair`` on its way through the node.
+
+    Parameters
+    ----------
+    bands : sequence of float
+        Values of the result that part its lowest, middle and highest band.
 
     Raises
     ------
@@ -54,17 +60,16 @@ def look(pair: Pair, generator: Generator, device: Device) -> Subject:
     sent = as_sent(pair)
     seen = [Seen.of(volume) for volume in sent]
     mirror = Mirror.through(sent[0])
-    made = _plain(generator(sent, device).volume)
-    again = mirror.of(_plain(generator([mirror.of(one) for one in sent], device).volume))
+    made = Seen.of(_plain(generator(sent, device).volume))
+    other = generator([mirror.of(one) for one in sent], device).volume
+    again, number = Seen.of(mirror.of(_plain(other))), int(pair.about["subject"])
     return Subject(
-        number=int(pair.about["subject"]),
+        number=number,
         scan=int(pair.about["scan"]),
-        figures=tuple(source_figures(one, small) for one, small in zip(sent, seen, strict=True)),
+        sources=tuple(source_figures(one, small) for one, small in zip(sent, seen, strict=True)),
         pictures=tuple(picture_of(small) for small in seen),
-        source=seen[0],
-        made=Seen.of(made),
-        again=Seen.of(again),
-        truth=Seen.of(pair.target),
+        result=compare(seen[0], made, again, bands),
+        errors=errors_of(made, again, Seen.of(pair.target), number),
     )
 
 

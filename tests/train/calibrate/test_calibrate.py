@@ -9,7 +9,7 @@ from engine.device import choose
 from engine.pipeline import synthesise
 from engine.quality import RESULT, SOURCE, read_gate
 from engine.task import Task, read_bundle
-from tests.support.bundle import write_bundle
+from tests.engine.networks import bundle_of, lively
 from tests.train.toys import SHAPE, toy_pair
 from train.calibrate import FEWEST, LIKENESS, QUALITY, calibrate
 from train.errors import DataInvalid
@@ -20,7 +20,7 @@ FIRST = 900
 
 @pytest.fixture
 def bundle(tmp_path):
-    folder = write_bundle(tmp_path / "tiny")
+    folder = bundle_of(lively(), tmp_path / "tiny")
     (folder / "card.md").write_text("A card.")
     return folder
 

@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from engine.quality import Figure, Verdict
+from engine.quality import Figure, Limit, Verdict
 from engine.reason import Code
 from train.calibrate import Rule, limits_of
 from train.calibrate.limits import written
@@ -50,3 +50,16 @@ def test_what_is_no_number_is_refused(odd):
 
 def test_json_has_null_where_there_is_no_limit():
     assert written({"x": limit("low")}) == {"x": {"hold": [7.0, None], "refuse": [None, None]}}
+
+
+def test_the_lower_limit_of_a_ratio_is_as_many_times_less_and_never_below_nothing():
+    known = {"x": Figure("the x", "both", Code.QC_FAILED, 0.0, is_ratio=True)}
+    seen = [{"x": one} for one in (0.25, 1.0, 4.0)]
+    assert limits_of(seen, known, Rule(0.5, 2.0))["x"].hold == (0.125, 5.5)
+    with_nothing = [{"x": 0.0}, *seen]
+    assert limits_of(with_nothing, known, Rule(0.5, 2.0))["x"].hold[0] == 0
+
+
+def test_limits_are_rounded_outwards():
+    found = written({"x": Limit((1.234567, 500.00003), (-0.1234567, 0.0))})
+    assert found["x"] == {"hold": [1.2345, 500.01], "refuse": [-0.12346, 0.0]}
