@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import conformance
+import gates
 from measured import fragments
 from recipes import preprocessing, recipe
 
@@ -19,7 +20,7 @@ def write_all(folder: Path) -> None:
     """Write every generated page; one that has not changed is left alone, an old one goes."""
     (folder / "measured").mkdir(parents=True, exist_ok=True)
     pages = {
-        **{f"measured/{name}": text for name, text in fragments().items()},
+        **{f"measured/{name}": text for name, text in {**fragments(), **gates.fragments()}.items()},
         "commands.md": commands(),
         "configuration.md": configuration(),
         "../conformance.md": conformance.page(),

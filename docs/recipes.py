@@ -19,7 +19,7 @@ from engine.preprocess import (
     Template,
 )
 from engine.preprocess.chain import KEYS
-from train.config import Accepts, Baseline, Learning, Model, Phantoms, Preparation
+from train.config import Accepts, Baseline, Gate, Learning, Model, Phantoms, Preparation
 from train.data import Augment
 from train.systems import NAMES, presets_of
 
@@ -31,7 +31,7 @@ STEPS = {
 }  # fmt: skip
 SECTIONS = {
     "phantoms": Phantoms, "preparation": Preparation, "learning": Learning,
-    "learning.augment": Augment, "baseline": Baseline, "accepts": Accepts, "model": Model,
+    "learning.augment": Augment, "baseline": Baseline, "gate": Gate, "accepts": Accepts, "model": Model,
 }  # fmt: skip
 _SAID = {
     ("crop_pad", "minimum"): "Fewest rows and columns, `[rows, columns]`.",
@@ -130,7 +130,7 @@ before it. Orders are (Z, Y, X): slices, rows, columns.
 """
 _RECIPE = """\
 One TOML file, `conf/train/NAME.toml`, says all of how a model is made. The sections `[phantoms]`,
-`[preparation]`, `[learning]`, `[accepts]` and `[model]` must be there, `[baseline]` may be. An unknown key, a
+`[preparation]`, `[learning]`, `[accepts]` and `[model]` must be there, `[baseline]` and `[gate]` may be. An unknown key, a
 wrong type or a value that does not fit is refused before anything is made, with the remedy. The shipped
 recipes have comments; see [how to learn a model](../../howto/learn.md).
 

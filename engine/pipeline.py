@@ -20,6 +20,7 @@ from engine.models import build
 from engine.postprocess import Stored, check, quantise, restore
 from engine.preprocess import Atlas, Chain, Trace, Window
 from engine.provenance import PIPELINE_VERSION, Provenance
+from engine.quality import Check, Mirror, Verdict, read_gate
 from engine.reason import Code, Reason
 from engine.task import Bundle, Generation, Output, Task
 from engine.volume import Array, Volume
@@ -187,6 +188,11 @@ class Synthesis:
         What ran, with which numbers.
     quality : mapping
         Figures by name, in the volume's unit.
+    checks : tuple of Check
+        What the model's gate found, of which nothing is refused; empty for a model that has none.
+    spread : Volume or None
+        By how much each voxel may be off, one standard deviation in the volume's unit, on its grid
+        (:class:`engine.quality.Spread`); None for a model without limits.
     """
 
     volume: Volume
@@ -194,6 +200,13 @@ class Synthesis:
     stored: Stored
     provenance: Provenance
     quality: Mapping[str, float]
+    checks: tuple[Check, ...] = ()
+    spread: Volume | None = None
+
+    @property
+    def held(self) -> tuple[Reason, ...]:
+        """Why a person has to look at it before it leaves; empty where nobody has to."""
+        return tuple(check.reason for check in self.checks if check.verdict is Verdict.HOLD)
 
 
 def read(files: Sequence[Path]) -> Reading:
@@ -237,30 +250,58 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
     ------
     InputRefused
         When the number of volumes is wrong, or a volume is constant or not finite, or volumes
-        cannot be brought onto one grid.
+        cannot be brought onto one grid; or when the model's gate refuses one. No network has run.
     ModelMissing, ModelTampered
         When weights or atlas are not there, or not those that the bundle names.
     NoMemory
         When the device has no room for the network's work.
     ResultRefused
-        When the result is not an image.
+        When the result is not an image, or the model's gate refuses it.
     """
     if len(volumes) != len(task.needs):
         wanted = f"{len(task.needs)} volumes ({', '.join(task.needs)})"
         text = f"task {task.name} needs {wanted}, got {len(volumes)}"
         raise InputRefused([Reason(Code.SEQUENCE_WRONG, text)])
+    for volume in volumes:
+        _refuse_empty(volume)
     device = device or choose()
-    made = Generator.of(task.bundle)(volumes, device, task.grid)
+    gate = read_gate(task.bundle)
+    checks = () if gate is None else gate.of_sources(volumes)
+    if refused := _refused(checks):
+        raise InputRefused(refused)
+    generator = Generator.of(task.bundle)
+    made = generator(volumes, device, task.grid)
     voxels, output = made.volume.voxels, task.bundle.output
     low, high = output.window
     quality = check(voxels, low=min(low, output.outside), high=high)
+    whole = made.volume.with_voxels(to_numpy(voxels))
+    spread = None
+    if gate is not None:
+        again = _again(volumes, generator, device, task.grid)
+        checks += gate.of_result(volumes[0], whole, again)
+        if refused := _refused(checks):
+            raise ResultRefused("; ".join(one.text for one in refused))
+        spread = gate.spread.over(whole, again)
     return Synthesis(
-        volume=made.volume.with_voxels(to_numpy(voxels)),
+        volume=whole,
         inside=to_numpy(made.inside),
         stored=quantise(task.makes, voxels, made.inside, high=high),
         provenance=_provenance(task, made),
-        quality=quality,
+        quality={**quality, **{one.name: one.figure for one in checks}},
+        checks=checks,
+        spread=spread,
     )
+
+
+def _again(sources: Sequence[Volume], generator: Generator, device: Device, grid: Grid) -> Volume:
+    """Return what is made of the mirrored sources, brought back to this side."""
+    mirror = Mirror.through(sources[0])
+    other = generator([mirror.of(one) for one in sources], device, grid).volume
+    return mirror.of(other.with_voxels(to_numpy(other.voxels)))
+
+
+def _refused(checks: Sequence[Check]) -> tuple[Reason, ...]:
+    return tuple(one.reason for one in checks if one.verdict is Verdict.REFUSE)
 
 
 def load_network(bundle: Bundle) -> nn.Module:

@@ -92,6 +92,8 @@ def _stated(findings: Findings, contract: Contract) -> Iterator[Reason]:
     for code, name, value, unit, limits in limited:
         if limits is None or (value is not None and not _beyond(value, *limits)):
             continue
+        if value is None and contract.unstated == "accept":
+            continue
         seen = "is not stated" if value is None else f"is {value:.3g} {unit}"
         yield Reason(code, f"{name} {seen}; {limits[0]:g} to {limits[1]:g} {unit} is wanted")
     sop_class = header.get("SOPClassUID")

@@ -131,10 +131,10 @@ def _make(bench: Bench, work: Work) -> Answer:
         "generate": made_at - read_at,
         "write": perf_counter() - made_at,
     }
-    wanted = _release_wanted(task)
+    held = (*synthesis.held, *_release_wanted(task))
     return Answer(
-        "held" if wanted else "made",
-        _plain((*wanted, *_stepped_down(synthesis.provenance))),
+        "held" if held else "made",
+        _plain((*held, *_stepped_down(synthesis.provenance))),
         study_uid=entries[0].identity.study_uid,
         series_uid=entries[0].identity.series_uid,
         label=task.makes,

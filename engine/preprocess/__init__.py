@@ -9,9 +9,9 @@ from engine.preprocess.atlas import Atlas
 from engine.preprocess.chain import Chain, Step, Trace
 from engine.preprocess.crop_pad import CropPad
 from engine.preprocess.intensity import Clip, MinMax, Normalise, Window
-from engine.preprocess.mask import air_of, foreground
+from engine.preprocess.mask import air_of, box_of, foreground
 from engine.preprocess.orient import Orient
-from engine.preprocess.resample import Resample, resample_onto
+from engine.preprocess.resample import Resample, along_axis, axis_weights, resample_onto
 from engine.preprocess.smooth import Smooth
 from engine.preprocess.tissue import GreyMatter
 
@@ -32,6 +32,9 @@ __all__ = [
     "Trace",
     "Window",
     "air_of",
+    "along_axis",
+    "axis_weights",
+    "box_of",
     "foreground",
     "resample_onto",
 ]

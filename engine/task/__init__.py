@@ -6,7 +6,7 @@ no torch, so rules may ask it anything.
 
 from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
-from engine.task.serving import AtlasFile, Generation, Output
+from engine.task.serving import Generation, NamedFile, Output
 from engine.task.task import GRIDS, Task, is_pin, read_task
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "LABELS_TAKEN",
     "PLANES",
     "UNITS",
-    "AtlasFile",
     "Bundle",
     "Contract",
     "Generation",
+    "NamedFile",
     "Output",
     "Task",
     "is_pin",

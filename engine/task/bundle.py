@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import ModelMissing, SpecError
 from engine.provenance import ModelIdentity
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS, are_labels
 from engine.task.parts import Part
-from engine.task.serving import AtlasFile, Generation, Output
+from engine.task.serving import Generation, NamedFile, Output
 
 __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
 
 PLANES = ("axial", "sagittal", "coronal")
 """Of slices: across the patient's third axis, the first, and the second (L, P, S)."""
+Unstated = Literal["refuse", "accept"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,47}")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -29,7 +30,8 @@ _METADATA_KEYS = (
 """MONAI bundle specification: the mandatory attributes of metadata.json."""
 _INFERENCE_KEYS = ("network", "preprocess", "generate", "output")
 _CONTRACT_KEYS = (
-    "makes", "accepts", "learned_from", "intended_use", "limits", "weights", "atlas",
+    "makes", "accepts", "learned_from", "intended_use", "limits", "weights", "atlas", "quality",
+    "likeness",
 )  # fmt: skip
 """What stands at the top of the two files that the engine acts on."""
 
@@ -58,8 +60,9 @@ class Contract:
     planes : tuple of str
         Of the slices that it was made for, of :data:`PLANES`; empty for any.
     age_years, field_strength_t : (low, high) or None
-        Limits of the patient's age and of the magnet, in years and tesla. Where there are some,
-        what does not state its own is outside of them.
+        Limits of the patient's age and of the magnet, in years and tesla.
+    unstated : {"refuse", "accept"}
+        What becomes of a source that does not state its age or field where there are limits.
     sop_classes : tuple of str
         SOP Class UIDs that it may be given; empty for any that holds images.
     distortion_corrected : bool
@@ -78,6 +81,7 @@ class Contract:
     planes: tuple[str, ...] = ()
     age_years: tuple[float, float] | None = None
     field_strength_t: tuple[float, float] | None = None
+    unstated: Unstated = "refuse"
     sop_classes: tuple[str, ...] = ()
     distortion_corrected: bool = False
 
@@ -86,7 +90,8 @@ class Contract:
 class Bundle:
     """A model on disk: MONAI Bundle layout, safetensors weights, a contract.
 
-    Everything but weights and atlas is read and held here; those two are named by their SHA-256.
+    Everything but weights, atlas and what its gates go by is read and held here; those are named by
+    their SHA-256. A bundle has limits and likeness both (:mod:`engine.quality`), or neither.
     """
 
     path: Path
@@ -101,7 +106,9 @@ class Bundle:
     output: Output
     weights_file: str
     weights_sha256: str
-    atlas: AtlasFile | None
+    atlas: NamedFile | None
+    quality: NamedFile | None
+    likeness: NamedFile | None
     digest: str
 
     @cached_property
@@ -145,6 +152,8 @@ def read_bundle(path: Path) -> Bundle:
         raise SpecError(f"{metadata.where}: lacks {', '.join(missing)}")
     inference.only(_INFERENCE_KEYS)
     contract.only(_CONTRACT_KEYS)
+    if ("quality" in contract.values) != ("likeness" in contract.values):
+        raise SpecError(f"{contract.where}: quality and likeness go together; one is absent")
     weights = contract.part("weights")
     makes = contract.label("makes", LABELS_MADE)
     return Bundle(
@@ -160,7 +169,9 @@ def read_bundle(path: Path) -> Bundle:
         output=_output(inference.part("output"), makes),
         weights_file=weights.file("file"),
         weights_sha256=weights.sha256("sha256"),
-        atlas=_atlas(contract),
+        atlas=_file(contract, "atlas"),
+        quality=_file(contract, "quality"),
+        likeness=_file(contract, "likeness"),
         digest=_digest(texts),
     )
 
@@ -233,6 +244,7 @@ def _contract(accepts: Part, makes: str) -> Contract:
         planes=_planes(accepts),
         age_years=_limits(accepts, "age_years"),
         field_strength_t=_limits(accepts, "field_strength_t"),
+        unstated=_unstated(accepts),
         sop_classes=_sop_classes(accepts),
         distortion_corrected=_truth(accepts, "distortion_corrected"),
     )
@@ -240,6 +252,15 @@ def _contract(accepts: Part, makes: str) -> Contract:
 
 def _limits(accepts: Part, key: str) -> tuple[float, float] | None:
     return accepts.pair(key) if key in accepts.values else None
+
+
+def _unstated(accepts: Part) -> Unstated:
+    value = accepts.values.get("unstated", "refuse")
+    if value == "refuse":
+        return "refuse"
+    if value == "accept":
+        return "accept"
+    raise accepts.refused("unstated", '"refuse" or "accept"')
 
 
 def _sop_classes(accepts: Part) -> tuple[str, ...]:
@@ -299,9 +320,9 @@ def _output(part: Part, makes: str) -> Output:
     return output
 
 
-def _atlas(contract: Part) -> AtlasFile | None:
-    if "atlas" not in contract.values:
+def _file(contract: Part, key: str) -> NamedFile | None:
+    if key not in contract.values:
         return None
-    part = contract.part("atlas")
+    part = contract.part(key)
     part.only(("file", "sha256"))
-    return AtlasFile(part.file("file"), part.sha256("sha256"))
+    return NamedFile(part.file("file"), part.sha256("sha256"))

@@ -7,15 +7,15 @@ from typing import Any, Literal, Self, cast
 
 from engine.task.parts import Part, is_number
 
-__all__ = ["AtlasFile", "Generation", "Output"]
+__all__ = ["Generation", "NamedFile", "Output"]
 
 How = Literal["slices", "windows", "whole"]
 _HOWS = ("slices", "windows", "whole")
 
 
 @dataclass(frozen=True, slots=True)
-class AtlasFile:
-    """Where a bundle keeps its atlas, and the SHA-256 (hex) of that file."""
+class NamedFile:
+    """Where a bundle keeps a file, and the SHA-256 (hex) of that file."""
 
     file: str
     sha256: str

@@ -6,17 +6,14 @@ from io import BytesIO
 from pydicom import dcmread
 
 from tests.support.asking import Asking
+from tests.support.gated import hold, limits, refuse
 from tests.support.mr import MrSeries
-from tests.support.node import is_sent
+from tests.support.node import is_held, is_sent
 from tests.support.sender import send
 from tests.support.trail import told_in
 
 VIEWER = {"name": "viewer", "ae_title": "VIEWER", "host": "127.0.0.1", "may": ["find"]}
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-
-
-def is_held(answer: dict) -> bool:
-    return [job["state"] for job in answer["jobs"]] == ["held"]
 
 
 def held(start, orthanc, **values):
@@ -128,3 +125,30 @@ def test_what_a_person_was_given_and_sends_back_makes_no_job_and_is_released_all
     node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
     node.until(series.study_uid, is_sent)
     assert orthanc.series().keys() == set(job["series_uids"])
+
+
+def test_what_the_gate_of_a_model_holds_waits_and_says_which_figure_by_which_limit(start, orthanc):
+    node = start(gate=limits({"noise": hold(0.9, None)}), peers=[orthanc.peer()])
+    series = MrSeries(seed="held by its gate")
+    send(node.port, series.datasets())
+    answer = node.until(series.study_uid, is_held)
+    (job,) = answer["jobs"]
+    (reason,) = job["reasons"]
+    assert reason["code"] == "OUT_OF_DISTRIBUTION"
+    assert "(noise) is" in reason["text"]
+    assert "at least 0.9 is wanted" in reason["text"]
+    assert (answer["deliveries"], orthanc.series()) == ([], {})
+    node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
+    answer = node.until(series.study_uid, is_sent)
+    assert orthanc.series().keys() == set(answer["jobs"][0]["series_uids"])
+
+
+def test_what_the_gate_of_a_model_refuses_is_not_made(start, orthanc):
+    node = start(gate=limits({"noise": refuse(0.9, None)}), peers=[orthanc.peer()])
+    series = MrSeries(seed="refused by its gate")
+    send(node.port, series.datasets())
+    answer = node.until(
+        series.study_uid, lambda found: [job["state"] for job in found["jobs"]] == ["refused"]
+    )
+    assert [one["code"] for one in answer["jobs"][0]["reasons"]] == ["OUT_OF_DISTRIBUTION"]
+    assert (answer["deliveries"], orthanc.series()) == ([], {})

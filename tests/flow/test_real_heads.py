@@ -1,4 +1,7 @@
-"""Two real heads through the node with the shipped model, looked at by independent readers."""
+"""Two real heads through the node with the shipped model, looked at by independent readers.
+
+The model learned from phantoms, so its gate holds them; a person releases them for this.
+"""
 
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +15,7 @@ from pydicom import dcmread
 from tests.support.dciodvfy import dcentvfy, dciodvfy
 from tests.support.dcmtk import storescu
 from tests.support.need import data_folder
-from tests.support.node import is_sent
+from tests.support.node import is_held, is_sent
 
 HEADS = {
     "mr/siemens_prismafit_t1_fl2d_sag_hfs_head": 35,
@@ -43,23 +46,37 @@ def delivered(tmp_path_factory):
             said = storescu(conf.port, *source)
             assert said.returncode == 0, said.stderr
             study_uid = dcmread(source[0], stop_before_pixels=True).StudyInstanceUID
+            held = node.until(study_uid, is_held, 180)
+            assert orthanc.series().keys() == {uid for _, _, _, uid in found.values()}
+            (job,) = held["jobs"]
+            node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
             answer = node.until(study_uid, is_sent, 120)
             (series_uid,) = answer["jobs"][0]["series_uids"]
             results = []
             for number, instance in enumerate(orthanc.series()[series_uid]):
                 results.append(folder / f"{series_uid}-{number}.dcm")
                 results[-1].write_bytes(orthanc.file(instance))
-            found[name] = source, results, answer
+            found[name] = source, results, (held, answer), series_uid
         assert len(orthanc.series()) == len(HEADS)
     finally:
         node.stop()
         orthanc.stop()
-    return found
+    return {name: parts[:3] for name, parts in found.items()}
 
 
 @pytest.fixture(params=HEADS)
 def head(request, delivered):
-    return (*delivered[request.param], HEADS[request.param])
+    source, results, (_, answer) = delivered[request.param]
+    return source, results, answer, HEADS[request.param]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_model_of_phantoms_holds_a_real_head_until_a_person_has_looked(delivered, name):
+    held, sent = delivered[name][2]
+    (job,) = held["jobs"]
+    assert (job["state"], held["deliveries"]) == ("held", [])
+    assert "OUT_OF_DISTRIBUTION" in {reason["code"] for reason in job["reasons"]}
+    assert sent["jobs"][0]["decided"]["by"] == "A. Physicist"
 
 
 def test_orthanc_holds_one_series_of_as_many_slices(head):

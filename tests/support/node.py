@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.bundle import write_bundle
+from tests.support.gated import put_gate
 from tests.support.need import free_port
 
 SCANNER = {"name": "scanner", "ae_title": "SCANNER", "host": "127.0.0.1", "may": ["echo", "store"]}
@@ -33,6 +34,8 @@ class NodeConf:
     extra: dict[str, dict] = field(default_factory=dict)
     shipped_model: bool = False
     release: str = "at_once"
+    gate: dict | None = None
+    """Limits of the tiny model (:mod:`tests.support.gated`); none unless given."""
 
     def write(self) -> Path:
         conf = self.folder / "conf"
@@ -62,7 +65,9 @@ class NodeConf:
         if self.shipped_model:
             shutil.rmtree(conf / "tasks"), shutil.rmtree(conf / "models")
         else:
-            write_bundle(conf / "models" / "tiny")
+            bundle = write_bundle(conf / "models" / "tiny")
+            if self.gate is not None:
+                put_gate(bundle, self.gate)
             (conf / "tasks" / "ct_from_mr.toml").write_text(
                 f'needs = ["T1"]\nmakes = "CT"\nmodel = "tiny"\nrelease = "{self.release}"\n'
             )
@@ -190,6 +195,11 @@ class RunningNode:
         raise AssertionError(
             f"not within {wait_s} s: {json.dumps(answer)[:3000]} {self.words[-5:]}"
         )
+
+
+def is_held(answer: dict) -> bool:
+    """Whether the only job of a study waits for a person."""
+    return [job["state"] for job in answer["jobs"]] == ["held"]
 
 
 def is_sent(answer: dict) -> bool:

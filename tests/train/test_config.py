@@ -83,6 +83,16 @@ def test_every_key_of_the_shipped_recipe_is_commented_or_speaks_for_itself():
         ("min_slices = 16", "min_slices = 0", r"refuse the bundle: contract.json: accepts: min_s"),
         ("[0.4, 2.2]", "[2.2, 0.4]", r"accepts: pixel_spacing_mm is .*; \[low, high\] is wanted"),
         ("[0.4, 2.2]", "[nan, nan]", r"\[accepts\] pixel_spacing_mm = nan; a finite number"),
+        (
+            "[accepts] ",
+            "[gate]\nfirst_seed = 4\nsubjects = 20\n[accepts] ",
+            r"\[gate\] first_seed = 4 sets limits on subjects of .*; take others, from 5 up",
+        ),
+        (
+            "[accepts] ",
+            "[gate]\nfirst_seed = 50\nsubjects = 3\n[accepts] ",
+            r"\[gate\] subjects = 3; a number from 20",
+        ),
         ('version = "0.2.0"', 'version = ""', r"\[model\] version = ''; write a text that says"),
         ('body_part = "HEAD"', 'body_part = ""', r"\[accepts\] body_part = ''; write a text"),
         ("phantom heads (no patient data)", " ", r"\[model\] learned_from = ' '; write a text"),

@@ -5,6 +5,7 @@ from train.config.reading import read_recipe
 from train.config.values import (
     Accepts,
     Baseline,
+    Gate,
     Learning,
     Model,
     Phantoms,
@@ -15,6 +16,7 @@ from train.config.values import (
 __all__ = [
     "Accepts",
     "Baseline",
+    "Gate",
     "Learning",
     "Model",
     "Phantoms",

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.task import Bundle, Generation, Output, read_bundle
-from train.config.values import Recipe
+from train.config.values import Accepts, Recipe
 
 __all__ = ["checked", "contract", "inference", "metadata"]
 
@@ -108,9 +108,10 @@ def contract(recipe: Recipe, files: Mapping[str, Mapping[str, str]]) -> dict[str
     files : mapping
         ``weights`` and, where a step wants one, ``atlas``: each with its ``file`` and ``sha256``.
     """
-    accepts = asdict(recipe.accepts)
-    if not recipe.accepts.planes:  # absent means any
-        del accepts["planes"]
+    usual = {one.name: one.default for one in fields(Accepts)}
+    accepts = {  # what is absent is as usual
+        key: value for key, value in asdict(recipe.accepts).items() if value != usual[key]
+    }
     return {
         "makes": recipe.model.makes,
         "accepts": accepts,

@@ -41,6 +41,7 @@ _RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "patience": (0, _MOST),
     },
     "baseline": {"steps": (0, _MOST)},
+    "gate": {"first_seed": (0, _MOST), "subjects": (20, _MOST)},
 }
 """Of numbers, by section and key: the least and the most."""
 _CHANGES = {
@@ -82,6 +83,7 @@ def consistent(recipe: Recipe, name: str) -> None:
     ):
         if value not in known:
             raise RecipeInvalid(f"{name}: {key} = '{value}'; choose one of {', '.join(known)}")
+    _gate(recipe, name)
     try:
         _prepares(recipe.preparation, learned.draw)
     except EngineError as exc:
@@ -116,6 +118,15 @@ def _in_range(recipe: Recipe, name: str) -> None:
         if type(value) not in {int, float} or not low <= value <= high:
             wanted = f"a number from {low:.10g} to {high:.10g} is wanted"
             raise RecipeInvalid(f"{name}: {where} = {value!r}; {wanted}")
+
+
+def _gate(recipe: Recipe, name: str) -> None:
+    """Refuse limits that are set on whom the model learned from or was measured on."""
+    gate, made = recipe.gate, recipe.phantoms
+    own = range(made.first_seed, made.first_seed + made.subjects)
+    if gate is not None and gate.seeds.start < own.stop and own.start < gate.seeds.stop:
+        text = f"{name}: [gate] first_seed = {gate.first_seed} sets limits on subjects of"
+        raise RecipeInvalid(f"{text} [phantoms]; take others, from {own.stop} up")
 
 
 def _written(recipe: Recipe, name: str) -> None:

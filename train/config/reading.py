@@ -8,6 +8,7 @@ from train.config.consistent import consistent
 from train.config.values import (
     Accepts,
     Baseline,
+    Gate,
     Learning,
     Model,
     Phantoms,
@@ -26,7 +27,7 @@ _SECTIONS = {
     "accepts": Accepts,
     "model": Model,
 }
-_OPTIONAL = {"baseline": Baseline}
+_OPTIONAL = {"baseline": Baseline, "gate": Gate}
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Any
 
 from train.errors import RecipeInvalid
 
-__all__ = ["Accepts", "Baseline", "Learning", "Model", "Phantoms", "Preparation", "Recipe"]
+__all__ = ["Accepts", "Baseline", "Gate", "Learning", "Model", "Phantoms", "Preparation", "Recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,27 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """Who the limits of the model's gate are set on: subjects that nothing is learned from.
+
+    Parameters
+    ----------
+    first_seed, subjects : int
+        Seeds count up from the first, one per subject.
+    """
+
+    first_seed: int
+    subjects: int
+
+    @property
+    def seeds(self) -> range:
+        """One seed per subject."""
+        return range(self.first_seed, self.first_seed + self.subjects)
+
+
+@dataclass(frozen=True, slots=True)
 class Accepts:
-    """What the model may be given: see :class:`engine.task.Contract`."""
+    """What the model may be given: see :class:`engine.task.Contract`; no limits where empty."""
 
     labels: tuple[str, ...]
     anatomy: tuple[str, ...]
@@ -170,6 +189,10 @@ class Accepts:
     extent_mm: tuple[float, float]
     contrast_agent: bool
     planes: tuple[str, ...] = ()
+    age_years: tuple[float, ...] = ()
+    field_strength_t: tuple[float, ...] = ()
+    unstated: str = "refuse"
+    distortion_corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +222,7 @@ class Recipe:
     accepts: Accepts
     model: Model
     baseline: Baseline | None = None
+    gate: Gate | None = None
 
     @property
     def digest(self) -> str:

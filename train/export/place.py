@@ -21,7 +21,9 @@ FILES = (
     "evaluation.json",
     "evaluation.png",
     "models/atlas.safetensors",
+    "models/likeness.safetensors",
     "models/model.safetensors",
+    "quality.json",
 )
 """All that a bundle may hold."""
 _OLD = "old"

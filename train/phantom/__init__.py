@@ -20,7 +20,7 @@ from train.phantom.contrasts import (
 from train.phantom.disease import Condition, draw_condition
 from train.phantom.fields import Placement
 from train.phantom.order import ANATOMIES, LABELS, Order
-from train.phantom.pairs import RECIPE_SHA256, make_phantoms, scan_pair
+from train.phantom.pairs import RECIPE_SHA256, draw_subjects, make_phantoms, scan_pair
 from train.phantom.regions import region_masks
 from train.phantom.scanner import Coil, Protocol, draw_protocol, grid_of, receive, scan
 from train.phantom.subject import Subject, draw_spine, draw_subject
@@ -53,6 +53,7 @@ __all__ = [
     "draw_protocol",
     "draw_spine",
     "draw_subject",
+    "draw_subjects",
     "grid_of",
     "make_phantoms",
     "mixed",

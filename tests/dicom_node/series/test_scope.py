@@ -198,6 +198,13 @@ def test_who_is_too_young_or_too_old_or_of_no_known_age_is_refused(
     assert codes(found, contract) == []
 
 
+def test_a_model_may_take_who_does_not_say_an_age_but_nobody_of_another(findings, contract):
+    lenient = replace(contract, age_years=(18.0, 90.0), unstated="accept")
+    nothing = {"PatientBirthDate": None, "AcquisitionDate": None}
+    assert codes(stating(findings, PatientAge=None, **nothing), lenient) == []
+    assert codes(stating(findings, PatientAge="007Y", **nothing), lenient) == ["AGE_OUTSIDE"]
+
+
 @pytest.mark.parametrize(
     ("value", "refused"),
     [

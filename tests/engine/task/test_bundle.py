@@ -2,7 +2,7 @@ import pytest
 
 from engine.errors import ModelMissing, SpecError
 from engine.reason import Code
-from engine.task import AtlasFile, Generation, Output, read_bundle
+from engine.task import Generation, NamedFile, Output, read_bundle
 from tests.support.bundle import write_bundle
 
 CONTRACT, INFERENCE, METADATA = "contract.json", "configs/inference.json", "configs/metadata.json"
@@ -167,6 +167,7 @@ def test_a_value_of_another_kind_is_refused_by_file_and_key(spoilt, file, keys, 
         (("accepts", "sop_classes"), "1.2", "sop_classes is '1.2'; a list of SOP Class UIDs"),
         (("accepts", "sop_classes"), ["MR"], r"sop_classes is \['MR'\]; a list of SOP Class"),
         (("accepts", "distortion_corrected"), 1, "distortion_corrected is 1; true or false"),
+        (("accepts", "unstated"), "ask", 'unstated is .ask.; "refuse" or "accept"'),
         (("makes",), "CBCT", "makes is 'CBCT'; one of T1"),
         (("weights", "sha256"), "AB" * 32, "sha256 is .*; 64 hexadecimal digits, lower case"),
     ],
@@ -198,7 +199,7 @@ def test_a_model_of_one_plane_says_so_and_any_other_takes_all(spoilt, bundle_fol
         (
             CONTRACT,
             "accept",
-            "accepts, atlas, intended_use, learned_from, limits, makes, weights",
+            "accepts, atlas, intended_use, learned_from, likeness, limits, makes, quality, weights",
         ),
         (INFERENCE, "generation", "generate, network, output, preprocess"),
     ],
@@ -297,7 +298,7 @@ def test_brightness_of_mr_starts_at_nothing(spoilt, low):
 def test_an_atlas_is_named_by_file_and_hash(spoilt, bundle_folder):
     assert read_bundle(bundle_folder).atlas is None
     named = {"file": "models/atlas.safetensors", "sha256": "ab" * 32}
-    assert spoilt(CONTRACT, "atlas", to=named).atlas == AtlasFile(named["file"], "ab" * 32)
+    assert spoilt(CONTRACT, "atlas", to=named).atlas == NamedFile(named["file"], "ab" * 32)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Subjects and an order enter; prepared pairs leave, each saying by which recipe i
 """
 
 from train.phantom.pairs.frozen import RECIPE_SHA256
-from train.phantom.pairs.make import make_phantoms
+from train.phantom.pairs.make import draw_subjects, make_phantoms
 from train.phantom.pairs.scan import scan_pair
 
-__all__ = ["RECIPE_SHA256", "make_phantoms", "scan_pair"]
+__all__ = ["RECIPE_SHA256", "draw_subjects", "make_phantoms", "scan_pair"]

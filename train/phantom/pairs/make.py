@@ -13,7 +13,7 @@ from train.phantom.pairs.scan import scan_pair
 from train.phantom.subject import Subject, draw_spine, draw_subject
 from train.phantom.template import read_template
 
-__all__ = ["make_phantoms"]
+__all__ = ["draw_subjects", "make_phantoms"]
 
 _AT_ONCE = 6  # subjects per job: the template is read once for them
 
@@ -41,7 +41,7 @@ def make_phantoms(
     """
     shares = [list(seeds[start::workers]) for start in range(workers) if seeds[start::workers]]
     if len(shares) <= 1:
-        for subject in _subjects(seeds, order):
+        for subject in draw_subjects(seeds, order):
             for index in range(order.scans):
                 yield write_pair(folder, scan_pair(subject, index, order))
         return
@@ -55,7 +55,8 @@ def make_phantoms(
             yield from job.result()
 
 
-def _subjects(seeds: Sequence[int], order: Order) -> Iterator[Subject]:
+def draw_subjects(seeds: Sequence[int], order: Order) -> Iterator[Subject]:
+    """Yield the subject of each seed, of the order's anatomy."""
     if order.anatomy == "spine":
         yield from (draw_spine(seed, order.spacing_mm) for seed in seeds)
         return

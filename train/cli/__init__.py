@@ -5,21 +5,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.errors import EngineError
+from train.cli.limits import set_limits
+from train.cli.phantoms import write_phantoms, write_scans
 from train.config import Recipe, read_recipe
-from train.errors import DataInvalid, TrainError
-from train.pair import path_of
+from train.errors import TrainError
 
 if TYPE_CHECKING:
     from engine.device import Choice
     from train.data import Shelf
-    from train.phantom import Order
 
 __all__ = ["main"]
 
@@ -41,7 +40,7 @@ _device = click.option(
 _workers = click.option(
     "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
 )
-_ORDER = ("make", "phantom", "fit", "evaluate", "downstream", "export")
+_ORDER = ("make", "phantom", "fit", "evaluate", "downstream", "export", "calibrate")
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
@@ -117,12 +116,12 @@ def phantom(
     if recipe is None and not subject:
         raise click.UsageError("give --recipe, or one --subject or more")
     if recipe is not None:
-        _phantoms(read_recipe(recipe), out, workers, subject)
+        write_phantoms(read_recipe(recipe), out, workers, subject)
         return
     from train.phantom import Order  # here: who only learns needs neither SciPy nor nilearn
 
     order = Order(sources=("T1",), target="CT", scans=scans, spacing_mm=spacing)
-    _make(out, list(subject), order, workers)
+    write_scans(out, list(subject), order, workers)
 
 
 @main.command(short_help="Learn by a recipe; goes on where it stopped.")
@@ -237,7 +236,33 @@ def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> N
     _export(read, data or run / "data", run, bundle)
 
 
-@main.command(short_help="All of it: phantoms, fit, baseline, evaluate, export.")
+@main.command(short_help="Set the limits that a bundle's sources and results are held against.")
+@click.argument("recipe", type=_FILE)
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Prepared pairs of subjects that nothing was learned from.",
+)
+@_workers
+def calibrate(recipe: Path, bundle: Path, data: Path, workers: int) -> None:
+    """Set the limits of the gate of BUNDLE, which RECIPE made, on other subjects.
+
+    What the gate sees of each source and each result is measured on them; a limit lies beyond the
+    furthest of them. The limits are written into the bundle, which is another model from then on.
+
+    \b
+    Example:
+      dicom-train phantom runs/limits --recipe conf/train/hlsnc-head-ct.toml \
+        $(printf -- '--subject %d ' $(seq 50000 50099))
+      dicom-train calibrate conf/train/hlsnc-head-ct.toml conf/models/hlsnc-head-ct \
+        --data runs/limits
+    """
+    set_limits(read_recipe(recipe), bundle, data, workers)
+
+
+@main.command(short_help="All of it: phantoms, fit, baseline, evaluate, export, calibrate.")
 @click.argument("recipe", type=_FILE)
 @click.option("--bundle", type=_FOLDER, required=True, help="Where the bundle goes.")
 @_data
@@ -252,7 +277,7 @@ def make(
     workers: int,
     device: "Choice",
 ) -> None:
-    """Make a model from nothing but its RECIPE: phantoms, fit, its baseline, evaluate, export.
+    """Make a model from nothing but its RECIPE: phantoms, fit, baseline, evaluate, export, limits.
 
     Stopped and called again, it goes on where it was.
 
@@ -271,7 +296,7 @@ def make(
     check_place(read, bundle)  # now, and not hours later
     run = out or _run_of(read)
     pairs = data or run / "data"
-    _phantoms(read, pairs, workers)
+    write_phantoms(read, pairs, workers)
     shelf = Shelf(pairs)
     _fit(read, shelf, run, None, device)
     if read.baseline is not None:
@@ -279,54 +304,14 @@ def make(
     del shelf  # gigabytes, which measuring may want
     click.echo(told(_evaluate(read, pairs, run, device)))
     _export(read, pairs, run, bundle)
+    if read.gate is not None:
+        others = run / "limits"
+        write_phantoms(read, others, workers, read.gate.seeds)
+        set_limits(read, bundle, others, workers)
 
 
 def _run_of(recipe: Recipe) -> Path:
     return Path("runs") / recipe.name
-
-
-def _phantoms(recipe: Recipe, out: Path, workers: int, only: tuple[int, ...] = ()) -> None:
-    from engine.preprocess import Chain  # here: as above
-    from train.data import ATLAS
-    from train.phantom import Order
-
-    made = recipe.phantoms
-    seeds = list(only or range(made.first_seed, made.first_seed + made.subjects))
-    _make(out, seeds, Order.of(made), workers)
-    if Chain.of(recipe.preparation.steps).wants_atlas and not (out / ATLAS).is_file():
-        from train.atlas import write_atlas  # here: it reads maps of nilearn
-
-        write_atlas(out / ATLAS)
-
-
-def _make(out: Path, seeds: list[int], order: "Order", workers: int) -> None:
-    from train.phantom import make_phantoms
-
-    _stamp(out, order)
-    wanted = [(seed, [path_of(out, seed, scan) for scan in range(order.scans)]) for seed in seeds]
-    lacking = [seed for seed, paths in wanted if not all(path.is_file() for path in paths)]
-    if lacking:
-        label = f"Making {len(lacking)} of {len(seeds)} phantoms"
-        with click.progressbar(length=len(lacking) * order.scans, label=label) as bar:
-            for _ in make_phantoms(out, lacking, order, workers):
-                bar.update(1)
-    click.echo(f"{len(seeds) * order.scans} scans with their truth in {out}")
-
-
-def _stamp(out: Path, order: "Order") -> None:
-    """Keep scans of one order and one phantom recipe in a folder: others are not mixed in."""
-    from train.data import ORDER
-    from train.phantom import RECIPE_SHA256
-
-    text = json.dumps({"order": asdict(order), "phantoms": RECIPE_SHA256}, sort_keys=True) + "\n"
-    path = out / ORDER
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        advice = "choose another folder or delete it"
-        raise DataInvalid(f"{out} holds phantoms of another order or recipe ({ORDER}); {advice}")
-    out.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def _fit(

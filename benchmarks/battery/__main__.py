@@ -1,0 +1,92 @@
+"""``python -m benchmarks.battery``: plant every fault, count what passes, write it down."""
+
+import argparse
+import json
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.battery.cases import CLEAN, FAULTS, FIRST_SEED
+from benchmarks.battery.results import RESULT_FAULTS
+from benchmarks.battery.run import Case, Share, run, summary
+from engine.task import read_bundle
+
+RESULTS = Path("benchmarks/results")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.battery", description=__doc__)
+    parser.add_argument(
+        "models", nargs="*", help="of conf/models; all that have limits unless said"
+    )
+    parser.add_argument("--conf", type=Path, default=Path("conf"), help="the configuration (conf)")
+    parser.add_argument(
+        "--subjects", type=int, default=5, help="subjects with faults, each model (5)"
+    )
+    parser.add_argument("--clean", type=int, default=200, help="studies without, each model (200)")
+    parser.add_argument("--scans", type=int, default=4, help="of each subject without faults (4)")
+    parser.add_argument(
+        "--results", type=int, default=4, help="subjects with faults in the result, each model (4)"
+    )
+    parser.add_argument("--faults", nargs="*", default=FAULTS, help="which ones; all unless said")
+    parser.add_argument("--no-network", action="store_true", help="headers and pixels alone")
+    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    parser.add_argument("--save", metavar="NAME", help="write benchmarks/results/NAME.json")
+    wanted = parser.parse_args()
+    models = wanted.models or sorted(
+        path.name
+        for path in (wanted.conf / "models").iterdir()
+        if read_bundle(path).quality is not None
+    )
+    seeds = range(FIRST_SEED, FIRST_SEED + wanted.subjects)
+    results = range(FIRST_SEED + 500, FIRST_SEED + 500 + wanted.results)
+    first_clean = FIRST_SEED + 1000
+    clean = range(first_clean, first_clean + -(-wanted.clean // wanted.scans))
+    shares = [
+        *(Share(wanted.conf, model, (seed,), 1, tuple(wanted.faults), not wanted.no_network)
+          for model in models for seed in seeds),
+        *(Share(wanted.conf, model, (seed,), wanted.scans, (CLEAN,), network=False)
+          for model in models for seed in clean),
+        *(Share(wanted.conf, model, (seed,), 1, tuple(RESULT_FAULTS), of_results=True)
+          for model in models for seed in results),
+    ]  # fmt: skip
+    cases: list[Case] = []
+    began = time.monotonic()
+    for case in run(shares, wanted.workers):
+        cases.append(case)
+        if len(cases) % 50 == 0:
+            print(f"{len(cases)} cases, {time.monotonic() - began:.0f} s", flush=True)
+    found = {
+        "inputs": summary([case for case in cases if not case.of_results]),
+        "results": summary([case for case in cases if case.of_results]),
+    }
+    for part in found.values():
+        _show(part)
+    if wanted.save:
+        _write(wanted.save, found, wanted.conf, models)
+
+
+def _show(found: dict) -> None:  # type: ignore[type-arg]
+    for fault, one in found.items():
+        gates = ", ".join(f"{name} {count}" for name, count in one["gates"].most_common())
+        codes = ", ".join(f"{name} {count}" for name, count in one["codes"].most_common(4))
+        print(f"{fault:38} {one['cases']:4}  {gates:32} {codes}")
+
+
+def _write(name: str, found: dict, conf: Path, models: list[str]) -> None:  # type: ignore[type-arg]
+    git = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    text = {
+        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "commit": git.stdout.strip(),
+        "models": {one: read_bundle(conf / "models" / one).digest for one in models},
+        **found,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

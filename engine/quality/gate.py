@@ -1,0 +1,180 @@
+"""The gate of one model: limits that were set on held-out subjects, and what is held against them.
+
+Limits stand in the bundle's ``quality.json`` and what sources were like in a file of arrays beside
+it. The contract names both by their SHA-256: other limits are another model.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from engine.errors import SpecError
+from engine.quality.figures import RESULT, SOURCE, Figure
+from engine.quality.likeness import Likeness
+from engine.quality.measure import measure_result, measure_source
+from engine.quality.spread import Spread
+from engine.quality.verdict import Check, Limit
+from engine.task import Bundle
+from engine.task.parts import Part, is_number
+from engine.volume import Volume
+from engine.weights import content, read
+
+__all__ = ["Gate", "read_gate"]
+
+Limits = Mapping[str, Limit]
+_KEYS = ("calibrated_on", "bands", "sources", "result", "uncertainty")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Gate:
+    """What the sources and the result of one model are held against.
+
+    Parameters
+    ----------
+    sources : tuple of mapping
+        Limits by name of :data:`engine.quality.figures.SOURCE`, for each source.
+    result : mapping
+        Limits by name of :data:`engine.quality.figures.RESULT`.
+    bands : (low, high)
+        Values of the result that part its lowest, middle and highest band.
+    likeness : tuple of Likeness
+        What each source was like.
+    labels : tuple of str
+        Of the sources, for people.
+    unit : str
+        Of the result.
+    spread : Spread
+        How far a result may be off.
+    """
+
+    sources: tuple[Limits, ...]
+    result: Limits
+    bands: tuple[float, float]
+    likeness: tuple[Likeness, ...]
+    labels: tuple[str, ...]
+    unit: str
+    spread: Spread
+
+    def of_sources(self, volumes: Sequence[Volume]) -> tuple[Check, ...]:
+        """Judge what goes in: NumPy voxels as acquired, one volume per source."""
+        checks: list[Check] = []
+        for number, volume in enumerate(volumes):
+            figures = measure_source(volume, self.likeness[number])
+            whose = f"{self.labels[number]}: " if len(self.labels) > 1 else ""
+            checks += _held_against(self.sources[number], figures, SOURCE, whose)
+        return tuple(checks)
+
+    def of_result(self, source: Volume, made: Volume, again: Volume) -> tuple[Check, ...]:
+        """Judge what came out; see :func:`engine.quality.measure.measure_result`."""
+        figures = measure_result(source, made, again, self.bands)
+        unit = self.unit if self.unit != "1" else "its own unit"
+        return tuple(_held_against(self.result, figures, RESULT, "", unit))
+
+
+def _held_against(
+    limits: Limits,
+    figures: Mapping[str, float],
+    known: Mapping[str, Figure],
+    whose: str,
+    unit: str = "",
+) -> list[Check]:
+    checks = []
+    for name, figure in known.items():
+        seen, limit = figures[name], limits[name]
+        what = f"{whose}{figure.what.format(unit=unit)}"
+        verdict = limit.verdict(seen)
+        checks.append(Check(name, what, seen, limit.broken(seen), verdict, figure.code))
+    return checks
+
+
+def read_gate(bundle: Bundle) -> Gate | None:
+    """Return the gate of ``bundle``; None where it has no limits.
+
+    Raises
+    ------
+    ModelMissing, ModelTampered
+        When limits or likeness are not there, or not those that the bundle names.
+    SpecError
+        When they do not say what they must.
+    """
+    if bundle.quality is None or bundle.likeness is None:
+        return None
+    where = f"{bundle.name}: {bundle.quality.file}"
+    text = content(bundle.path / bundle.quality.file, bundle.quality.sha256, what="limits")
+    try:
+        values = json.loads(text)
+    except ValueError as exc:
+        raise SpecError(f"{where}: not JSON: {exc}") from exc
+    if not isinstance(values, dict):
+        raise SpecError(f"{where}: an object is wanted")
+    part, labels = Part(where, values), bundle.contract.labels
+    part.only(_KEYS)
+    sources = part.objects("sources")
+    if len(sources) != len(labels):
+        raise part.refused("sources", f"limits for each of {', '.join(labels)}")
+    return Gate(
+        sources=tuple(
+            _limits(Part(f"{where}: sources: {label}", one), SOURCE)
+            for label, one in zip(labels, sources, strict=True)
+        ),
+        result=_limits(part.part("result"), RESULT),
+        bands=part.range("bands"),
+        likeness=_likeness(bundle),
+        labels=labels,
+        unit=bundle.output.unit,
+        spread=_spread(part.part("uncertainty")),
+    )
+
+
+def _spread(part: Part) -> Spread:
+    part.only(("floor", "slope", "within", "bins"))
+    floor, slope = part.number("floor"), part.number("slope")
+    if floor < 0 or slope < 0:
+        raise part.refused("floor" if floor < 0 else "slope", "a number of at least 0")
+    return Spread(floor, slope)
+
+
+def _limits(part: Part, known: Mapping[str, Figure]) -> Limits:
+    part.only(tuple(known))
+    return {name: _limit(part.part(name)) for name in known}
+
+
+def _limit(part: Part) -> Limit:
+    part.only(("hold", "refuse"))
+    hold, refuse = _ends(part, "hold"), _ends(part, "refuse")
+    if not (refuse[0] <= hold[0] <= hold[1] <= refuse[1]):
+        raise part.refused("refuse", "a range around that of hold")
+    return Limit(hold, refuse)
+
+
+def _ends(part: Part, key: str) -> tuple[float, float]:
+    """Return [low, high], of which either may be null: no limit on that side."""
+    value: Any = part.values.get(key)
+    if not isinstance(value, list) or len(value) != 2:
+        raise part.refused(key, "[low, high], null for none,")
+    if not all(one is None or is_number(one) for one in value):
+        raise part.refused(key, "[low, high], null for none,")
+    return (
+        -inf if value[0] is None else float(value[0]),
+        inf if value[1] is None else float(value[1]),
+    )
+
+
+def _likeness(bundle: Bundle) -> tuple[Likeness, ...]:
+    """Return what each source was like: arrays named ``<number>.<array>``."""
+    if bundle.likeness is None:
+        return ()
+    file = bundle.likeness
+    tensors = read(bundle.path / file.file, file.sha256, what="likeness")
+    found = []
+    for number in range(len(bundle.contract.labels)):
+        prefix = f"{number}."
+        arrays = {
+            name.removeprefix(prefix): one.numpy()
+            for name, one in tensors.items()
+            if name.startswith(prefix)
+        }
+        found.append(Likeness.of(arrays, f"{bundle.name}: {file.file}: {number}"))
+    return tuple(found)

@@ -1,0 +1,91 @@
+"""Wrong and damaged inputs through the gates: nothing passes unseen, and what is sound is taken."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.battery.cases import CLEAN, FAULTS, FIRST_SEED, planted, studies
+from benchmarks.battery.headers import HEADER_FAULTS
+from benchmarks.battery.pixels import PIXEL_FAULTS
+from benchmarks.battery.results import RESULT_FAULTS
+from benchmarks.battery.run import Case, Share, run, summary
+from engine.quality import Verdict
+
+CONF = Path(__file__).parents[2] / "conf"
+MODEL = "hlsnc-head-ct"
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    """A head, every fault of a header and of pixels planted once, and no network."""
+    faults = (CLEAN, *(name for name, _, _ in HEADER_FAULTS[::2]), *PIXEL_FAULTS)
+    return list(run([Share(CONF, MODEL, (FIRST_SEED,), 1, faults, network=False)], 1))
+
+
+def test_a_sound_head_passes_and_no_fault_does(cases):
+    assert len(cases) >= 58
+    passed = {case.fault for case in cases if case.outcome.gate == "none"}
+    assert passed == {CLEAN}
+
+
+def test_what_a_header_tells_is_refused_before_a_pixel_is_looked_at(cases):
+    told = {name for name, _, _ in HEADER_FAULTS}
+    gates = {case.outcome.gate for case in cases if case.fault in told}
+    assert gates == {"header"}
+    assert all(case.outcome.verdict is Verdict.REFUSE for case in cases if case.fault in told)
+
+
+def test_what_only_pixels_tell_names_the_figures_that_told(cases):
+    for case in cases:
+        if case.fault in PIXEL_FAULTS:
+            assert case.outcome.gate == "pixels", case.fault
+            assert case.outcome.checks, case.fault
+
+
+def test_the_table_counts_every_case_and_names_who_passed(cases):
+    passed = replace(cases[1], outcome=cases[0].outcome)
+    found = summary([*cases, passed])
+    assert sum(one["cases"] for one in found.values()) == len(cases) + 1
+    assert found[cases[1].fault]["passed"] == [{"model": MODEL, "seed": FIRST_SEED, "scan": 0}]
+
+
+def test_a_fault_that_is_unknown_is_an_error():
+    study = next(studies(CONF / "train" / f"{MODEL}.toml", [FIRST_SEED]))
+    with pytest.raises(ValueError, match="no fault 'rain'"):
+        planted(study, "rain", {})
+
+
+@pytest.mark.slow
+def test_the_whole_battery(tmp_path):
+    """A thousand faults and a thousand sound scans, as ``python -m benchmarks.battery`` does."""
+    models = sorted(path.parent.name for path in CONF.glob("models/*/quality.json"))
+    each = -(-1000 // (len(models) * len(FAULTS)))
+    clean = -(-1000 // (4 * len(models)))
+    shares = [
+        Share(CONF, model, (FIRST_SEED + number,), 1, FAULTS)
+        for model in models
+        for number in range(each)
+    ]
+    found = list(run(shares, 2))
+    assert len(found) >= 1000
+    assert [case for case in found if case.outcome.gate == "none"] == []
+    sound = [
+        Share(CONF, model, (FIRST_SEED + 1000 + number,), 4, (CLEAN,), network=False)
+        for model in models
+        for number in range(clean)
+    ]
+    taken = list(run(sound, 2))
+    assert len(taken) >= 1000
+    refused = [case for case in taken if case.outcome.verdict is Verdict.REFUSE]
+    assert len(refused) <= len(taken) // 100
+
+
+@pytest.mark.slow
+def test_faults_of_results_are_caught_but_lesions(tmp_path):
+    """Lesions are reported as they are found, not promised."""
+    found = list(
+        run([Share(CONF, MODEL, (FIRST_SEED + 500,), 1, tuple(RESULT_FAULTS), of_results=True)], 1)
+    )
+    passed = {case.fault for case in found if case.outcome.gate == "none"} - {CLEAN}
+    assert {name for name in passed if "lesion" not in name} == set()
