@@ -70,7 +70,9 @@ _FEET, _FRONT, _RIGHT = "feet to head", "front to back", "right to left"
 _JUMP, _STEP, _ROUGH = "the greatest jump", "the smallest step", "the roughest plane"
 
 SOURCE: Mapping[str, Figure] = {
-    "filled": Figure("the share of the field of view that is body", "both", _FIELD, 0.02, is_ratio=True),
+    "filled": Figure(
+        "the share of the field of view that is body", "both", _FIELD, 0.02, is_ratio=True
+    ),
     "extent_s_mm": _extent("from feet to head"),
     "extent_p_mm": _extent("from front to back"),
     "extent_l_mm": _extent("from right to left"),
