@@ -8,6 +8,8 @@ _ASKING = "what is asked or fetched is asked again from the row; tests/dicom_nod
 _ANSWERS = "an answer that the scenes' PACS does not give; tests/dicom_node/destination"
 _REPORTS = "an answer that the scenes' modality does not give; tests/dicom_node/association"
 _DAILY = "one DELETE of rows that nobody reads any more; done again the next day"
+_NOTES = "killed at every step of taking a series back in tests/dicom_node/notes"
+_MODELS = "a model put in its place as a whole, or one row; tests/dicom_node/cli/test_models.py"
 _NO_STATE = "changes no study, job or delivery; one statement, there or not"
 
 SITES = {
@@ -16,6 +18,7 @@ SITES = {
     "app.decide:export_held": _NO_STATE,
     "app.pulse:Pulse.end": _NO_STATE,
     "app.pulse:Pulse.tick": _NO_STATE,
+    "app.recall.act:recall_model": _NOTES,
     "archive.files:Files.discard_unfinished": "runs after each kill of the matrix",
     "archive.files:Files.remove": "of a file that no row names; else the next sweep takes it",
     "archive.keep:Archive._settle_difference": "other content under a known UID; test_keep.py",
@@ -47,6 +50,10 @@ SITES = {
     "backup.target:_only": _BACKUP,
     "backup.target:_work": _BACKUP,
     "cli.ingest:_Adding.close": "the same archive by another door; tests/dicom_node/cli",
+    "cli.models.adding:_copied": _MODELS,
+    "cli.models.signing:_keep": _MODELS,
+    "cli.models.switching:activate": _MODELS,
+    "cli.models.switching:rollback": _MODELS,
     "cli.upkeep.tokens:create": _NO_STATE,
     "cli.upkeep.tokens:revoke": _NO_STATE,
     "completion.stage:SenderStage._asked": "asked again; tests/dicom_node/completion",
@@ -55,6 +62,10 @@ SITES = {
     "destination.receipt.stage:ReceiptStage._next": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._refused": _ANSWERS,
     "installation:only_one": "a lock of a process; it goes with it",
+    "notes.recall:carry_out": _NOTES,
+    "notes.stage:NotesStage._later": _NOTES,
+    "notes.stage:NotesStage._queue": _NOTES,
+    "notes.stage:NotesStage._tell": _NOTES,
     "rules.ask:AskStage._unanswered": _ASKING,
     "rules.ask:AskStage.tick": _ASKING,
     "rules.ask:FetchStage._set": _ASKING,
@@ -62,7 +73,9 @@ SITES = {
     "rules.request:Requester._settle": _HTTP,
     "rules.stage:RulesStage._put_off": "after a bug; the study is planned again all the same",
     "rules.stage:RulesStage._weigh": _ASKING,
+    "signature:sign": _MODELS,
     "web.store.reception:Reception.close": _HTTP,
+    "worker.golden:record": _MODELS,
     "worker.stage:WorkerStage._renew": "a lease made longer; without it another takes the job",
     "worker.stage:WorkerStage._run": "a job handed back at a stop; tests/dicom_node/worker",
 }
