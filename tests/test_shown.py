@@ -10,6 +10,7 @@ import pytest
 from dicom_node.app.build import load_all
 from dicom_node.settings import NodeFile, PeersFile
 from tests.support.node import toml_lists
+from tests.support.signing import make_keys
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"^\[", re.MULTILINE)
@@ -63,6 +64,14 @@ def put_models(page: Path, folder: Path) -> None:
         shutil.copytree(folder / "models" / like, folder / "models" / name)
 
 
+def put_keys(folder: Path) -> None:
+    """Have the public keys that the reader of a page makes where the page says."""
+    node = folder / "node.toml"
+    shown = tomllib.loads(node.read_text()).get("models", {}) if node.is_file() else {}
+    for name in shown.get("keys", []):
+        make_keys((folder / name).parent, Path(name).stem)
+
+
 def peer(name: str) -> dict:
     return {"name": name, "ae_title": name.upper(), "host": "127.0.0.1", "port": 104,
             "may": ["store"], "ask": ["find", "move"]}  # fmt: skip
@@ -76,6 +85,7 @@ def test_pages_show_configurations():
 def test_what_a_page_shows_is_taken(page, tmp_path):
     folder = written(blocks(page), tmp_path / "conf")
     put_models(page, folder)
+    put_keys(folder)
     load_all(folder, {})
 
 
