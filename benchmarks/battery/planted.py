@@ -44,11 +44,12 @@ def judge_results(study: Study, task: Task, faults: Sequence[str]) -> Iterator[t
     mirror = Mirror.through(sources[0])
     again = mirror.of(_made(generator, [mirror.of(one) for one in sources], device))
     turned = Orient.fit(made).apply(made)
-    body = np.asarray(Orient.fit(made).apply(study.pair.target.with_voxels(study.pair.body)).voxels)
+    inside = study.pair.target.with_voxels(study.pair.body.astype(np.float32))
+    body = np.asarray(Orient.fit(made).apply(inside).voxels) > 0
     yield CLEAN, of_checks("result", gate.of_result(sources[0], made, again))
     for fault in faults:
         rng = np.random.default_rng([study.seed, crc32(fault.encode())])
-        result = Result(turned, body.astype(bool), task.bundle.output.outside, rng)
+        result = Result(turned, body, task.bundle.output.outside, rng)
         wrong = turned.with_voxels(RESULT_FAULTS[fault](result))
         yield fault, of_checks("result", gate.of_result(sources[0], wrong, again))
 
