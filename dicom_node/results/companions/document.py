@@ -9,6 +9,7 @@ PS3.3 A.45.1 (Encapsulated PDF IOD), C.24.1, C.24.2, C.8.6.1.
 """
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -122,8 +123,11 @@ def _of_gate(making: Making) -> list[str]:
 
 
 def _range(low: float, high: float) -> str:
-    ends = ["" if abs(end) == float("inf") else f"{end:.4g}" for end in (low, high)]
-    return " to ".join(ends) if any(ends) else "no limit"
+    if isfinite(low) and isfinite(high):
+        return f"{low:.4g} to {high:.4g}"
+    if isfinite(low):
+        return f"at least {low:.4g}"
+    return f"at most {high:.4g}" if isfinite(high) else "no limit"
 
 
 def _told(text: str) -> str:

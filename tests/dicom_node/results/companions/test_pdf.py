@@ -1,6 +1,7 @@
 """The document for people: a PDF that readers open, with what a person has to know."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,22 @@ def test_a_held_result_is_told_with_its_reasons(judged):
     assert making.synthesis.held[0].text in text
     assert "Quality gate passed: NO" in text
     assert "A person has to look at it" not in flat(page_of(judged()))
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ((2.0, 3.0), "2 to 3"),
+        ((2.0, float("inf")), "at least 2"),
+        ((-float("inf"), 3.0), "at most 3"),
+        ((-float("inf"), float("inf")), "no limit"),
+    ],
+)
+def test_a_limit_is_told_from_which_side_it_is(limit, said, judged):
+    making = judged()
+    one = replace(making.synthesis.checks[0], limit=limit)
+    alone = replace(making, synthesis=replace(making.synthesis, checks=(one,)))
+    assert f"  {said}  " in text_of(page_of(alone))
 
 
 def test_every_figure_of_the_gate_is_there(judged):
