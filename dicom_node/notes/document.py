@@ -16,7 +16,7 @@ from dicom_node.dicom import MANUFACTURER, MODEL_NAME
 from dicom_node.errors import OutputInvalid
 from dicom_node.rejections import Because, Rejection
 from dicom_node.results import Site, instance_uid, series_uid
-from dicom_node.results.copy import copy_from, strict, zone_of
+from dicom_node.results.copy import IN_NO_DOCUMENT, copy_from, strict, zone_of
 from dicom_node.results.provenance import code
 from dicom_node.results.valid import valid_text
 
@@ -28,11 +28,6 @@ TITLES: Mapping[Because, Dataset] = {
     Because.RECALLED: code("113037", "DCM", "Rejected for Patient Safety Reasons"),
 }
 """By which a peer knows a rejection note (CID 7010)."""
-_OF_IMAGES = (
-    "FrameOfReferenceUID", "PositionReferenceIndicator", "BodyPartExamined", "Laterality",
-    "AnatomicRegionSequence", "AnatomicalOrientationType", "RequestAttributesSequence",
-)  # fmt: skip
-"""What crosses from source to result, and is in no module of a document."""
 _SLOT: Mapping[Because, int] = {Because.SUPERSEDED: 98, Because.RECALLED: 99}
 """Which series number after the rejected one's: that × 100, plus this."""
 _WITHOUT_NUMBER = 9900
@@ -52,7 +47,7 @@ def make_note(rejection: Rejection, header: Dataset, site: Site) -> Dataset:
         When a value cannot be written as DICOM.
     """
     ds = copy_from(header, acquired=False)
-    for keyword in _OF_IMAGES:
+    for keyword in IN_NO_DOCUMENT:
         if keyword in ds:
             delattr(ds, keyword)
     try:

@@ -15,7 +15,15 @@ from pydicom.dataset import Dataset
 from dicom_node.results.charset import UTF8, is_readable, sets_of, unknown_sets
 from dicom_node.results.valid import valid_element, valid_text
 
-__all__ = ["acquired_at", "copy_from", "offset_of", "strict", "undecodable", "zone_of"]
+__all__ = [
+    "IN_NO_DOCUMENT",
+    "acquired_at",
+    "copy_from",
+    "offset_of",
+    "strict",
+    "undecodable",
+    "zone_of",
+]
 
 IDENTITY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
@@ -63,6 +71,12 @@ WITH_VALUE_ONLY = (
     "LongitudinalTemporalInformationModified",
 )  # fmt: skip
 """Conditional, and of the series: copied only with a value, and only a valid one."""
+
+IN_NO_DOCUMENT = (
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "BodyPartExamined", "Laterality",
+    "AnatomicRegionSequence", "AnatomicalOrientationType", "RequestAttributesSequence",
+)  # fmt: skip
+"""What is of images, and in no module of a document (PS3.3 A.35, A.45)."""
 
 CLINICAL_TRIAL = {
     # Clinical Trial Subject, C.7.1.3

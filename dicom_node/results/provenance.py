@@ -17,6 +17,7 @@ __all__ = [
     "SCHEME",
     "code",
     "contributing_equipment",
+    "declare_scheme",
     "derivation",
     "node_equipment",
     "references",
@@ -47,6 +48,11 @@ def derivation(ds: Dataset, text: str, *, resampled: bool) -> None:
     if resampled:
         codes.append(code("113085", "DCM", "Spatial resampling"))
     ds.DerivationCodeSequence = Items(codes)
+    declare_scheme(ds)
+
+
+def declare_scheme(ds: Dataset) -> None:
+    """Say what scheme our own codes are from (PS3.3 C.12.1, Coding Scheme Identification)."""
     scheme = Dataset()
     scheme.CodingSchemeDesignator = SCHEME
     scheme.CodingSchemeUID = derive_uid("coding scheme", SCHEME)

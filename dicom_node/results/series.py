@@ -25,7 +25,7 @@ from dicom_node.results.valid import valid_text
 from dicom_node.results.words import mark, name_of, what_was_done
 from engine.volume import FrameRef, Grid
 
-__all__ = ["make_series", "planes_of"]
+__all__ = ["date_by", "make_series", "planes_of"]
 
 _SLOT = {"native": 1, "rt-axial": 2}
 _SLOTS_BEFORE = {
@@ -73,7 +73,7 @@ def _template(ds: Dataset, making: Making, *, resampled: bool) -> Dataset:
     if not ds.get("BodyPartExamined"):
         ds.BodyPartExamined = making.task.bundle.contract.body_part
     mark(ds, making)
-    _date(ds, making)
+    date_by(ds, making)
     ds.SeriesInstanceUID = series_uid(making.job_key, making.task.makes)
     ds.SeriesNumber = _series_number(first.header, making)
     ds.InstanceCreatorUID = making.site.node_uid
@@ -91,7 +91,7 @@ def _template(ds: Dataset, making: Making, *, resampled: bool) -> Dataset:
     return ds
 
 
-def _date(ds: Dataset, making: Making) -> None:
+def date_by(ds: Dataset, making: Making) -> None:
     """Date series and content by the job, so that a second run writes the same."""
     at = making.created_at.astimezone(zone_of(ds))
     date, time = at.strftime("%Y%m%d"), at.strftime("%H%M%S.%f")
