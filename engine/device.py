@@ -1,13 +1,15 @@
 """Where to run, and how many slices or windows at once."""
 
 import os
-from dataclasses import dataclass
-from typing import Literal
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
 
 import torch
 
 from engine.errors import DeviceMissing, SpecError
-from engine.xp import has_cupy
+from engine.xp import cupy_version, has_cupy
 
 __all__ = ["Choice", "Device", "choose"]
 
@@ -48,6 +50,48 @@ class Device:
     def torch(self) -> torch.device:
         """The device as torch wants it."""
         return torch.device(self.name)
+
+    @property
+    def kind(self) -> str:
+        """The class of device, as bytes see it: another kind may differ in the last bits."""
+        if self.name == "cuda":
+            return torch.cuda.get_device_name()
+        return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+    @property
+    def software(self) -> dict[str, str]:
+        """What computes on it besides torch itself, with versions; nothing on a CPU."""
+        if self.name != "cuda":
+            return {}
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        found = {"cuda": str(torch.version.cuda), "cudnn": str(cudnn)}
+        return {**found, "cupy": cupy_version()} if self.arrays_on_gpu else found
+
+    def record(self) -> dict[str, Any]:
+        """Return everything about it that :meth:`of_record` wants, and its kind."""
+        return {**asdict(self), "kind": self.kind}
+
+    @classmethod
+    def of_record(cls, values: Mapping[str, Any]) -> Self:
+        """Return the device that a record names, of whatever kind it is here.
+
+        Raises
+        ------
+        DeviceMissing
+            When there is no such device here.
+        KeyError, TypeError, SpecError
+            When it is no record of a device.
+        """
+        names = ("name", "batch", "threads", "arrays_on_gpu", "together")
+        device = cls(*(values[name] for name in names))
+        if device.name not in _NAMES[1:]:
+            raise SpecError(f"device '{device.name}': one of {', '.join(_NAMES[1:])} is wanted")
+        there = torch.cuda.is_available() if device.name == "cuda" else True
+        if not there or (device.arrays_on_gpu and not has_cupy()):
+            more = ", with CuPy" if device.arrays_on_gpu else ""
+            text = f"it was made on {device.name} ({values.get('kind')}){more}, which is not here"
+            raise DeviceMissing(f"{text}; run it on a machine that has one")
+        return device
 
 
 def choose(

@@ -29,6 +29,7 @@ from engine.weights import read as read_weights
 from engine.xp import namespace, put, to_numpy
 
 __all__ = [
+    "Device",
     "Generated",
     "Generator",
     "Reading",
@@ -377,9 +378,10 @@ def _provenance(task: Task, made: Generated) -> Provenance:
         generation=task.bundle.generation.record(),
         device=made.device.name,
         batch=made.device.batch,
-        software=_software(steps),
+        software={**_software(steps), **made.device.software},
         pipeline_version=PIPELINE_VERSION,
         lacked=made.lacked,
+        where=made.device.record(),
     )
 
 

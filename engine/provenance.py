@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["PIPELINE_VERSION", "ModelIdentity", "Provenance", "digest_of"]
@@ -52,6 +52,8 @@ class Provenance:
         What found no room in memory before it ran so, a sentence each; mostly nothing.
     pipeline_version : int
         :data:`PIPELINE_VERSION` of the engine that ran.
+    where : mapping
+        The device in full: see :meth:`engine.device.Device.record`.
     """
 
     task: str
@@ -64,3 +66,4 @@ class Provenance:
     software: Mapping[str, str]
     pipeline_version: int
     lacked: tuple[str, ...] = ()
+    where: Mapping[str, Any] = field(default_factory=dict)

@@ -22,7 +22,7 @@ except ImportError:  # pragma: no cover - depends on the machine
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["from_torch", "has_cupy", "namespace", "put", "to_numpy", "to_torch"]
+__all__ = ["cupy_version", "from_torch", "has_cupy", "namespace", "put", "to_numpy", "to_torch"]
 
 
 def namespace(x: Array) -> Any:
@@ -33,6 +33,11 @@ def namespace(x: Array) -> Any:
 def has_cupy() -> bool:
     """Whether CuPy is installed and a CUDA device answers."""
     return cupy is not None and bool(cupy.cuda.is_available())
+
+
+def cupy_version() -> str:
+    """Return the version of CuPy; nothing where it is not installed."""
+    return "" if cupy is None else str(cupy.__version__)
 
 
 def put(x: NDArray[Any], *, on_gpu: bool) -> Array:

@@ -1,5 +1,6 @@
 """Everything decided about a study, as one answer."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from dicom_node.db import (
     SeriesRow,
     StudyRow,
     WantedRow,
+    model_of,
 )
 from dicom_node.errors import NotKnown
 from dicom_node.rejections import Rejections
@@ -127,7 +129,7 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "task": row.task,
             "grid": row.grid,
             "state": row.state,
-            "model": row.model,
+            "model": asdict(model_of(row)),
             "attempts": row.attempts,
             "reasons": row.reasons,
             "series_uids": row.series_uids,

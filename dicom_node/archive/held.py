@@ -6,7 +6,7 @@ rejected later is put aside in the same place, for good.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from dicom_node.db import DoomedRow, HeldRow, InstanceRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Origin
 
-__all__ = ["Held", "MadeSeries", "content_of"]
+__all__ = ["Held", "MadeSeries", "content_of", "content_of_objects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,12 @@ class Held:
 
 def content_of(entries: Sequence[Entry]) -> str:
     """Return one SHA-256, hex, over the objects of a series, whatever their order."""
-    pairs = sorted((entry.identity.sop_instance_uid, entry.sha256) for entry in entries)
-    lines = "".join(f"{uid} {sha256}\n" for uid, sha256 in pairs)
+    return content_of_objects((one.identity.sop_instance_uid, one.sha256) for one in entries)
+
+
+def content_of_objects(objects: Iterable[tuple[str, str]]) -> str:
+    """Return one SHA-256, hex, over objects: SOP Instance UID and SHA-256 of each."""
+    lines = "".join(f"{uid} {sha256}\n" for uid, sha256 in sorted(objects))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -13,7 +13,16 @@ from dicom_node.app import Node, open_node
 from dicom_node.app.clock import utc_now
 from dicom_node.audit import alerts, person_of
 
-__all__ = ["JOB_ID", "Context", "Uid", "Words", "as_json", "follow_parent", "json_option"]
+__all__ = [
+    "JOB_ID",
+    "Context",
+    "Uid",
+    "Words",
+    "as_json",
+    "follow_parent",
+    "json_option",
+    "uri_of_job",
+]
 
 JOB_ID = click.IntRange(1, 2**31 - 1)
 
@@ -118,6 +127,11 @@ def follow_parent() -> None:
     while os.read(0, 4096):  # unbuffered: a buffer's lock would be in the way of a normal exit
         continue
     os._exit(0)
+
+
+def uri_of_job(job_id: int) -> str:
+    """Return what the audit trail calls a job."""
+    return f"urn:dicom-synthesis-node:job:{job_id}"
 
 
 def as_json(value: Any) -> None:

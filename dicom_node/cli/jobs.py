@@ -8,7 +8,8 @@ import click
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.app.decide import export_held, reject_held, release_held
-from dicom_node.cli.context import JOB_ID, Context, Words, as_json, json_option
+from dicom_node.cli.context import JOB_ID, Context, Words, as_json, json_option, uri_of_job
+from dicom_node.cli.remake import provenance, remake
 from dicom_node.jobs import JobQueue
 from dicom_node.values import Job, JobState
 
@@ -17,7 +18,7 @@ __all__ = ["jobs"]
 
 @click.group()
 def jobs() -> None:
-    """List, retry and cancel jobs; release or reject results that are held.
+    """List, retry and cancel jobs; release or reject results that are held; make one again.
 
     \b
     Example:
@@ -81,7 +82,7 @@ def retry(context: Context, job_id: int) -> None:
     node = context.open()
     with node.database.transaction() as session:
         job = JobQueue(session).retry(job_id, utc_now())
-        context.restricted(node, _uri(job_id), f"job {job_id} is to run again", job.study_uid)
+        context.restricted(node, uri_of_job(job_id), f"job {job_id} is to run again", job.study_uid)
     click.echo(f"job {job.id} is waiting")
 
 
@@ -98,7 +99,7 @@ def cancel(context: Context, job_id: int) -> None:
     node = context.open()
     with node.database.transaction() as session:
         job = JobQueue(session).cancel(job_id)
-        context.restricted(node, _uri(job_id), f"job {job_id} was cancelled", job.study_uid)
+        context.restricted(node, uri_of_job(job_id), f"job {job_id} was cancelled", job.study_uid)
     click.echo(f"job {job.id} is cancelled")
 
 
@@ -159,10 +160,10 @@ def _told(context: Context, node: Node, what: str) -> Callable[[Job], None]:
     """Return what writes a person's act into the audit trail."""
 
     def tell(job: Job) -> None:
-        context.restricted(node, _uri(job.id), what, job.study_uid)
+        context.restricted(node, uri_of_job(job.id), what, job.study_uid)
 
     return tell
 
 
-def _uri(job_id: int) -> str:
-    return f"urn:dicom-synthesis-node:job:{job_id}"
+jobs.add_command(provenance)
+jobs.add_command(remake)

@@ -17,7 +17,7 @@ from dicom_node.db.beside import (
     TokenRow,
     TrailRow,
 )
-from dicom_node.db.convert import instance_of
+from dicom_node.db.convert import instance_of, model_of
 from dicom_node.db.session import Database
 from dicom_node.db.tables import (
     AssociationRow,
@@ -70,4 +70,5 @@ __all__ = [
     "TrailRow",
     "WantedRow",
     "instance_of",
+    "model_of",
 ]

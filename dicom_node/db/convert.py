@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from dicom_node.db.tables import InstanceRow
-from dicom_node.values import Instance, Origin
+from dicom_node.db.tables import InstanceRow, JobRow
+from dicom_node.values import Instance, Model, Origin
 
-__all__ = ["instance_of"]
+__all__ = ["instance_of", "model_of"]
 
 
 def instance_of(row: InstanceRow, folder: Path) -> Instance:
@@ -21,3 +21,8 @@ def instance_of(row: InstanceRow, folder: Path) -> Instance:
         path=folder / row.path,
         origin=Origin(row.origin),
     )
+
+
+def model_of(row: JobRow) -> Model:
+    """Return the model of a job; what it was made with besides stands in the row, too."""
+    return Model(row.model["name"], row.model["version"], row.model["digest"])

@@ -228,7 +228,8 @@ class DecisionRow(Base):
 class JobRow(Base):
     """One study to run through one task; the row is the queue entry.
 
-    ``decided`` is what a person decided about its result: what, by whom, why, when.
+    ``decided`` is what a person decided about its result: what, by whom, why, when. ``model`` says
+    which, and under ``provenance``, once there is a result, how that was made.
     """
 
     __tablename__ = "job"

@@ -7,6 +7,17 @@ it, and the word of how it ended.
 from dicom_node.jobs.decisions import Decisions
 from dicom_node.jobs.key import JobPlan, job_key
 from dicom_node.jobs.queue import Ended, JobQueue
+from dicom_node.jobs.records import FORMAT, Records
 from dicom_node.jobs.requests import Request, Requests
 
-__all__ = ["Decisions", "Ended", "JobPlan", "JobQueue", "Request", "Requests", "job_key"]
+__all__ = [
+    "FORMAT",
+    "Decisions",
+    "Ended",
+    "JobPlan",
+    "JobQueue",
+    "Records",
+    "Request",
+    "Requests",
+    "job_key",
+]

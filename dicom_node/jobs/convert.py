@@ -1,7 +1,7 @@
 """A row into the value that leaves the database."""
 
-from dicom_node.db import JobRow
-from dicom_node.values import Job, JobState, Model, Priority, Source
+from dicom_node.db import JobRow, model_of
+from dicom_node.values import Job, JobState, Priority, Source
 
 __all__ = ["job_of"]
 
@@ -20,7 +20,7 @@ def job_of(row: JobRow) -> Job:
         attempts=row.attempts,
         token=row.token,
         created_at=row.created_at,
-        model=Model(row.model["name"], row.model["version"], row.model["digest"]),
+        model=model_of(row),
         sources=tuple(Source(label, uid, tuple(uids)) for label, uid, uids in row.sources),
         reasons=tuple(row.reasons),
         series_uids=tuple(row.series_uids),

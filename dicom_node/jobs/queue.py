@@ -1,8 +1,9 @@
 """Jobs: added once per key, claimed by one, finished only by who holds the token."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
 from dicom_node.jobs.convert import job_of
 from dicom_node.jobs.key import JobPlan
+from dicom_node.jobs.records import PROVENANCE
 from dicom_node.lease import Lease, is_lost
 from dicom_node.values import Job, JobState, Origin
 from engine.reason import Code
@@ -28,11 +30,12 @@ _FIRES_NO_MORE = "the study changed, and its rule does not fire any more; 'why' 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run of a job ended."""
+    """How a run of a job ended; ``record``, where something was made, says how that was made."""
 
     state: JobState
     reasons: tuple[Mapping[str, str], ...] = ()
     series_uids: tuple[str, ...] = ()
+    record: Mapping[str, Any] | None = None
 
 
 class JobQueue:
@@ -62,11 +65,7 @@ class JobQueue:
                 token=0,
                 due=now,
                 created_at=now,
-                model={
-                    "name": plan.model.name,
-                    "version": plan.model.version,
-                    "digest": plan.model.digest,
-                },
+                model=asdict(plan.model),
                 sources=[
                     [source.label, source.series_uid, list(source.sop_instance_uids)]
                     for source in plan.sources
@@ -142,14 +141,14 @@ class JobQueue:
         LeaseLost
             When somebody else took the job meanwhile: whatever was made is not to be used.
         """
-        self._settle(
-            job,
-            {
-                "state": ended.state,
-                "reasons": [dict(reason) for reason in ended.reasons],
-                "series_uids": list(ended.series_uids),
-            },
-        )
+        values: dict[str, object] = {
+            "state": ended.state,
+            "reasons": [dict(reason) for reason in ended.reasons],
+            "series_uids": list(ended.series_uids),
+        }
+        if ended.record is not None:
+            values["model"] = {**asdict(job.model), PROVENANCE: dict(ended.record)}
+        self._settle(job, values)
 
     def try_again(self, job: Job, now: datetime, reasons: Sequence[Mapping[str, str]]) -> None:
         """Put a job back into the queue, a while later each time.

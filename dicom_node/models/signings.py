@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dicom_node.db import JobRow, RejectionRow, SigningRow
+from dicom_node.db import JobRow, RejectionRow, SigningRow, model_of
 from dicom_node.values import Model
 from engine.reason import Code, Reason
 
@@ -110,8 +110,8 @@ class Signings:
         rows: Sequence[JobRow] = self._session.scalars(
             select(JobRow).where(JobRow.study_uid == study_uid).order_by(JobRow.id)
         ).all()
-        made = [row.model for row in rows if series_uid in row.series_uids]
-        return Model(**made[-1]) if made else None
+        made = [model_of(row) for row in rows if series_uid in row.series_uids]
+        return made[-1] if made else None
 
 
 def unsigned(model: Model, destination: str) -> Reason:

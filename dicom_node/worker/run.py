@@ -1,6 +1,6 @@
 """One job: files in, engine, series out into the archive's folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from dicom_node.results import (
 from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
 from dicom_node.settings import Settings, load_settings
 from dicom_node.values import Origin
+from dicom_node.worker.record import recorded
 from dicom_node.worker.work import Answer, Kind, Placed, Work
 from engine.errors import (
     EngineError,
@@ -37,12 +38,13 @@ from engine.errors import (
     PixelsUnreadable,
     ResultRefused,
 )
-from engine.pipeline import choose, read_voxels, synthesise
+from engine.pipeline import Synthesis, choose, read_voxels, synthesise
 from engine.provenance import Provenance
 from engine.reason import Code, Reason
 from engine.task import Task
+from engine.volume import Volume
 
-__all__ = ["Bench", "load_bench", "run"]
+__all__ = ["Bench", "encoded", "load_bench", "look", "making_of", "run", "volumes_of"]
 
 _log = log.get("worker")
 
@@ -108,23 +110,14 @@ _KINDS: Mapping[type[EngineError], Kind] = {
 def _make(bench: Bench, work: Work) -> Answer:
     began = perf_counter()
     task = _task(bench, work)
-    looked = [_look(bench, task, source) for source in work.sources]
-    volumes = [read_voxels(findings.chosen) for findings in looked if findings.chosen is not None]
+    looked = look(bench.own, task, work.sources)
+    volumes = volumes_of(looked)
     read_at = perf_counter()
     options = bench.settings.file.engine
     device = choose(options.device, batch=options.batch or None, threads=options.threads or None)
     synthesis = synthesise(volumes, task, device)
     made_at = perf_counter()
-    making = Making(
-        job_key=work.key,
-        created_at=work.created,
-        task=task,
-        grid=work.grid,
-        site=bench.site,
-        sources=[_source(findings) for findings in looked],
-        synthesis=synthesis,
-        recognizable=_shows_face(task, looked[0]),
-    )
+    making = making_of((work.key, work.created), task, bench.site, looked, synthesis)
     entries = _write(bench, making)
     seconds = {
         "read": read_at - began,
@@ -140,6 +133,39 @@ def _make(bench: Bench, work: Work) -> Answer:
         label=task.makes,
         placed=tuple(_placed(entry) for entry in entries),
         seconds={name: round(value, 3) for name, value in seconds.items()},
+        record=recorded(making),
+    )
+
+
+def making_of(
+    job: tuple[str, datetime],
+    task: Task,
+    site: Site,
+    looked: Sequence[Findings],
+    synthesis: Synthesis,
+) -> Making:
+    """Return everything that the bytes of a result depend on.
+
+    Parameters
+    ----------
+    job : (str, datetime)
+        The job's key and its time.
+
+    Raises
+    ------
+    InputRefused
+        When the identity of a source cannot be read.
+    """
+    key, created_at = job
+    return Making(
+        job_key=key,
+        created_at=created_at,
+        task=task,
+        grid=task.grid,
+        site=site,
+        sources=[_source(findings) for findings in looked],
+        synthesis=synthesis,
+        recognizable=_shows_face(task, looked[0]),
     )
 
 
@@ -182,10 +208,31 @@ def _task(bench: Bench, work: Work) -> Task:
     return replace(task, grid="rt-axial" if work.grid == "rt-axial" else "native", bundle=bundle)
 
 
-def _look(bench: Bench, task: Task, source: tuple[str, str, list[str]]) -> Findings:
-    """Judge the files again as they lie on the disk now: what was planned may have been damaged."""
-    label, _, paths = source
-    findings = examine([Path(path) for path in paths], bench.own)
+def look(
+    own: OwnIdentity, task: Task, sources: Iterable[tuple[str, str, list[str]]]
+) -> list[Findings]:
+    """Judge the files again as they lie on the disk now: what was planned may have been damaged.
+
+    Parameters
+    ----------
+    sources : iterable of (label, series UID, paths)
+        In the order of the task's needs.
+
+    Raises
+    ------
+    InputRefused
+        When one of them will not do.
+    """
+    return [_look(own, task, label, paths) for label, _, paths in sources]
+
+
+def volumes_of(looked: Iterable[Findings]) -> list[Volume]:
+    """Return the voxels of what was looked at."""
+    return [read_voxels(findings.chosen) for findings in looked if findings.chosen is not None]
+
+
+def _look(own: OwnIdentity, task: Task, label: str, paths: Sequence[str]) -> Findings:
+    findings = examine([Path(path) for path in paths], own)
     if reasons := fits(findings, task.bundle.contract, task.grid):
         raise InputRefused(reasons)
     if findings.label != label:
@@ -218,15 +265,24 @@ def _source(findings: Findings) -> SourceSeries:
 
 def _write(bench: Bench, making: Making) -> list[Entry]:
     """Encode, check what was encoded, and only then write."""
-    made = make_series(making)
-    encoded = [encode(ds) for ds in made.datasets]
-    check_series(encoded, making)
     entries = []
-    for content in encoded:
-        data, syntax = read_part10(content)
+    for data, syntax in encoded(making):
         received = Received(data, syntax, sender="NODE", origin=Origin.MADE)
         entries.append(bench.archive.place(received))
     return entries
+
+
+def encoded(making: Making) -> list[tuple[bytes, str]]:
+    """Return each data set of a result in slice order, and its transfer syntax; all were checked.
+
+    Raises
+    ------
+    OutputInvalid
+        When one of them must not leave.
+    """
+    made = [encode(ds) for ds in make_series(making).datasets]
+    check_series(made, making)
+    return [read_part10(content) for content in made]
 
 
 def _placed(entry: Entry) -> Placed:

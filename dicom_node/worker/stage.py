@@ -5,9 +5,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
+from typing import Any
 
 from dicom_node import log
-from dicom_node.archive import Archive, Entry, Identity, MadeSeries, Studies, content_of
+from dicom_node.archive import (
+    Archive,
+    Entry,
+    Identity,
+    MadeSeries,
+    Studies,
+    content_of,
+    content_of_objects,
+)
 from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
@@ -145,7 +154,7 @@ class WorkerStage:
                 return None
             answer = _understood(line, work)
             without_answer.pop_all()
-        return answer
+        return answer.made_from([_content(files) for files in sources])
 
     def _wait(self, job: Job) -> str | None:
         """Return the child's line; renew the lease meanwhile."""
@@ -197,7 +206,8 @@ class WorkerStage:
             else:
                 state = _STATES[answer.kind]
                 series = (answer.series_uid,) if answer.placed else ()
-                queue.finish(job, Ended(state, tuple(answer.reasons), series))
+                ended = Ended(state, tuple(answer.reasons), series, _record(answer, made))
+                queue.finish(job, ended)
             if answer.kind == "made":
                 destinations = queue.destinations(job.id)
                 added = enter_made(session, self._archive, made, job.id, destinations, now)
@@ -269,6 +279,19 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
             for source, files in zip(job.sources, sources, strict=True)
         ],
     )
+
+
+def _content(files: Sequence[Instance]) -> str:
+    """Return one SHA-256 over the objects of a source."""
+    return content_of_objects((one.sop_instance_uid, one.sha256) for one in files)
+
+
+def _record(answer: Answer, made: MadeSeries) -> dict[str, Any] | None:
+    """Return how a result was made, and what it was; None where there is none."""
+    if answer.record is None:
+        return None
+    count = {"series_uid": made.series_uid, "objects": len(made.entries)}
+    return {**answer.record, "result": {**count, "sha256": made.content}}
 
 
 def _is_released(job: Job, made: MadeSeries) -> bool:

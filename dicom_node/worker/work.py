@@ -1,9 +1,10 @@
 """What goes to a child and what comes back: one JSON line each way, and nothing is unpickled."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["Answer", "Kind", "Placed", "Work"]
 
@@ -84,6 +85,8 @@ class Answer:
         Time by part: reading, generating, writing.
     run : str
         That of the work: an answer to other work is no answer.
+    record : mapping or None
+        What the child knows of how it was made: its part of the provenance record.
     """
 
     kind: Kind
@@ -94,6 +97,13 @@ class Answer:
     placed: tuple[Placed, ...] = ()
     seconds: dict[str, float] | None = None
     run: str = ""
+    record: dict[str, Any] | None = None
+
+    def made_from(self, digests: Sequence[str]) -> "Answer":
+        """Return it with the digest of each source in its record; unchanged where it has none."""
+        if self.record is None:
+            return self
+        return replace(self, record={**self.record, "sources": list(digests)})
 
     def to_line(self) -> str:
         """Return the answer as one line of JSON."""

@@ -49,6 +49,29 @@ def test_a_device_stays_what_it_was():
         choose("cpu").batch = 2
 
 
+def test_a_device_is_found_again_by_its_record_with_every_number():
+    device = choose("cpu", batch=3, threads=5)
+    record = device.record()
+    assert record["kind"] == device.kind != ""
+    assert Device.of_record(record) == device
+    assert device.software == {}
+
+
+@needs_no_cuda
+def test_a_device_that_was_recorded_and_is_not_here_is_not_replaced():
+    record = {**choose("cpu").record(), "name": "cuda", "kind": "NVIDIA H100"}
+    with pytest.raises(DeviceMissing, match=r"made on cuda \(NVIDIA H100\), which is not here"):
+        Device.of_record(record)
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_found_again_by_its_record():
+    device = choose("cuda")
+    assert Device.of_record(device.record()) == device
+    assert {"cuda", "cudnn"} <= set(device.software)
+    assert device.kind == torch.cuda.get_device_name()
+
+
 @pytest.mark.gpu
 def test_auto_takes_cuda_where_it_answers():
     device = choose()

@@ -24,7 +24,8 @@ def signings(database, now):
             JobRow(
                 key="2.25.1", study_uid="1.9", rule="r", task="t", grid="native", priority=1,
                 state="done", due=now, created_at=now, sources=[], series_uids=["1.7"],
-                model={"name": MODEL.name, "version": MODEL.version, "digest": MODEL.digest},
+                model={"name": MODEL.name, "version": MODEL.version, "digest": MODEL.digest,
+                       "provenance": {"makes": "CT"}},
             )
         )  # fmt: skip
 
