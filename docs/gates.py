@@ -96,6 +96,8 @@ def _battery() -> str:
     found = json.loads(BATTERY.read_text(encoding="utf-8"))
     lines = [f"Measured {found['at']} at {found['commit']}.\n", "**In the source**\n"]
     lines += _table(found["inputs"])
+    if found["real"]:
+        lines += ["", "**In real series, and real voxels**\n", *_table(found["real"])]
     lines += ["", "**In the result**\n", *_table(found["results"])]
     return "\n".join(lines) + "\n"
 

@@ -6,10 +6,11 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.battery.cases import CLEAN, FAULTS, FIRST_SEED
 from benchmarks.battery.results import RESULT_FAULTS
-from benchmarks.battery.run import Case, Share, run, summary
+from benchmarks.battery.run import Case, Part, Share, run, summary
 from engine.task import read_bundle
 
 RESULTS = Path("benchmarks/results")
@@ -30,6 +31,7 @@ def main() -> None:
         "--results", type=int, default=4, help="subjects with faults in the result, each model (4)"
     )
     parser.add_argument("--faults", nargs="*", default=FAULTS, help="which ones; all unless said")
+    parser.add_argument("--data", type=Path, help="the folder of real series; none unless said")
     parser.add_argument("--no-network", action="store_true", help="headers and pixels alone")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--save", metavar="NAME", help="write benchmarks/results/NAME.json")
@@ -48,8 +50,10 @@ def main() -> None:
           for model in models for seed in seeds),
         *(Share(wanted.conf, model, (seed,), wanted.scans, (CLEAN,), network=False)
           for model in models for seed in clean),
-        *(Share(wanted.conf, model, (seed,), 1, tuple(RESULT_FAULTS), of_results=True)
+        *(Share(wanted.conf, model, (seed,), 1, tuple(RESULT_FAULTS), part="results")
           for model in models for seed in results),
+        *(Share(wanted.conf, model, (FIRST_SEED,), 1, (), part="real", data=wanted.data)
+          for model in models if wanted.data is not None),
     ]  # fmt: skip
     cases: list[Case] = []
     began = time.monotonic()
@@ -58,8 +62,7 @@ def main() -> None:
         if len(cases) % 50 == 0:
             print(f"{len(cases)} cases, {time.monotonic() - began:.0f} s", flush=True)
     found = {
-        "inputs": summary([case for case in cases if not case.of_results]),
-        "results": summary([case for case in cases if case.of_results]),
+        part: summary([case for case in cases if case.part == part]) for part in get_args(Part)
     }
     for part in found.values():
         _show(part)

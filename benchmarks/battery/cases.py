@@ -19,7 +19,17 @@ from train.pair import Pair
 from train.phantom import Order, draw_subjects, scan_pair
 from train.phantom.series import Patient, write_session
 
-__all__ = ["CLEAN", "FAULTS", "FIRST_SEED", "Study", "pixels_of", "planted", "studies", "task_of"]
+__all__ = [
+    "CLEAN",
+    "FAULTS",
+    "FIRST_SEED",
+    "Study",
+    "pixels_of",
+    "planted",
+    "studies",
+    "study_of",
+    "task_of",
+]
 
 CLEAN = "clean"
 FIRST_SEED = 70_000
@@ -60,10 +70,11 @@ def studies(recipe: Path, seeds: Sequence[int], scans: int = 1) -> Iterator[Stud
     order = Order.of(read_recipe(recipe).phantoms)
     for subject in draw_subjects(seeds, order):
         for scan in range(scans):
-            yield _study(scan_pair(subject, scan, order))
+            yield study_of(scan_pair(subject, scan, order))
 
 
-def _study(pair: Pair) -> Study:
+def study_of(pair: Pair) -> Study:
+    """Return the files of a pair as its scanner sends them."""
     with TemporaryDirectory(prefix="battery-") as folder:
         files = write_session(pair, _WHO, Path(folder))
         series = {
@@ -73,27 +84,34 @@ def _study(pair: Pair) -> Study:
 
 
 def planted(
-    study: Study, fault: str, others: Mapping[str, NDArray[np.float64]]
+    series: Mapping[str, Sequence[Dataset]],
+    seed: int,
+    fault: str,
+    others: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, list[Dataset]]:
-    """Return the series of ``study`` with a fault in the first of them.
+    """Return the series of a study with a fault in the first of them.
 
     Parameters
     ----------
+    series : mapping
+        Data sets by label.
+    seed : int
+        Of what is drawn.
     fault : str
         Of :data:`FAULTS`, or :data:`CLEAN`.
     others : mapping
         Voxels of other series by what they differ in, of any shape: see :class:`Scan`.
     """
-    first, *rest = study.series
-    slices = copy.deepcopy(list(study.series[first]))
+    first, *rest = series
+    slices = copy.deepcopy(list(series[first]))
     if fault in _HEADERS:
         slices = _HEADERS[fault](slices) or slices
     elif fault in PIXEL_FAULTS:
         slices = by_place(slices)
-        _repaint(slices, fault, study.seed, others)
+        _repaint(slices, fault, seed, others)
     elif fault != CLEAN:
         raise ValueError(f"no fault {fault!r}; choose of {', '.join(FAULTS)}")
-    return {first: slices, **{label: list(study.series[label]) for label in rest}}
+    return {first: slices, **{label: list(series[label]) for label in rest}}
 
 
 def _repaint(

@@ -12,7 +12,16 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-__all__ = ["HEADER_FAULTS", "OWN_CREATOR", "OWN_DEVICE", "OWN_SERIES", "Spoil", "by_place", "every"]
+__all__ = [
+    "FOR_RADIOTHERAPY",
+    "HEADER_FAULTS",
+    "OWN_CREATOR",
+    "OWN_DEVICE",
+    "OWN_SERIES",
+    "Spoil",
+    "by_place",
+    "every",
+]
 
 Spoil = Callable[[list[Dataset]], list[Dataset] | None]
 OWN_CREATOR, OWN_DEVICE, OWN_SERIES = "2.25.1", "2.25.2", "2.25.77"
@@ -187,6 +196,8 @@ def _species(slices: list[Dataset]) -> None:
         ds.PatientSpeciesCodeSequence = [item]
 
 
+FOR_RADIOTHERAPY = "distortion left in, for radiotherapy"
+"""A fault on the grid of radiotherapy alone."""
 HEADER_FAULTS: tuple[tuple[str, str, Spoil], ...] = (
     ("a slice is missing", "GEOM_GAP", _gap),
     ("a slice lies off its place", "GEOM_SPACING", _uneven),
@@ -227,12 +238,13 @@ HEADER_FAULTS: tuple[tuple[str, str, Spoil], ...] = (
     ("another body part", "ANATOMY_WRONG", every(BodyPartExamined="KNEE")),
     ("no body part", "ANATOMY_UNKNOWN", every(BodyPartExamined="", StudyDescription="")),
     ("an angiography", "ANGIOGRAPHY", every(AngioFlag="Y")),
-    ("susceptibility weighting", "SUSCEPTIBILITY", every(EchoTime=20.0)),
+    ("susceptibility weighting", "SUSCEPTIBILITY",
+     every(ScanningSequence="GR", EchoTime=20.0)),
     ("a field map", "FIELD_MAP", every(SeriesDescription="gre_field_mapping")),
     ("two matrices", "MATRIX_MIXED", _mixed_matrix),
     ("an animal", "SPECIES", _species),
     ("on four legs", "SPECIES", every(AnatomicalOrientationType="QUADRUPED")),
-    ("distortion left in, for radiotherapy", "DISTORTION_UNCORRECTED", kind("M", "ND")),
+    (FOR_RADIOTHERAPY, "DISTORTION_UNCORRECTED", kind("M", "ND")),
     ("a small field of view", "FOV_OUTSIDE", _zoomed(60.0)),
     ("far steps", "SPACING_OUTSIDE", _thick),
     ("coarse pixels", "SPACING_OUTSIDE", _coarse),

@@ -16,7 +16,7 @@ from engine.quality import Check, Verdict, read_gate, worst
 from engine.reason import Reason
 from engine.task import Task
 
-__all__ = ["Outcome", "judge", "of_checks", "refused_by"]
+__all__ = ["Outcome", "judge", "judge_files", "of_checks", "refused_by"]
 
 Gate = Literal["header", "pixels", "result", "none"]
 _OWN = OwnIdentity(
@@ -48,6 +48,15 @@ class Outcome:
 
 
 def judge(series: Mapping[str, Sequence[Dataset]], task: Task, *, network: bool = True) -> Outcome:
+    """Return what the gates make of series in memory; see :func:`judge_files`."""
+    with TemporaryDirectory(prefix="battery-") as folder:
+        files = {label: _written(slices, Path(folder) / label) for label, slices in series.items()}
+        return judge_files(files, task, network=network)
+
+
+def judge_files(
+    files: Mapping[str, Sequence[Path]], task: Task, *, network: bool = True
+) -> Outcome:
     """Return what the gates make of the series of a study, by label in the order of the task.
 
     Parameters
@@ -60,15 +69,11 @@ def judge(series: Mapping[str, Sequence[Dataset]], task: Task, *, network: bool 
     ValueError
         When the task's model has no limits.
     """
-    with TemporaryDirectory(prefix="battery-") as folder:
-        found = [
-            examine(_written(slices, Path(folder) / label), _OWN)
-            for label, slices in series.items()
-        ]
-        reasons = [reason for one in found for reason in fits(one, task.bundle.contract, task.grid)]
-        if reasons:
-            return refused_by("header", reasons)
-        return _pixels(found, task, network=network)
+    found = [examine(paths, _OWN) for paths in files.values()]
+    reasons = [reason for one in found for reason in fits(one, task.bundle.contract, task.grid)]
+    if reasons:
+        return refused_by("header", reasons)
+    return _pixels(found, task, network=network)
 
 
 def _written(slices: Sequence[Dataset], folder: Path) -> list[Path]:

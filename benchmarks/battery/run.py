@@ -3,19 +3,23 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from benchmarks.battery.cases import CLEAN, Study, pixels_of, planted, studies, task_of
+from benchmarks.battery.headers import FOR_RADIOTHERAPY
 from benchmarks.battery.judge import Outcome, judge
 from benchmarks.battery.planted import judge_results
+from benchmarks.battery.real import judge_real
 from engine.task import Task
 
-__all__ = ["Case", "Share", "run", "summary"]
+__all__ = ["Case", "Part", "Share", "run", "summary"]
+
+Part = Literal["inputs", "real", "results"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,10 @@ class Share:
         What is planted in each study.
     network : bool
         Whether the network runs on what headers and pixels let pass.
-    of_results : bool
-        Whether the faults are those of results, planted in what the network made.
+    part : {"inputs", "real", "results"}
+        Whether the faults are planted in phantoms, in real series, or in what the network made.
+    data : Path, optional
+        The folder of real series, for the part ``real``.
     """
 
     conf: Path
@@ -46,18 +52,30 @@ class Share:
     scans: int
     faults: tuple[str, ...]
     network: bool = True
-    of_results: bool = False
+    part: Part = "inputs"
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One fault in one study, and what became of it."""
+    """One fault in one study, and what became of it.
+
+    Parameters
+    ----------
+    model, fault : str
+    subject : str
+        The phantom's seed, or what the real series is called.
+    scan : int
+        Which of a phantom's.
+    part : {"inputs", "real", "results"}
+    outcome : Outcome
+    """
 
     model: str
-    seed: int
+    subject: str
     scan: int
     fault: str
-    of_results: bool
+    part: Part
     outcome: Outcome
 
 
@@ -76,25 +94,30 @@ def _begin() -> None:
 def _judged(share: Share) -> list[Case]:
     task = task_of(share.conf / "models", share.model)
     recipes = share.conf / "train"
-    foreign = {} if share.of_results or share.faults == (CLEAN,) else _foreign(recipes)
+    foreign = {} if share.part == "results" or share.faults == (CLEAN,) else _foreign(recipes)
     found = []
     for study in studies(recipes / f"{share.model}.toml", share.seeds, share.scans):
-        judged = (
-            judge_results(study, task, share.faults)
-            if share.of_results
-            else _of_inputs(study, share, task, foreign)
-        )
-        where = share.model, study.seed, int(study.pair.about["scan"])
-        found += [Case(*where, fault, share.of_results, outcome) for fault, outcome in judged]
+        for subject, fault, outcome in _of_study(study, share, task, foreign):
+            scan = int(study.pair.about["scan"])
+            found.append(Case(share.model, subject, scan, fault, share.part, outcome))
     return found
 
 
-def _of_inputs(
+def _of_study(
     study: Study, share: Share, task: Task, foreign: Mapping[str, Study]
-) -> Iterator[tuple[str, Outcome]]:
-    others = _others(study, foreign)
-    for fault in share.faults:
-        yield fault, judge(planted(study, fault, others), task, network=share.network)
+) -> Iterator[tuple[str, str, Outcome]]:
+    """Yield whose case it is, what was done to it, and what the gates make of it."""
+    others, subject = _others(study, foreign), str(study.seed)
+    if share.data is not None:
+        yield from judge_real(share.data, study, task, others)
+    elif share.part == "results":
+        for fault, outcome in judge_results(study, task, share.faults):
+            yield subject, fault, outcome
+    else:
+        for fault in share.faults:
+            series = planted(study.series, study.seed, fault, others)
+            asked = replace(task, grid="rt-axial") if fault == FOR_RADIOTHERAPY else task
+            yield subject, fault, judge(series, asked, network=share.network)
 
 
 _HEAD, _SPINE = "agi-head-flair", "calf-spine-stir"
@@ -141,4 +164,4 @@ def summary(cases: Sequence[Case]) -> dict[str, Any]:
     return found
 
 
-_WHERE = ("model", "seed", "scan")
+_WHERE = ("model", "subject", "scan")

@@ -30,6 +30,9 @@ class Figure:
     is_ratio : bool
         Whether it counts times something, and what is half as much is as far as what is twice as
         much: its lower limit is never below 0.
+    middle : float or None
+        Of a figure that tells two sides from each other: a lower limit lies there at the least,
+        but where subjects were seen beyond it.
     """
 
     what: str
@@ -38,6 +41,7 @@ class Figure:
     slack: float
     refuses: bool = False
     is_ratio: bool = False
+    middle: float | None = None
 
 
 _LIKE, _FIELD, _QC = Code.OUT_OF_DISTRIBUTION, Code.FOV_OUTSIDE, Code.QC_FAILED
@@ -50,6 +54,11 @@ def _cut(end: str) -> Figure:
 
 def _extent(way: str) -> Figure:
     return Figure(f"the body's extent {way} in mm", "both", _FIELD, 5.0, is_ratio=True)
+
+
+def _way(what: str) -> Figure:
+    text = f"on which side it lies of what tells it from itself {what}: 1 is usual, -1 the other"
+    return Figure(text, "low", _LIKE, 0.05, middle=0.0)
 
 
 def _percentile(what: str) -> Figure:
@@ -107,6 +116,10 @@ SOURCE: Mapping[str, Figure] = {
     "unlike_outside": Figure(
         "the distance from anything like what the model learned from", "high", _LIKE, 0.1
     ),
+    "way_front": _way("back to front"),
+    "way_up": _way("upside down"),
+    "way_both": _way("turned by half a turn"),
+    "way_bright": _way("with bright for dark"),
 }  # fmt: skip
 """Of each source."""
 

@@ -47,13 +47,15 @@ def test_the_table_counts_every_case_and_names_who_passed(cases):
     passed = replace(cases[1], outcome=cases[0].outcome)
     found = summary([*cases, passed])
     assert sum(one["cases"] for one in found.values()) == len(cases) + 1
-    assert found[cases[1].fault]["passed"] == [{"model": MODEL, "seed": FIRST_SEED, "scan": 0}]
+    assert found[cases[1].fault]["passed"] == [
+        {"model": MODEL, "subject": str(FIRST_SEED), "scan": 0}
+    ]
 
 
 def test_a_fault_that_is_unknown_is_an_error():
     study = next(studies(CONF / "train" / f"{MODEL}.toml", [FIRST_SEED]))
     with pytest.raises(ValueError, match="no fault 'rain'"):
-        planted(study, "rain", {})
+        planted(study.series, FIRST_SEED, "rain", {})
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_the_whole_battery(tmp_path):
 def test_faults_of_results_are_caught_but_lesions(tmp_path):
     """Lesions are reported as they are found, not promised."""
     found = list(
-        run([Share(CONF, MODEL, (FIRST_SEED + 500,), 1, tuple(RESULT_FAULTS), of_results=True)], 1)
+        run([Share(CONF, MODEL, (FIRST_SEED + 500,), 1, tuple(RESULT_FAULTS), part="results")], 1)
     )
     passed = {case.fault for case in found if case.outcome.gate == "none"} - {CLEAN}
     assert {name for name in passed if "lesion" not in name} == set()

@@ -47,6 +47,8 @@ def _limit(seen: Sequence[float], figure: Figure, rule: Rule) -> Limit:
         below = low - max(times * (middle - low), slack)
         if figure.is_ratio:  # half as much is as far as twice as much, and nothing is outside
             below = min(low * (low / middle) ** times, max(low - slack, 0)) if low > 0 else 0.0
+        if figure.middle is not None:
+            below = max(below, min(figure.middle, low - slack))
         above = high + max(times * (high - middle), slack)
         return (
             below if figure.side != "high" else -inf,

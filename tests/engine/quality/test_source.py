@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.quality import SOURCE, Seen, picture_of, source_figures
+from engine.quality.likeness import WAYS
 from tests.engine.heads import T2, head, head_grid
 
 GRID = head_grid()
@@ -100,7 +101,7 @@ def test_a_fault_moves_its_figure(clean, fault):
 
 
 def test_figures_are_those_of_the_table(clean):
-    assert {*figures(clean), "unlike_within", "unlike_outside"} == set(SOURCE)
+    assert {*figures(clean), "unlike_within", "unlike_outside", *WAYS} == set(SOURCE)
 
 
 def test_extents_and_cuts_are_told_in_mm_and_by_end(clean):

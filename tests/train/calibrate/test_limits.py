@@ -63,3 +63,12 @@ def test_the_lower_limit_of_a_ratio_is_as_many_times_less_and_never_below_nothin
 def test_limits_are_rounded_outwards():
     found = written({"x": Limit((1.234567, 500.00003), (-0.1234567, 0.0))})
     assert found["x"] == {"hold": [1.2345, 500.01], "refuse": [-0.12346, 0.0]}
+
+
+def test_what_tells_two_sides_apart_has_its_limit_between_them():
+    known = {"x": Figure("the x", "low", Code.OUT_OF_DISTRIBUTION, 0.05, middle=0.0)}
+    assert limits_of([{"x": one} for one in (0.2, 0.9, 1.0)], known)["x"].hold[0] == 0.0
+    seen_beyond = [{"x": one} for one in (-0.3, 0.9, 1.0)]
+    assert limits_of(seen_beyond, known)["x"].hold[0] == pytest.approx(-0.35)
+    far_from_it = [{"x": one} for one in (0.8, 0.9, 1.0)]
+    assert limits_of(far_from_it, known)["x"].hold[0] == pytest.approx(0.725)

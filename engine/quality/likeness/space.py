@@ -4,6 +4,9 @@ A source is cut to its body's box and averaged into a few blocks, whatever its s
 and spacing do not count and shape, contrast and orientation do. Held-out subjects span a space of
 such pictures; a source is as far from them as it lies within that space, and as it lies outside.
 
+Subjects differ by more than one of them does from itself upside down, so which way round a source
+is, and whether its bright is dark, is asked apart: see :mod:`engine.quality.likeness.ways`.
+
 References
 ----------
 Moghaddam and Pentland 1997, Probabilistic visual learning for object representation, IEEE TPAMI 19:
@@ -19,12 +22,11 @@ from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.preprocess import along_axis, axis_weights
+from engine.quality.likeness.ways import BLOCKS, WAYS, Ways
 from engine.quality.seen import Seen
 
-__all__ = ["BLOCKS", "Likeness", "picture_of"]
+__all__ = ["Likeness", "picture_of"]
 
-BLOCKS = 12
-"""Along each axis."""
 _BRIGHT = 99.0
 _HU = 1000.0
 
@@ -53,12 +55,15 @@ class Likeness:
         Standard deviations along them.
     rest : float
         Root mean square of what the axes leave of a picture that they were not drawn from.
+    ways : Ways
+        What tells a picture from itself the wrong way round.
     """
 
     mean: NDArray[np.float32]
     axes: NDArray[np.float32]
     spreads: NDArray[np.float32]
     rest: float
+    ways: Ways
 
     @classmethod
     def fit(cls, pictures: NDArray[np.float32], rank: int) -> Self:
@@ -70,7 +75,7 @@ class Likeness:
         spreads = sizes[:rank] / np.sqrt(max(len(pictures) - 1, 1))
         return cls(
             mean.astype(np.float32), kept, spreads.astype(np.float32),
-            float(np.sqrt((left**2).sum(axis=1).mean())),
+            float(np.sqrt((left**2).sum(axis=1).mean())), Ways.fit(pictures),
         )  # fmt: skip
 
     @classmethod
@@ -82,31 +87,43 @@ class Likeness:
         SpecError
             When they are none.
         """
-        wanted = {"mean", "axes", "spreads", "rest"}
+        wanted = {"mean", "axes", "spreads", "rest", "weights", "offsets"}
         size = BLOCKS**3
         if set(arrays) != wanted:
             raise SpecError(f"{where} holds {', '.join(sorted(arrays))}; {sorted(wanted)} wanted")
         rank = len(arrays["axes"])
-        shapes = {"mean": (size,), "axes": (rank, size), "spreads": (rank,), "rest": (1,)}
+        shapes = {
+            "mean": (size,), "axes": (rank, size), "spreads": (rank,), "rest": (1,),
+            "weights": (len(WAYS), size), "offsets": (len(WAYS),),
+        }  # fmt: skip
         for name, shape in shapes.items():
             if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
                 text = f"{where}: {name} is {arrays[name].shape}"
                 raise SpecError(f"{text}; finite numbers of shape {shape} are wanted")
         if rank == 0 or not (arrays["spreads"] > 0).all() or not arrays["rest"][0] > 0:
             raise SpecError(f"{where}: spreads of more than 0 are wanted")
-        return cls(arrays["mean"], arrays["axes"], arrays["spreads"], float(arrays["rest"][0]))
+        ways = Ways(arrays["weights"], arrays["offsets"])
+        rest = float(arrays["rest"][0])
+        return cls(arrays["mean"], arrays["axes"], arrays["spreads"], rest, ways)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what :meth:`of` takes."""
         rest = np.array([self.rest], dtype=np.float32)
-        return {"mean": self.mean, "axes": self.axes, "spreads": self.spreads, "rest": rest}
+        return {
+            "mean": self.mean, "axes": self.axes, "spreads": self.spreads, "rest": rest,
+            "weights": self.ways.weights, "offsets": self.ways.offsets,
+        }  # fmt: skip
 
     def figures(self, picture: NDArray[np.float32]) -> dict[str, float]:
-        """Return how far a picture lies within the space, and outside of it: 1 is usual."""
+        """Return how far a picture lies within the space and outside of it, and its ways.
+
+        Of the distances 1 is usual.
+        """
         away = picture - self.mean
         along = self.axes @ away
         left = away - along @ self.axes
         return {
             "unlike_within": float(np.sqrt(((along / self.spreads) ** 2).mean())),
             "unlike_outside": float(np.sqrt((left**2).sum())) / self.rest,
+            **self.ways.figures(picture),
         }
