@@ -9,7 +9,7 @@ of the same subject with left for right. Each figure has limits that were set on
 
 from engine.quality.figures import RESULT, SOURCE, Figure
 from engine.quality.gate import Gate, read_gate
-from engine.quality.likeness import Likeness, picture_of
+from engine.quality.likeness import Likeness, grain_of, picture_of
 from engine.quality.measure import compare, measure_result, measure_source
 from engine.quality.mirror import Mirror
 from engine.quality.result import result_figures
@@ -31,6 +31,7 @@ __all__ = [
     "Spread",
     "Verdict",
     "compare",
+    "grain_of",
     "measure_result",
     "measure_source",
     "picture_of",

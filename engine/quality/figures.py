@@ -56,6 +56,11 @@ def _extent(way: str) -> Figure:
     return Figure(f"the body's extent {way} in mm", "both", _FIELD, 5.0, is_ratio=True)
 
 
+def _shade(one: str, other: str) -> Figure:
+    text = f"the brightness of the body's {one} half beside the {other} half"
+    return Figure(text, "both", _LIKE, 0.02, is_ratio=True)
+
+
 def _way(what: str) -> Figure:
     text = f"on which side it lies of what tells it from itself {what}: 1 is usual, -1 the other"
     return Figure(text, "low", _LIKE, 0.05, middle=0.0)
@@ -91,6 +96,10 @@ SOURCE: Mapping[str, Figure] = {
     "cut_back": _cut("back"),
     "cut_right": _cut("right"),
     "cut_left": _cut("left"),
+    "blunt": Figure(
+        "the end of the body that lies within the image, as a share of its widest section", "high",
+        _FIELD, 0.05,
+    ),
     "empty_slices": Figure(
         "the number of empty slices inside the body", "high", Code.GEOM_MISSING, 0.0, refuses=True
     ),
@@ -102,6 +111,17 @@ SOURCE: Mapping[str, Figure] = {
         "the greatest step between neighbouring slices, beside those around it", "high",
         Code.GEOM_MISSING, 0.1,
     ),
+    "slice_order": Figure(
+        "the distance of a slice from its neighbours, beside theirs from each other", "high",
+        Code.GEOM_SPACING, 0.02,
+    ),
+    "slice_gap": Figure(
+        "the distance of two neighbouring slices, beside that of the next but one", "high",
+        Code.GEOM_GAP, 0.02,
+    ),
+    "shade_s": _shade("upper", "lower"),
+    "shade_p": _shade("back", "front"),
+    "shade_l": _shade("left", "right"),
     "background": Figure(
         "the brightness around the body, as a share of the bright end", "high", _LIKE, 0.01
     ),
@@ -111,10 +131,14 @@ SOURCE: Mapping[str, Figure] = {
         "the share of the body that is cut off at the greatest value", "high", _LIKE, 0.001
     ),
     "blank": Figure("the share of the body where nothing was measured", "high", _LIKE, 0.002),
+    "void_ml": Figure("what lies deep in closed holes of the body, in ml", "high", _LIKE, 1.0),
     "symmetry": Figure("the likeness of left and right", "low", _LIKE, 0.02),
     "unlike_within": Figure("the distance from what the model learned from", "high", _LIKE, 0.1),
     "unlike_outside": Figure(
         "the distance from anything like what the model learned from", "high", _LIKE, 0.1
+    ),
+    "unlike_grain": Figure(
+        "the distance of its grain from that of what the model learned from", "high", _LIKE, 0.1
     ),
     "way_front": _way("back to front"),
     "way_up": _way("upside down"),

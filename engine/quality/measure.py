@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.preprocess import air_of, resample_onto
-from engine.quality.likeness import Likeness, picture_of
+from engine.quality.likeness import Likeness, grain_of, picture_of
 from engine.quality.result import cubed, result_figures
 from engine.quality.seen import Seen
 from engine.quality.source import source_figures
@@ -29,7 +29,8 @@ def measure_source(volume: Volume, likeness: Likeness) -> dict[str, float]:
         What the model learned such a source from.
     """
     seen = Seen.of(volume)
-    return {**source_figures(volume, seen), **likeness.figures(picture_of(seen))}
+    likes = likeness.figures(picture_of(seen), grain_of(volume))
+    return {**source_figures(volume, seen), **likes}
 
 
 def measure_result(

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
+import SimpleITK
 from numpy.typing import NDArray
 
 from engine.preprocess import Resample, foreground
-from engine.quality.planes import repeats_and_jumps
+from engine.quality.planes import order_and_gap, repeats_and_jumps
 from engine.quality.seen import STEP_MM, Seen, enclosed
 from engine.volume import Volume
 
@@ -19,8 +20,12 @@ _HU = 1000.0
 _BRIGHT = 99.5
 _RIM = 12
 """The rim is one part in so many of an axis."""
-_NOT_BODY = 0.02
-"""A slice with less of it than that share of the fullest slice's body shows next to nothing."""
+_NOT_BODY, _SLIGHT = 0.02, 0.1
+"""Shares of the fullest section of a body: next to nothing, and what may be its end or speckle."""
+_DARK = 0.1
+"""Of the bright end: no tissue."""
+_DEEP = 3
+"""Steps of what is looked at: so deep in a hole lies no part of a vessel or of a small cavity."""
 
 
 def source_figures(volume: Volume, seen: Seen) -> dict[str, float]:
@@ -40,11 +45,13 @@ def source_figures(volume: Volume, seen: Seen) -> dict[str, float]:
     return {
         **_coverage(seen),
         **_slices(volume),
+        **_shades(seen, scale),
         **_background(seen, scale),
         "noise": typical,
         "noise_slab": float(noises.max()) / typical,
         "saturated": _saturated(voxels, volume.unit),
         "blank": _blank(voxels, volume.unit),
+        "void_ml": _void_ml(seen, scale),
         "symmetry": _symmetry(seen),
     }
 
@@ -52,6 +59,7 @@ def source_figures(volume: Volume, seen: Seen) -> dict[str, float]:
 def _coverage(seen: Seen) -> dict[str, float]:
     """Return how much of the field of view is body, how long that is, and where it is cut."""
     body, figures = seen.body, {"filled": float(seen.body.mean())}
+    blunt = 0.0
     for axis, (name, ends) in enumerate(zip(_AXES, _ENDS, strict=True)):
         part = seen.box[axis]
         figures[f"extent_{name}_mm"] = float((part.stop - part.start) * seen.steps_mm[axis])
@@ -59,7 +67,14 @@ def _coverage(seen: Seen) -> dict[str, float]:
         most = max(float(areas.max()), 1e-6)
         figures[f"cut_{ends[0]}"] = float(areas[0]) / most
         figures[f"cut_{ends[1]}"] = float(areas[-1]) / most
-    return figures
+        blunt = max(blunt, *(_end(line) / most for line in (areas, areas[::-1])))
+    return {**figures, "blunt": blunt}
+
+
+def _end(areas: NDArray[np.float64]) -> float:
+    """Return the first section of a body that begins within the image; 0 where it is cut."""
+    shown = np.flatnonzero(areas > _SLIGHT * areas.max())
+    return float(areas[shown[0]]) if shown.size and shown[0] > 0 else 0.0
 
 
 def _slices(volume: Volume) -> dict[str, float]:
@@ -69,14 +84,49 @@ def _slices(volume: Volume) -> dict[str, float]:
     )
     voxels = np.asarray(plane.voxels)
     areas = np.asarray(foreground(voxels, volume.unit)).mean(axis=(1, 2))
-    shown = np.flatnonzero(areas > _NOT_BODY * max(float(areas.max()), 1e-6))
+    most = max(float(areas.max()), 1e-6)
+    shown = np.flatnonzero(areas > _SLIGHT * most)
     first, last = (int(shown[0]), int(shown[-1]) + 1) if shown.size else (0, len(areas))
     repeats, jumps = repeats_and_jumps(voxels[first:last])
+    order, gap = order_and_gap(voxels[first:last])
     return {
-        "empty_slices": float(last - first - shown.size),
+        "empty_slices": float((areas[first:last] <= _NOT_BODY * most).sum()),
         "slice_repeat": repeats,
         "slice_jump": jumps,
+        "slice_order": order,
+        "slice_gap": gap,
     }
+
+
+def _shades(seen: Seen, scale: float) -> dict[str, float]:
+    """Return how bright the body is on one side beside the other, along each axis."""
+    body, voxels = seen.body[seen.box], seen.voxels[seen.box]
+    above_air = voxels + _HU if seen.volume.unit == "HU" else voxels
+    figures = {}
+    for axis, name in enumerate(_AXES):
+        half = body.shape[axis] // 2
+        sides = []
+        for part in (slice(None, half), slice(half, None)):
+            where = (slice(None),) * axis + (part,)
+            inside = above_air[where][body[where]]
+            sides.append(max(float(inside.mean()), 0.0) + 1e-3 * scale if inside.size else scale)
+        figures[f"shade_{name}"] = sides[1] / sides[0]
+    return figures
+
+
+def _void_ml(seen: Seen, scale: float) -> float:
+    """Return how much lies deep in closed holes of the body, in ml: signal that metal took."""
+    dark = _DARK * scale - (_HU if seen.volume.unit == "HU" else 0.0)
+    shown = seen.voxels >= dark
+    image = SimpleITK.GetImageFromArray(shown.astype(np.uint8))
+    closed = SimpleITK.BinaryFillhole(image)  # type: ignore[no-untyped-call]
+    hole = (SimpleITK.GetArrayFromImage(closed) > 0) & ~shown
+    for _ in range(_DEEP):
+        padded = np.pad(hole, 1)
+        for axis in range(3):
+            hole = hole & np.roll(padded, 1, axis)[1:-1, 1:-1, 1:-1]
+            hole &= np.roll(padded, -1, axis)[1:-1, 1:-1, 1:-1]
+    return float(hole.sum()) * float(np.prod(seen.steps_mm)) / 1000
 
 
 def _background(seen: Seen, scale: float) -> Mapping[str, float]:

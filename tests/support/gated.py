@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from engine.quality import RESULT, SOURCE, Likeness
-from engine.quality.likeness import BLOCKS
+from engine.quality.likeness import BLOCKS, STEPS
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
 ANY = [None, None]
@@ -18,8 +18,9 @@ ANY = [None, None]
 
 def likeness(rank: int = 2) -> dict[str, np.ndarray]:
     """Return the space of pictures of some noise."""
-    pictures = np.random.default_rng(3).random((12, BLOCKS**3), dtype=np.float32)
-    return Likeness.fit(pictures, rank).arrays()
+    rng = np.random.default_rng(3)
+    pictures = rng.random((12, BLOCKS**3), dtype=np.float32)
+    return Likeness.fit(pictures, rng.random((12, STEPS), dtype=np.float32), rank).arrays()
 
 
 def limits(source: Mapping[str, Any] = {}, result: Mapping[str, Any] = {}) -> dict[str, Any]:

@@ -151,13 +151,14 @@ def _limits(
     arrays: dict[str, np.ndarray] = {}
     for number in range(len(subjects[0].sources)):
         pictures = np.stack([one.pictures[number] for one in subjects])
+        grains = np.stack([one.grains[number] for one in subjects])
         rank = min(_RANK, len(subjects) // 2)
-        unlike = _unlike(pictures, rank)
+        unlike = _unlike(pictures, grains, rank)
         figures = [
             {**one.sources[number], **away} for one, away in zip(subjects, unlike, strict=True)
         ]
         sources.append(written(limits_of(figures, SOURCE)))
-        fitted = Likeness.fit(pictures, rank).arrays()
+        fitted = Likeness.fit(pictures, grains, rank).arrays()
         arrays |= {f"{number}.{name}": one for name, one in fitted.items()}
     errors = [one.errors for one in subjects]
     spread = fit_spread(errors)
@@ -171,14 +172,14 @@ def _limits(
     return limits, arrays
 
 
-def _unlike(pictures: np.ndarray, rank: int) -> list[dict[str, float]]:
+def _unlike(pictures: np.ndarray, grains: np.ndarray, rank: int) -> list[dict[str, float]]:
     """Return how far each picture is from the others': a space that it spans itself is too near."""
     found: list[dict[str, float]] = [{} for _ in pictures]
     for fold in range(_FOLDS):
         held = np.arange(len(pictures)) % _FOLDS == fold
-        space = Likeness.fit(pictures[~held], rank)
+        space = Likeness.fit(pictures[~held], grains[~held], rank)
         for index in np.flatnonzero(held):
-            found[index] = space.figures(pictures[index])
+            found[index] = space.figures(pictures[index], grains[index])
     return found
 
 

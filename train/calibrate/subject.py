@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.device import Device
 from engine.pipeline import Generator
-from engine.quality import Mirror, Seen, compare, picture_of, source_figures
+from engine.quality import Mirror, Seen, compare, grain_of, picture_of, source_figures
 from engine.volume import Volume
 from engine.xp import to_numpy
 from train.calibrate.spread import Errors, errors_of
@@ -30,6 +30,8 @@ class Subject:
         Figures of each source, but for its likeness.
     pictures : tuple of (P,) float32
         Of each source.
+    grains : tuple of (G,) float32
+        Of each source.
     result : mapping
         Figures of the result.
     errors : Errors
@@ -40,6 +42,7 @@ class Subject:
     scan: int
     sources: tuple[Mapping[str, float], ...]
     pictures: tuple[NDArray[np.float32], ...]
+    grains: tuple[NDArray[np.float32], ...]
     result: Mapping[str, float]
     errors: Errors
 
@@ -68,6 +71,7 @@ def look(pair: Pair, generator: Generator, device: Device, bands: Sequence[float
         scan=int(pair.about["scan"]),
         sources=tuple(source_figures(one, small) for one, small in zip(sent, seen, strict=True)),
         pictures=tuple(picture_of(small) for small in seen),
+        grains=tuple(grain_of(one) for one in sent),
         result=compare(seen[0], made, again, bands),
         errors=errors_of(made, again, Seen.of(pair.target), number),
     )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.preprocess import along_axis, axis_weights
+from engine.quality.likeness.grain import STEPS, Grain
 from engine.quality.likeness.ways import BLOCKS, WAYS, Ways
 from engine.quality.seen import Seen
 
@@ -57,6 +58,8 @@ class Likeness:
         Root mean square of what the axes leave of a picture that they were not drawn from.
     ways : Ways
         What tells a picture from itself the wrong way round.
+    grain : Grain
+        What is usual of it.
     """
 
     mean: NDArray[np.float32]
@@ -64,10 +67,11 @@ class Likeness:
     spreads: NDArray[np.float32]
     rest: float
     ways: Ways
+    grain: Grain
 
     @classmethod
-    def fit(cls, pictures: NDArray[np.float32], rank: int) -> Self:
-        """Return the space that ``pictures`` (N, P) span with ``rank`` axes."""
+    def fit(cls, pictures: NDArray[np.float32], grains: NDArray[np.float32], rank: int) -> Self:
+        """Return the space that ``pictures`` (N, P) span with ``rank`` axes, and their grain's."""
         mean = pictures.mean(axis=0)
         _, sizes, axes = np.linalg.svd(pictures - mean, full_matrices=False)
         kept = axes[:rank].astype(np.float32)
@@ -76,6 +80,7 @@ class Likeness:
         return cls(
             mean.astype(np.float32), kept, spreads.astype(np.float32),
             float(np.sqrt((left**2).sum(axis=1).mean())), Ways.fit(pictures),
+            Grain.fit(grains),
         )  # fmt: skip
 
     @classmethod
@@ -87,7 +92,7 @@ class Likeness:
         SpecError
             When they are none.
         """
-        wanted = {"mean", "axes", "spreads", "rest", "weights", "offsets"}
+        wanted = {"mean", "axes", "spreads", "rest", "weights", "offsets", "grain", "inverse"}
         size = BLOCKS**3
         if set(arrays) != wanted:
             raise SpecError(f"{where} holds {', '.join(sorted(arrays))}; {sorted(wanted)} wanted")
@@ -95,6 +100,7 @@ class Likeness:
         shapes = {
             "mean": (size,), "axes": (rank, size), "spreads": (rank,), "rest": (1,),
             "weights": (len(WAYS), size), "offsets": (len(WAYS),),
+            "grain": (STEPS,), "inverse": (STEPS, STEPS),
         }  # fmt: skip
         for name, shape in shapes.items():
             if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
@@ -103,8 +109,8 @@ class Likeness:
         if rank == 0 or not (arrays["spreads"] > 0).all() or not arrays["rest"][0] > 0:
             raise SpecError(f"{where}: spreads of more than 0 are wanted")
         ways = Ways(arrays["weights"], arrays["offsets"])
-        rest = float(arrays["rest"][0])
-        return cls(arrays["mean"], arrays["axes"], arrays["spreads"], rest, ways)
+        grain, rest = Grain(arrays["grain"], arrays["inverse"]), float(arrays["rest"][0])
+        return cls(arrays["mean"], arrays["axes"], arrays["spreads"], rest, ways, grain)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what :meth:`of` takes."""
@@ -112,10 +118,11 @@ class Likeness:
         return {
             "mean": self.mean, "axes": self.axes, "spreads": self.spreads, "rest": rest,
             "weights": self.ways.weights, "offsets": self.ways.offsets,
+            "grain": self.grain.middle, "inverse": self.grain.inverse,
         }  # fmt: skip
 
-    def figures(self, picture: NDArray[np.float32]) -> dict[str, float]:
-        """Return how far a picture lies within the space and outside of it, and its ways.
+    def figures(self, picture: NDArray[np.float32], grain: NDArray[np.float32]) -> dict[str, float]:
+        """Return how far a picture lies within the space and outside of it, its ways, its grain.
 
         Of the distances 1 is usual.
         """
@@ -126,4 +133,5 @@ class Likeness:
             "unlike_within": float(np.sqrt(((along / self.spreads) ** 2).mean())),
             "unlike_outside": float(np.sqrt((left**2).sum())) / self.rest,
             **self.ways.figures(picture),
+            "unlike_grain": self.grain.distance(grain),
         }

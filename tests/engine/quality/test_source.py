@@ -9,6 +9,8 @@ from engine.quality import SOURCE, Seen, picture_of, source_figures
 from engine.quality.likeness import WAYS
 from tests.engine.heads import T2, head, head_grid
 
+LIKES = {"unlike_within", "unlike_outside", "unlike_grain", *WAYS}
+
 GRID = head_grid()
 ROOM = head_grid(shape=(60, 90, 80))
 """With air on all sides."""
@@ -69,6 +71,17 @@ def void(voxels):
     return voxels
 
 
+def hole(voxels):
+    z, y, x = np.indices(voxels.shape)
+    voxels[(3 * (z - 30)) ** 2 + (3 * (y - 46)) ** 2 + (3 * (x - 40)) ** 2 < 20**2] = 0
+    return voxels
+
+
+def beheaded(voxels):
+    voxels[36:] = np.abs(np.random.default_rng(3).normal(0, 12, voxels[36:].shape))
+    return voxels
+
+
 def half(voxels):
     voxels[:, :, 40:] *= 0.3
     return voxels
@@ -83,6 +96,11 @@ FAULTS = {
     "emptied": (emptied, "empty_slices", 1),
     "shuffled": (shuffled, "slice_jump", 1),
     "lost": (lost, "slice_jump", 0.5),
+    "out of order": (shuffled, "slice_order", 0.3),
+    "closed up": (lost, "slice_gap", 0.2),
+    "a hole": (hole, "void_ml", 3),
+    "cut within the image": (beheaded, "blunt", 0.4),
+    "one side darker": (half, "shade_l", -0.5),
     "noisy": (noisy, "noise", 0.02),
     "noisy slice": (noisy_slice, "noise_slab", 1),
     "ghosts": (ghosts, "background", 0.05),
@@ -101,7 +119,7 @@ def test_a_fault_moves_its_figure(clean, fault):
 
 
 def test_figures_are_those_of_the_table(clean):
-    assert {*figures(clean), "unlike_within", "unlike_outside", *WAYS} == set(SOURCE)
+    assert {*figures(clean), *LIKES} == set(SOURCE)
 
 
 def test_extents_and_cuts_are_told_in_mm_and_by_end(clean):
@@ -111,6 +129,17 @@ def test_extents_and_cuts_are_told_in_mm_and_by_end(clean):
     assert max(found[f"cut_{end}"] for end in ("front", "back", "left", "right", "head")) < 0.02
     top = replace(GRID, shape=(30, 72, 60))
     assert figures(head(top))["cut_head"] > 0.5
+
+
+def test_noise_beside_a_body_is_no_slice_of_it(clean):
+    """A stack that goes on beyond the body shows specks there, and has no empty slice within it."""
+
+    def specks(voxels):
+        voxels[:2] = np.abs(np.random.default_rng(4).normal(0, 12, voxels[:2].shape))
+        voxels[0, 40:46, 40:46] = 900
+        return voxels
+
+    assert figures(changed(clean, specks))["empty_slices"] == 0
 
 
 @pytest.mark.parametrize("turned", [(0, 0, 0), (0, np.pi / 2, 0), (np.pi / 2, 0, 0)])
