@@ -21,6 +21,7 @@ def scene(tmp_path, orthanc, database_url):
     node.stop()
 
 
+@pytest.mark.slow  # the matrix kills at some of all moments each time: test_crash_matrix.py
 @pytest.mark.timeout(600)
 def test_killed_at_each_change_of_state_nothing_is_lost_doubled_or_stuck(scene, database_url):
     """Every second change on one database, the others on the other; all on both takes long."""

@@ -25,7 +25,8 @@ CONNECTIONS = 5
 """That the database's pool keeps open, once as many threads have read at once."""
 TICKING = 4
 """Threads that the scheduler starts as its jobs first run side by side, and keeps."""
-PLANES = pytest.mark.parametrize("data_plane", [True, False], ids=["own plane", "stock"])
+STOCK = pytest.param(False, marks=pytest.mark.slow, id="stock")
+PLANES = pytest.mark.parametrize("data_plane", [pytest.param(True, id="own plane"), STOCK])
 OWN_PLANE = pytest.mark.parametrize("data_plane", [True], ids=["own plane"])
 """The one that nodes have unless they are told otherwise; the other one in ``make slow``."""
 
