@@ -140,6 +140,10 @@ SOURCE: Mapping[str, Figure] = {
     "unlike_grain": Figure(
         "the distance of its grain from that of what the model learned from", "high", _LIKE, 0.1
     ),
+    "grain_spread": Figure(
+        "how unevenly its roughness is spread: it is even where nothing is flat", "low", _LIKE, 0.0,
+        is_ratio=True,
+    ),
     "way_front": _way("back to front"),
     "way_up": _way("upside down"),
     "way_both": _way("turned by half a turn"),

@@ -134,4 +134,5 @@ class Likeness:
             "unlike_outside": float(np.sqrt((left**2).sum())) / self.rest,
             **self.ways.figures(picture),
             "unlike_grain": self.grain.distance(grain),
+            "grain_spread": float(grain.std()),
         }

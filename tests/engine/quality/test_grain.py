@@ -33,6 +33,12 @@ def test_others_that_are_drawn_are_near_and_what_has_structure_everywhere_is_far
     assert min(real) > 2 * max(drawn)
 
 
+def test_structure_everywhere_is_spread_evenly():
+    drawn = [grain_of(head(ROOM, seed=seed)).std() for seed in range(4)]
+    real = [grain_of(grainy(head(ROOM, seed=seed), seed)).std() for seed in range(4)]
+    assert max(real) < min(drawn)
+
+
 def test_brightness_does_not_count():
     one = head(ROOM)
     other = one.with_voxels(np.asarray(3 * one.voxels, dtype=np.float32))

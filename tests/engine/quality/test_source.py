@@ -9,7 +9,7 @@ from engine.quality import SOURCE, Seen, picture_of, source_figures
 from engine.quality.likeness import WAYS
 from tests.engine.heads import T2, head, head_grid
 
-LIKES = {"unlike_within", "unlike_outside", "unlike_grain", *WAYS}
+LIKES = {"unlike_within", "unlike_outside", "unlike_grain", "grain_spread", *WAYS}
 
 GRID = head_grid()
 ROOM = head_grid(shape=(60, 90, 80))
