@@ -5,12 +5,13 @@ it, and the word of how it ended.
 """
 
 from dicom_node.jobs.decisions import Decisions
-from dicom_node.jobs.key import JobPlan, job_key
+from dicom_node.jobs.key import JobPlan, job_key, together
 from dicom_node.jobs.queue import Ended, JobQueue
-from dicom_node.jobs.records import FORMAT, Records
+from dicom_node.jobs.records import COMPANIONS, FORMAT, Records
 from dicom_node.jobs.requests import Request, Requests
 
 __all__ = [
+    "COMPANIONS",
     "FORMAT",
     "Decisions",
     "Ended",
@@ -20,4 +21,5 @@ __all__ = [
     "Request",
     "Requests",
     "job_key",
+    "together",
 ]
