@@ -112,7 +112,7 @@ def _changes(element: DataElement) -> Iterator[tuple[str, Callable]]:
 
 def _is_short(value: object) -> bool:
     """Whether both VRs can write it."""
-    values = value if isinstance(value, MultiValue) else [value]
+    values = [value] if isinstance(value, int) else value
     return all(one < 2**15 for one in values)
 
 
