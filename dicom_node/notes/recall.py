@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 from dicom_node import log
 from dicom_node.archive import Held, Studies
 from dicom_node.db import Database
-from dicom_node.jobs import Decisions
+from dicom_node.jobs import Decisions, made_by
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
-from dicom_node.results import made_by
 
 __all__ = ["carry_out"]
 

@@ -23,12 +23,12 @@ from dicom_node.archive import (
 from dicom_node.audit import Action, Audit, events, read_study
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, OutputInvalid
-from dicom_node.jobs import Decisions
+from dicom_node.jobs import Decisions, companion_of, made_by
 from dicom_node.notes.document import KEY_OBJECT, make_note
 from dicom_node.notes.recall import carry_out
 from dicom_node.outbox import Outbox, Withdrawals, Withdrawn
 from dicom_node.rejections import Recalls, Rejection, Rejections
-from dicom_node.results import Site, companion_of, encode, made_by
+from dicom_node.results import Site, encode
 from dicom_node.results.companions import KINDS
 from dicom_node.results.iod import iod_of
 from dicom_node.values import Instance, Origin

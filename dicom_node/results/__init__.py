@@ -9,7 +9,7 @@ from dicom_node.results.copy import undecodable
 from dicom_node.results.encode import encode
 from dicom_node.results.making import Making, Plane, SeriesMade, Site, SourceSeries
 from dicom_node.results.series import make_series
-from dicom_node.results.uids import companion_of, instance_uid, made_by, series_uid
+from dicom_node.results.uids import instance_uid, series_uid
 
 __all__ = [
     "Making",
@@ -18,10 +18,8 @@ __all__ = [
     "Site",
     "SourceSeries",
     "check_series",
-    "companion_of",
     "encode",
     "instance_uid",
-    "made_by",
     "make_series",
     "series_uid",
     "undecodable",

@@ -14,11 +14,18 @@ from dicom_node.archive import Held, SeriesFacts, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
 from dicom_node.errors import DatabaseAway
-from dicom_node.jobs import Decisions, JobPlan, JobQueue, Requests, job_key, together
+from dicom_node.jobs import (
+    Decisions,
+    JobPlan,
+    JobQueue,
+    Requests,
+    job_key,
+    made_by,
+    together,
+)
 from dicom_node.outbox import Outbox
 from dicom_node.questions import Fetches, Questions
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
-from dicom_node.results import made_by
 from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.fetch import Bounds, Sought, seek

@@ -240,9 +240,9 @@ def _otherwise(
 ) -> Iterator[str]:
     """Yield in what this run was not as the first, of everything that is recorded of both."""
     count, again = len(made[0][1]), [then.series_uid for then, _ in made]
-    for name, recorded_then in record.result.companions.items():
-        if recorded_then.series_uid not in again:
-            yield f"result: companion {name} was made, and cannot be made now"
+    for companion, result in record.result.companions.items():
+        if result.series_uid not in again:
+            yield f"result: companion {companion} was made, and cannot be made now"
     if count != record.result.objects:
         yield f"result: there were {record.result.objects} objects, there are {count}"
     now: Mapping[str, Mapping[str, Any]] = recorded(making, tuple(record.result.companions))

@@ -24,8 +24,14 @@ def figures(making: Making) -> list[Figure]:
     made, found = making.synthesis, list[Figure]()
     away = [check.figure for check in made.checks if check.name == "unlike_within"]
     if away:
-        what = "In-distribution score: distance from the training data"
-        found.append(("SYN-110", what, max(away), _NO_UNIT))
+        found.append(
+            (
+                "SYN-110",
+                "In-distribution score: distance from the training data",
+                max(away),
+                _NO_UNIT,
+            )
+        )
     spread = made.spread
     body = np.zeros(0) if spread is None else np.asarray(spread.voxels, np.float64)
     body = body[body > 0]
