@@ -134,8 +134,10 @@ def _putting(value: object) -> Callable[[Dataset, BaseTag], None]:
 def _as_vr(vr: str) -> Callable[[Dataset, BaseTag], None]:
     def rewrite(ds: Dataset, tag: BaseTag) -> None:
         value = ds[tag].value
-        text = vr in TEXT and isinstance(value, MultiValue)
-        ds[tag] = DataElement(tag, vr, "\\".join(map(str, value)) if text else value)
+        if vr in TEXT:
+            values = value if isinstance(value, MultiValue) else [value]
+            value = "\\".join(map(str, values))
+        ds[tag] = DataElement(tag, vr, value)
 
     return rewrite
 
