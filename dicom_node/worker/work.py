@@ -141,6 +141,7 @@ class Answer:
         raw = json.loads(line)
         raw["placed"] = tuple(Placed(**one) for one in raw["placed"])
         raw["beside"] = tuple(
-            Beside(one["name"], one["series_uid"], Placed(**one["placed"])) for one in raw["beside"]
+            Beside(one["name"], one["series_uid"], Placed(**one["placed"]))
+            for one in raw.get("beside", ())
         )
         return cls(**raw)
