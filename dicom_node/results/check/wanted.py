@@ -158,7 +158,7 @@ def _faults_of_copied(element: DataElement, name: str, *, signed: bool) -> Itera
         for inner in item.iterall():
             if inner.tag.is_private:
                 yield f"{name} holds {name_of(inner.tag)}, which must not be there"
-            elif inner.VR != _vr_of(inner.keyword, signed=signed):
+            elif _vr_of(inner.keyword, signed=signed) != inner.VR:
                 yield f"{name} holds {inner.keyword}, written as {inner.VR}"
 
 
