@@ -143,7 +143,7 @@ MISTAKES = {
     GOOD + 'priority = ["stat"]': ("sct", "priority = ", "stat, routine, bulk is wanted"),
     GOOD + 'prioriti = "stat"': ("sct", "unknown key 'prioriti'", "did you mean 'priority'?"),
     GOOD + 'companions = "report"': ("sct", "companions = 'report'", "a list is wanted"),
-    GOOD + 'companions = ["reprot"]': ("sct", "companion 'reprot'", "did you mean 'report'?"),
+    GOOD + 'companions = ["reports"]': ("sct", "companion 'reports'", "did you mean 'report'?"),
     GOOD + "companions = [3]": ("sct", "companion 3", "known: uncertainty, report, overlay, pdf"),
     GOOD + 'companions = ["pdf", "pdf"]': ("sct", "'pdf' is named twice", "name it once"),
     GOOD + 'when = "x"': ("sct", "when is no table", "write when.Keyword.test = value"),
