@@ -5,6 +5,8 @@ References
 PS3.3 A.33.1, C.10.4, C.10.5, C.10.7, C.11.1, C.11.8, C.11.10, C.11.15.
 """
 
+import numpy as np
+
 from dicom_node.results.check.beside.common import Bulk, Looks, pairs, referenced, shared
 from dicom_node.results.check.geometry import wanted_planes
 from dicom_node.results.check.kinds import kind_of
@@ -64,10 +66,15 @@ def _text(making: Making) -> Table:
         "UnformattedTextValue": exactly(
             f"SYNTHETIC - not acquired\r\n{model.name} {model.version}"
         ),
-        "BoundingBoxTopLeftHandCorner": near((0.02, 0.02), _NEAR),
-        "BoundingBoxBottomRightHandCorner": near((0.6, 0.1), _NEAR),
+        "BoundingBoxTopLeftHandCorner": _single(0.02, 0.02),
+        "BoundingBoxBottomRightHandCorner": _single(0.6, 0.1),
         "BoundingBoxTextHorizontalJustification": exactly("LEFT"),
     }
+
+
+def _single(*values: float) -> Wanted:
+    """Return that these are wanted, as a number of four bytes holds them."""
+    return exactly(*(float(np.float32(value)) for value in values))
 
 
 def _area(making: Making) -> Table:
