@@ -31,6 +31,7 @@ __all__ = [
     "device_uid_of",
     "is_uid",
     "new_uid",
+    "series_uid",
 ]
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:dicom-synthesis-node/uid/v1")
@@ -81,6 +82,11 @@ def derive_uid(*parts: str) -> str:
     PS3.5 B.2 (UUID derived UID).
     """
     return _from_uuid(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def series_uid(job_key: str, kind: str) -> str:
+    """Return the Series Instance UID; one series per job and kind of output."""
+    return derive_uid("series", job_key, kind)
 
 
 def device_uid_of(node_uid: str, bundle_digest: str) -> str:

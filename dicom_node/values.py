@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 __all__ = [
+    "Companion",
     "Decided",
     "Delivery",
     "DeliveryState",
@@ -145,6 +146,15 @@ class Decided:
         }
 
 
+class Companion(StrEnum):
+    """What a rule may ask for beside a result, in the order in which it is made."""
+
+    UNCERTAINTY = "uncertainty"
+    REPORT = "report"
+    OVERLAY = "overlay"
+    PDF = "pdf"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One study to run through one task.
@@ -158,8 +168,12 @@ class Job:
         was thought dead cannot finish what another took.
     created_at : datetime
         UTC. It dates every object made, so that a second run writes the same bytes.
+    series_uids : tuple of str
+        What it made: the result first, then its companions.
     decided : mapping or None
         What a person decided about its result: the record of a :class:`Decided`.
+    companions : tuple of Companion
+        What is to be made beside the result.
     """
 
     id: int
@@ -178,6 +192,7 @@ class Job:
     reasons: tuple[Mapping[str, str], ...] = ()
     series_uids: tuple[str, ...] = ()
     decided: Mapping[str, str] | None = None
+    companions: tuple[Companion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

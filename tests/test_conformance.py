@@ -133,4 +133,4 @@ def test_every_code_that_the_results_write_is_among_the_terms(make):
     make()
     objects = importlib.import_module("conformance.objects")
     schemes = {scheme for _, scheme, _ in objects.codes()}
-    assert schemes == {"99SYNTHNODE", "DCM", "SCT", "UCUM"}
+    assert schemes == {"99SYNTHNODE", "DCM", "LN", "RFC5646", "SCT", "UCUM"}

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from dicom_node.app.build import Node
-from dicom_node.archive import Held, MadeSeries, Studies
+from dicom_node.archive import Archive, Held, MadeSeries, Studies
 from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import Decisions, JobQueue
 from dicom_node.values import Decided, Job
@@ -43,11 +43,9 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
         made = _made(session, job_id)
         job = Decisions(session).release(job_id, _decided("released", by, made, now))
         held.released(job_id)
-        first, *rest = made.entries
-        headers = node.archive.headers_of(first.place, first.transfer_syntax_uid)
-        entries = (replace(first, headers=headers), *rest)
         destinations = queue.destinations(job_id)
-        entered = replace(made, entries=entries)
+        beside = tuple(_told_of(node.archive, one) for one in made.beside)
+        entered = replace(_told_of(node.archive, made), beside=beside)
         added = enter_made(session, node.archive, entered, job_id, destinations, now)
         tell(job)
     if added:
@@ -86,7 +84,7 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
         raise NotPossible(f"there is something at {folder} already; name a folder that is not")
     with node.database.transaction() as session:
         job, made = Decisions(session).held(job_id), _made(session, job_id)
-        places = [node.archive.folder / entry.place for entry in made.entries]
+        places = [node.archive.folder / entry.place for entry in made.everything]
         try:
             _copy(places, folder)
         except OSError as exc:
@@ -108,6 +106,13 @@ def _copy(places: list[Path], folder: Path) -> None:
     except OSError:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _told_of(archive: Archive, made: MadeSeries) -> MadeSeries:
+    """Return a series with what it is searched by."""
+    first, *rest = made.entries
+    headers = archive.headers_of(first.place, first.transfer_syntax_uid)
+    return replace(made, entries=(replace(first, headers=headers), *rest))
 
 
 def _made(session: Session, job_id: int) -> MadeSeries:

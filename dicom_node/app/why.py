@@ -21,6 +21,7 @@ from dicom_node.db import (
     model_of,
 )
 from dicom_node.errors import NotKnown
+from dicom_node.jobs import COMPANIONS
 from dicom_node.rejections import Rejections
 
 __all__ = ["explain_study"]
@@ -133,6 +134,7 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "attempts": row.attempts,
             "reasons": row.reasons,
             "series_uids": row.series_uids,
+            "companions": row.model.get(COMPANIONS, []),
             "decided": row.decided,
             "sources": [{"label": label, "series_uid": uid} for label, uid, _ in row.sources],
         }

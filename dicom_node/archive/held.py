@@ -7,7 +7,7 @@ rejected later is put aside in the same place, for good.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -17,7 +17,7 @@ from dicom_node.archive.identity import Identity
 from dicom_node.archive.index import Entry
 from dicom_node.db import DoomedRow, HeldRow, InstanceRow
 from dicom_node.db.upsert import insert_into
-from dicom_node.values import Origin
+from dicom_node.values import Companion, Origin
 
 __all__ = ["Held", "MadeSeries", "content_of", "content_of_objects"]
 
@@ -28,19 +28,34 @@ class MadeSeries:
 
     Parameters
     ----------
+    label : str
+        What it shows; of a companion, which one it is.
     entries : tuple of Entry
         At least one, in the order of their numbers.
+    beside : tuple of MadeSeries
+        Its companions: they are entered, held, released and given up with it.
     """
 
     study_uid: str
     series_uid: str
     label: str
     entries: tuple[Entry, ...]
+    beside: tuple["MadeSeries", ...] = ()
 
     @property
     def content(self) -> str:
-        """SHA-256 over the objects, hex: see :func:`content_of`."""
-        return content_of(self.entries)
+        """SHA-256 over the objects, those of its companions too, hex: see :func:`content_of`."""
+        return content_of(self.everything)
+
+    @property
+    def all_series(self) -> tuple["MadeSeries", ...]:
+        """The series, and those of its companions."""
+        return (self, *self.beside)
+
+    @property
+    def everything(self) -> tuple[Entry, ...]:
+        """The objects of all its series."""
+        return tuple(entry for one in self.all_series for entry in one.entries)
 
 
 class Held:
@@ -65,9 +80,10 @@ class Held:
                 "sender": entry.sender,
                 "made_at": entry.received_at,
                 "number": entry.identity.number,
-                "label": made.label,
+                "label": one.label,
             }
-            for entry in made.entries
+            for one in made.all_series
+            for entry in one.entries
         ]
         self._session.execute(insert_into(self._session, HeldRow), rows)
 
@@ -80,9 +96,11 @@ class Held:
         ).all()
         if not rows:
             return None
-        first = rows[0]
-        entries = tuple(_entry(row) for row in rows)
-        return MadeSeries(first.study_uid, first.series_uid, first.label, entries)
+        series: dict[str, list[HeldRow]] = {}
+        for row in rows:
+            series.setdefault(row.series_uid, []).append(row)
+        result, *beside = sorted((_series(each) for each in series.values()), key=_place)
+        return replace(result, beside=tuple(beside))
 
     def released(self, job_id: int) -> None:
         """Hold the series of a job no more: it was entered into the archive in this transaction.
@@ -159,6 +177,17 @@ def content_of_objects(objects: Iterable[tuple[str, str]]) -> str:
     """Return one SHA-256, hex, over objects: SOP Instance UID and SHA-256 of each."""
     lines = "".join(f"{uid} {sha256}\n" for uid, sha256 in sorted(objects))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _series(rows: Sequence[HeldRow]) -> MadeSeries:
+    first, entries = rows[0], tuple(_entry(row) for row in rows)
+    return MadeSeries(first.study_uid, first.series_uid, first.label, entries)
+
+
+def _place(one: MadeSeries) -> int:
+    """Return where a series of a job stands: the result first, then its companions."""
+    names = [str(name) for name in Companion]
+    return names.index(one.label) + 1 if one.label in names else 0
 
 
 def _entry(row: HeldRow) -> Entry:

@@ -210,7 +210,7 @@ class Archive:
         ArchiveBroken
             When one of them is gone, or a folder cannot be synced: they are to be placed again.
         """
-        self._secure(made.entries)
+        self._secure(made.everything)
         Held(session).add(job_id, made)
 
     def _secure(self, entries: Sequence[Entry]) -> None:

@@ -51,7 +51,9 @@ def check(context: Context) -> None:
     for rule in found:
         where = ", ".join(rule.destinations) or "nowhere"
         model = rule.task.bundle
-        click.echo(f"  {rule.name}: {rule.task.name} with {model.name} {model.version} to {where}")
+        beside = f", beside it {', '.join(rule.companions)}" if rule.companions else ""
+        what = f"{rule.task.name} with {model.name} {model.version}"
+        click.echo(f"  {rule.name}: {what} to {where}{beside}")
 
 
 def _place(settings: Settings) -> str:
@@ -93,6 +95,7 @@ def explain(context: Context, study_uid: str, wants_json: bool) -> None:
                     "fired": decision.fired,
                     "unmet": list(decision.unmet),
                     "sources": [list(pair) for pair in decision.sources],
+                    "companions": list(decision.rule.companions),
                 }
                 for decision in decisions
             ]
@@ -102,6 +105,8 @@ def explain(context: Context, study_uid: str, wants_json: bool) -> None:
         click.echo(f"{decision.rule.name}: {'fires' if decision.fired else 'does not fire'}")
         for label, uid in decision.sources:
             click.echo(f"    {label} from series {uid}")
+        if decision.fired and decision.rule.companions:
+            click.echo(f"    beside the result: {', '.join(decision.rule.companions)}")
         for text in decision.unmet:
             click.echo(f"    {text}")
     if not decisions:

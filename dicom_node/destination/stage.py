@@ -30,6 +30,8 @@ __all__ = ["CountedSender", "DestinationStage", "Patience", "Sender", "Target"]
 _log = log.get("destination")
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _COMMIT_EVERY = 16
+_WORDS = {0x0122: ": it does not take their SOP class"}
+"""What is said besides the number (PS3.7 C.5)."""
 
 
 class Sender(Protocol):
@@ -269,7 +271,7 @@ def _is_final(refused: Sequence[int]) -> bool:
 
 def _sentence(name: str, bad: Sequence[int], away: Exception | None, doubted: int) -> str:
     parts = [
-        f"{name} answered {count} instances with 0x{status:04X}"
+        f"{name} answered {count} instances with 0x{status:04X}{_WORDS.get(status, '')}"
         for status, count in sorted(Counter(bad).items())
     ]
     if away is not None:

@@ -5,12 +5,14 @@ it, and the word of how it ended.
 """
 
 from dicom_node.jobs.decisions import Decisions
-from dicom_node.jobs.key import JobPlan, job_key
+from dicom_node.jobs.key import JobPlan, job_key, together
+from dicom_node.jobs.made import companion_of, made_by
 from dicom_node.jobs.queue import Ended, JobQueue
-from dicom_node.jobs.records import FORMAT, Records
+from dicom_node.jobs.records import COMPANIONS, FORMAT, Records
 from dicom_node.jobs.requests import Request, Requests
 
 __all__ = [
+    "COMPANIONS",
     "FORMAT",
     "Decisions",
     "Ended",
@@ -19,5 +21,8 @@ __all__ = [
     "Records",
     "Request",
     "Requests",
+    "companion_of",
     "job_key",
+    "made_by",
+    "together",
 ]

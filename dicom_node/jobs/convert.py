@@ -1,7 +1,8 @@
 """A row into the value that leaves the database."""
 
 from dicom_node.db import JobRow, model_of
-from dicom_node.values import Job, JobState, Priority, Source
+from dicom_node.jobs.records import COMPANIONS
+from dicom_node.values import Companion, Job, JobState, Priority, Source
 
 __all__ = ["job_of"]
 
@@ -25,4 +26,5 @@ def job_of(row: JobRow) -> Job:
         reasons=tuple(row.reasons),
         series_uids=tuple(row.series_uids),
         decided=row.decided,
+        companions=tuple(Companion(name) for name in row.model.get(COMPANIONS, ())),
     )

@@ -1,12 +1,13 @@
 """The UID of a job: one input, one model and one way of computing make one result for ever."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from dicom_node.dicom import derive_uid
-from dicom_node.values import Model, Priority, Source
+from dicom_node.values import Companion, Model, Priority, Source
 
-__all__ = ["JobPlan", "job_key"]
+__all__ = ["JobPlan", "job_key", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class JobPlan:
         Of the engine.
     attempt : int
         0; raised only when somebody asks in so many words for the same thing again.
+    companions : tuple of Companion
+        What is to be made beside the result, in the order of :class:`Companion`.
     """
 
     study_uid: str
@@ -34,6 +37,7 @@ class JobPlan:
     pipeline_version: int
     config_sha256: str
     attempt: int = 0
+    companions: tuple[Companion, ...] = ()
 
 
 def job_key(node_uid: str, plan: JobPlan) -> str:
@@ -43,6 +47,10 @@ def job_key(node_uid: str, plan: JobPlan) -> str:
     ----------
     node_uid : str
         The installation's device UID: two nodes never give the same UID to different equipment.
+
+    Notes
+    -----
+    A plan without companions has the key that it had before there were any.
     """
     roles = sorted(f"{one.label} {uid}" for one in plan.sources for uid in one.sop_instance_uids)
     sources = hashlib.sha256("\n".join(roles).encode()).hexdigest()
@@ -58,4 +66,23 @@ def job_key(node_uid: str, plan: JobPlan) -> str:
         plan.config_sha256,
         sources,
         str(plan.attempt),
+        *(("companions", *plan.companions) if plan.companions else ()),
     )
+
+
+def together(plans: Sequence[JobPlan]) -> list[JobPlan]:
+    """Return the plans of one study, so that those of one result want the same companions.
+
+    Two rules that do the same with the same series would otherwise make that result twice.
+    """
+    wanted: dict[object, set[Companion]] = {}
+    for plan in plans:
+        wanted.setdefault(_result(plan), set()).update(plan.companions)
+    return [
+        replace(plan, companions=tuple(one for one in Companion if one in wanted[_result(plan)]))
+        for plan in plans
+    ]
+
+
+def _result(plan: JobPlan) -> object:
+    return plan.task, plan.grid, plan.model, plan.sources

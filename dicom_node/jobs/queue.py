@@ -14,9 +14,9 @@ from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
 from dicom_node.jobs.convert import job_of
 from dicom_node.jobs.key import JobPlan
-from dicom_node.jobs.records import PROVENANCE
+from dicom_node.jobs.records import COMPANIONS, PROVENANCE
 from dicom_node.lease import Lease, is_lost
-from dicom_node.values import Job, JobState, Origin
+from dicom_node.values import Companion, Job, JobState, Origin
 from engine.reason import Code
 
 __all__ = ["Ended", "JobQueue"]
@@ -65,7 +65,7 @@ class JobQueue:
                 token=0,
                 due=now,
                 created_at=now,
-                model=asdict(plan.model),
+                model={**asdict(plan.model), **_named(plan.companions)},
                 sources=[
                     [source.label, source.series_uid, list(source.sop_instance_uids)]
                     for source in plan.sources
@@ -147,7 +147,8 @@ class JobQueue:
             "series_uids": list(ended.series_uids),
         }
         if ended.record is not None:
-            values["model"] = {**asdict(job.model), PROVENANCE: dict(ended.record)}
+            more = {**_named(job.companions), PROVENANCE: dict(ended.record)}
+            values["model"] = {**asdict(job.model), **more}
         self._settle(job, values)
 
     def try_again(self, job: Job, now: datetime, reasons: Sequence[Mapping[str, str]]) -> None:
@@ -373,6 +374,11 @@ def _held(job: Job) -> tuple[ColumnElement[bool], ...]:
 
 def _roles(sources: Iterable[tuple[str, Sequence[str]]]) -> set[tuple[str, str]]:
     return {(label, uid) for label, uids in sources for uid in uids}
+
+
+def _named(companions: Sequence[Companion]) -> dict[str, list[str]]:
+    """Return what the row's ``model`` says of companions; nothing where none are wanted."""
+    return {COMPANIONS: [str(one) for one in companions]} if companions else {}
 
 
 def _codes(row: JobRow) -> list[str]:

@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 from dicom_node.db import JobRow, model_of
 from dicom_node.errors import NotKnown, NotPossible
 
-__all__ = ["FORMAT", "PROVENANCE", "Records"]
+__all__ = ["COMPANIONS", "FORMAT", "PROVENANCE", "Records"]
 
 FORMAT = 1
 """Of the record; raised when an older reader would misunderstand it."""
 PROVENANCE = "provenance"
 """Where the row's ``model`` has what the row does not say elsewhere."""
+COMPANIONS = "companions"
+"""Where it has what is to be made beside the result."""
 
 
 class Records:

@@ -5,7 +5,7 @@ Document per series, in the archive and queued for every destination that may ho
 """
 
 from dicom_node.notes.document import KEY_OBJECT, make_note
-from dicom_node.notes.recall import carry_out, made_by
+from dicom_node.notes.recall import carry_out
 from dicom_node.notes.stage import NotesStage
 
-__all__ = ["KEY_OBJECT", "NotesStage", "carry_out", "made_by", "make_note"]
+__all__ = ["KEY_OBJECT", "NotesStage", "carry_out", "make_note"]

@@ -10,6 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 
 from dicom_node import __version__
 from dicom_node.dicom import MANUFACTURER, MODEL_NAME
@@ -31,6 +36,10 @@ TITLES: Mapping[Because, Dataset] = {
 _SLOT: Mapping[Because, int] = {Because.SUPERSEDED: 98, Because.RECALLED: 99}
 """Which series number after the rejected one's: that × 100, plus this."""
 _WITHOUT_NUMBER = 9900
+_NO_IMAGES = (
+    Comprehensive3DSRStorage, EncapsulatedPDFStorage, GrayscaleSoftcopyPresentationStateStorage,
+)  # fmt: skip
+"""Companions of a result that are referred to as objects and not as images."""
 
 
 def make_note(rejection: Rejection, header: Dataset, site: Site) -> Dataset:
@@ -111,7 +120,8 @@ def _refer(ds: Dataset, rejection: Rejection, site: Site) -> None:
     why.TextValue = f"Series {rejection.text}"
     images = []
     for reference in _references(rejection.instances):
-        image = _item("CONTAINS", "IMAGE")
+        shown = "COMPOSITE" if reference.ReferencedSOPClassUID in _NO_IMAGES else "IMAGE"
+        image = _item("CONTAINS", shown)
         image.ReferencedSOPSequence = Items([reference])
         images.append(image)
     ds.ContentSequence = Items([observer, who, why, *images])

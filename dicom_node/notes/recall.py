@@ -8,12 +8,10 @@ from sqlalchemy.orm import Session
 from dicom_node import log
 from dicom_node.archive import Held, Studies
 from dicom_node.db import Database
-from dicom_node.jobs import Decisions
+from dicom_node.jobs import Decisions, made_by
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
-from dicom_node.results import series_uid
-from dicom_node.values import Job
 
-__all__ = ["carry_out", "made_by"]
+__all__ = ["carry_out"]
 
 _log = log.get("notes")
 
@@ -41,21 +39,6 @@ def carry_out(store: tuple[Database, Path], recall: Recall, now: datetime) -> No
         Recalls(session).ended(recall, now)
     _log.info("model recalled", name=recall.name, version=recall.version, jobs=len(jobs),
               series=rejected)  # fmt: skip
-
-
-def made_by(job: Job, made: dict[str, str]) -> list[str]:
-    """Return which series of a study a job made; also where it is to run again, and names none.
-
-    Parameters
-    ----------
-    made : mapping
-        Series made of its study, with the label of each.
-    """
-    return [
-        uid
-        for uid, label in made.items()
-        if uid in job.series_uids or uid == series_uid(job.key, label)
-    ]
 
 
 def _block(session: Session, job_id: int, recall: Recall, now: datetime) -> int:

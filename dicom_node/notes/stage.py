@@ -23,12 +23,13 @@ from dicom_node.archive import (
 from dicom_node.audit import Action, Audit, events, read_study
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, OutputInvalid
-from dicom_node.jobs import Decisions
+from dicom_node.jobs import Decisions, companion_of, made_by
 from dicom_node.notes.document import KEY_OBJECT, make_note
-from dicom_node.notes.recall import carry_out, made_by
+from dicom_node.notes.recall import carry_out
 from dicom_node.outbox import Outbox, Withdrawals, Withdrawn
 from dicom_node.rejections import Recalls, Rejection, Rejections
 from dicom_node.results import Site, encode
+from dicom_node.results.companions import KINDS
 from dicom_node.results.iod import iod_of
 from dicom_node.values import Instance, Origin
 from engine.reason import Code
@@ -104,7 +105,7 @@ class NotesStage:
             made = Rejections(session).made(one.study_uid)
             for job in Decisions(session).of_study(one.study_uid):
                 if one.series_uid in made_by(job, made):
-                    label = made[one.series_uid]
+                    label = companion_of(job, one.series_uid) or made[one.series_uid]
                     size = Held(session).set_aside(one.series_uid, job.id, label)
                     studies.weigh(one.study_uid, -size)
         return withdrawn
@@ -112,13 +113,10 @@ class NotesStage:
     def _place(self, one: Rejection) -> Entry | None:
         """Write the note's file; None where nothing tells the patient."""
         with self._database.reading() as session:
-            label = Rejections(session).made(one.study_uid).get(one.series_uid, "")
             header = self._header(session, one)
+            classes = [(of_class or _class(session, one), uid) for of_class, uid in one.instances]
         if header is None:
             return None
-        classes = [
-            (of_class or iod_of(label).sop_class_uid, uid) for of_class, uid in one.instances
-        ]
         ds = make_note(replace(one, instances=tuple(classes)), header, self._site)
         content, syntax = read_part10(encode(ds))
         return self._archive.place(Received(content, syntax, "NODE", Origin.MADE))
@@ -177,6 +175,15 @@ class NotesStage:
 
     def _outbox(self, session: Session) -> Outbox:
         return Outbox(session, self._archive.folder)
+
+
+def _class(session: Session, one: Rejection) -> str:
+    """Return what the objects of a series were that are here no more."""
+    made = Rejections(session).made(one.study_uid)
+    for job in Decisions(session).of_study(one.study_uid):
+        if (name := companion_of(job, one.series_uid)) is not None:
+            return KINDS[name].sop_class_uid
+    return iod_of(made.get(one.series_uid, "")).sop_class_uid
 
 
 def _read(path: Path) -> Dataset | None:

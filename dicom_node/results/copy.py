@@ -19,6 +19,7 @@ __all__ = [
     "IN_NO_DOCUMENT",
     "acquired_at",
     "copy_from",
+    "declare_set",
     "offset_of",
     "strict",
     "undecodable",
@@ -144,9 +145,7 @@ def copy_from(source: Dataset, *, acquired: bool) -> Dataset:
 
 def _copied(source: Dataset, *, acquired: bool) -> Dataset:
     target = Dataset()
-    if sets := sets_of(source):
-        known = not unknown_sets(sets)
-        target.SpecificCharacterSet = source.SpecificCharacterSet if known else UTF8
+    declare_set(target, source)
     for keyword in IDENTITY:
         value = source.get(keyword)
         setattr(target, keyword, "" if value is None else value)
@@ -162,6 +161,15 @@ def _copied(source: Dataset, *, acquired: bool) -> Dataset:
         if (moment := acquired_at(source, zone)) is not None:
             target.AcquisitionDate, target.AcquisitionTime = moment
     return target
+
+
+def declare_set(target: Dataset, source: Dataset) -> None:
+    """Declare the character set of ``source``, or none; UTF-8 where nobody knows it."""
+    if sets := sets_of(source):
+        known = not unknown_sets(sets)
+        target.SpecificCharacterSet = source.SpecificCharacterSet if known else UTF8
+    elif "SpecificCharacterSet" in target:
+        del target.SpecificCharacterSet
 
 
 def _copy_values(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:

@@ -1,13 +1,8 @@
 """UIDs of results, derived from the job: a second run makes the same objects."""
 
-from dicom_node.dicom import derive_uid
+from dicom_node.dicom import derive_uid, series_uid
 
 __all__ = ["instance_uid", "series_uid"]
-
-
-def series_uid(job_key: str, kind: str) -> str:
-    """Return the Series Instance UID; one series per job and kind of output."""
-    return derive_uid("series", job_key, kind)
 
 
 def instance_uid(job_key: str, kind: str, index: int) -> str:

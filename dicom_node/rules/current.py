@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from dicom_node.models import Activation, Activations, Signings
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.wish import Offer
+from dicom_node.values import Companion
 from engine.errors import SpecError
 from engine.reason import Code, Reason
 from engine.task import Bundle, Task
@@ -73,7 +74,9 @@ class Current:
             if why is not None:
                 stopped[name] = why
         rules = tuple(self._rule(rule, active) for rule in self.rules)
-        return rules, replace(self.offer, tasks=tasks, signed=signed, stopped=stopped)
+        beside = {name: _beside(rules, name) for name in tasks}
+        now = replace(self.offer, tasks=tasks, signed=signed, stopped=stopped, companions=beside)
+        return rules, now
 
     def digests(self) -> frozenset[str]:
         """Return the digests of all models that may have made what comes back to us."""
@@ -102,3 +105,10 @@ class Current:
         except SpecError as exc:
             text = f"{name} was activated: {exc}, or 'models rollback {chosen.model.name}'"
             return task, Reason(Code.MODEL_MISSING, text)
+
+
+def _beside(rules: Sequence[Rule], task: str) -> tuple[Companion, ...]:
+    """Return what all rules that do a task as it stands have made beside its result."""
+    same = [rule for rule in rules if rule.task.name == task and not rule.asks_otherwise]
+    wanted = {one for rule in same for one in rule.companions}
+    return tuple(one for one in Companion if one in wanted)

@@ -12,13 +12,13 @@ from dicom_node.catalogue import Catalogue
 from dicom_node.errors import SettingsError
 from dicom_node.rules.rule import TESTS, Condition, Rule
 from dicom_node.series import KEYWORDS
-from dicom_node.values import Priority
+from dicom_node.values import Companion, Priority
 from engine.errors import SpecError
 from engine.task import GRIDS, is_pin
 
 __all__ = ["load_rules", "rule_mistakes"]
 
-_KEYS = {"name", "task", "model", "destinations", "priority", "when", "grid", "fetch"}
+_KEYS = {"name", "task", "model", "destinations", "priority", "when", "grid", "fetch", "companions"}
 _NEEDED = ("name", "task", "destinations")
 
 
@@ -111,6 +111,7 @@ def _rule(raw: Mapping[str, Any], catalogue: Catalogue) -> Rule:
         when=tuple(when),
         own_model="model" in raw,
         fetch=raw.get("fetch", False),
+        companions=tuple(one for one in Companion if one in raw.get("companions", [])),
     )
 
 
@@ -135,6 +136,7 @@ def _wrong(raw: Mapping[str, Any], names: _Names) -> Iterator[str]:
     if raw.get("priority", "routine") not in priorities:
         yield f"priority = {raw['priority']!r}; one of {', '.join(priorities)} is wanted"
     yield from _wrong_destinations(raw.get("destinations", []), names.destinations)
+    yield from _wrong_companions(raw.get("companions", []))
 
 
 def _wrong_task(raw: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
@@ -160,6 +162,18 @@ def _wrong_destinations(wanted: Any, known: Collection[str] | None) -> Iterator[
         if known is not None and destination not in list(known):
             near = _near(str(destination), list(known))
             yield f"destination {destination!r} is not in peers.toml, or has no port; {near}"
+
+
+def _wrong_companions(wanted: Any) -> Iterator[str]:
+    known = [str(one) for one in Companion]
+    if not isinstance(wanted, list):
+        yield f"companions = {wanted!r}; a list is wanted, of {', '.join(known)}"
+        return
+    for index, name in enumerate(wanted):
+        if name not in known:
+            yield f"companion {name!r} is not known; {_near(str(name), known)}"
+        elif name in wanted[:index]:
+            yield f"companion {name!r} is named twice; name it once"
 
 
 def _misfits(when: Any) -> Iterator[str]:

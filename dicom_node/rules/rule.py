@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node.values import Priority
+from dicom_node.values import Companion, Priority
 from engine.reason import Reason
 from engine.task import Task
 
@@ -94,6 +94,8 @@ class Rule:
         Whether a needed series that only a peer has is fetched.
     stopped : Reason or None
         Why it cannot fire on anything, for now.
+    companions : tuple of Companion
+        What is made beside the result, in the order of :class:`Companion`.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Rule:
     own_model: bool = False
     fetch: bool = False
     stopped: Reason | None = None
+    companions: tuple[Companion, ...] = ()
 
     @property
     def asks_otherwise(self) -> bool:

@@ -14,7 +14,15 @@ from dicom_node.archive import Held, SeriesFacts, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
 from dicom_node.errors import DatabaseAway
-from dicom_node.jobs import JobPlan, JobQueue, Requests, job_key
+from dicom_node.jobs import (
+    Decisions,
+    JobPlan,
+    JobQueue,
+    Requests,
+    job_key,
+    made_by,
+    together,
+)
 from dicom_node.outbox import Outbox
 from dicom_node.questions import Fetches, Questions
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
@@ -276,7 +284,7 @@ class RulesStage:
             Requests(session).decided(
                 study_uid, {one.rule.task.name: one.reasons for one in wished}
             )
-            plans = [self.plan(study_uid, one, study) for one in decisions if one.fired]
+            plans = together([self.plan(study_uid, one, study) for one in decisions if one.fired])
             keys = {plan.rule: self.key(session, plan) for plan in plans}
             for plan in plans:
                 self.queue(session, plan, now)
@@ -291,16 +299,21 @@ class RulesStage:
     ) -> None:
         """Reject what was made of a label that is acquired by now, by what tells "missing".
 
-        After jobs that run were cancelled: what one of them has just made is seen here.
+        After jobs that run were cancelled: what one of them has just made is seen here. What goes
+        with a result is rejected with it.
         """
         rejections = Rejections(session)
         made = rejections.made(study_uid)
         acquired = {str(one.findings.label): one.series_uid for one in study.series
                     if not one.findings.synthetic}  # fmt: skip
-        for series_uid, label in made.items():
-            if (by := acquired.get(label)) is not None:
-                said = by, f"series {by} is acquired {label}, and came after it was made"
-                rejections.reject((study_uid, series_uid), Because.SUPERSEDED, said, now)
+        past = [(uid, label, acquired[label]) for uid, label in made.items() if label in acquired]
+        of_study = Decisions(session).of_study(study_uid) if past else ()
+        jobs = [made_by(job, made) for job in of_study]
+        for series_uid, label, by in past:
+            said = by, f"series {by} is acquired {label}, and came after it was made"
+            with_it = [uid for series in jobs if series_uid in series for uid in series]
+            for uid in dict.fromkeys((series_uid, *with_it)):
+                rejections.reject((study_uid, uid), Because.SUPERSEDED, said, now)
 
     def note(self, session: Session, study_uid: str, study: Understood) -> None:
         """Keep what was understood of each series."""
@@ -344,6 +357,7 @@ class RulesStage:
             ),
             pipeline_version=PIPELINE_VERSION,
             config_sha256=digest_of(self._output),
+            companions=rule.companions,
         )
 
 

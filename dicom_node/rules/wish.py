@@ -1,11 +1,11 @@
 """A request as a rule: whoever asks is given what a rule would give, through the same gates."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_node.models import unsigned
 from dicom_node.rules.rule import Rule
-from dicom_node.values import Model, Priority
+from dicom_node.values import Companion, Model, Priority
 from engine.reason import Code, Reason
 from engine.task import Task
 
@@ -31,6 +31,9 @@ class Offer:
         Digests of models, each with a destination that it is signed for.
     stopped : mapping
         Tasks that can do nothing for now, each with why.
+    companions : mapping
+        What rules have made beside the result of a task: who asks for it gets the same, and not a
+        second series.
     """
 
     tasks: Mapping[str, Task]
@@ -38,6 +41,7 @@ class Offer:
     clinical: Collection[str] = ()
     signed: Collection[tuple[str, str]] = ()
     stopped: Mapping[str, Reason] = field(default_factory=dict)
+    companions: Mapping[str, tuple[Companion, ...]] = field(default_factory=dict)
 
     def against(self, task: str, destination: str) -> Reason | None:
         """Return why what a task makes may not go to a destination; None where it may."""
@@ -60,8 +64,10 @@ def wish(task: str, destinations: Sequence[str], offer: Offer) -> Rule | None:
         if name in offer.destinations and offer.against(task, name) is None
     )
     known, stopped = offer.tasks[task], offer.stopped.get(task)
-    name = _NAME.format(task)
-    return Rule(name, known, known.grid, places, Priority.ROUTINE, (), stopped=stopped)
+    rule = Rule(
+        _NAME.format(task), known, known.grid, places, Priority.ROUTINE, (), stopped=stopped
+    )
+    return replace(rule, companions=offer.companions.get(task, ()))
 
 
 def choose(task: str, named: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...] | None:

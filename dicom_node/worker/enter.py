@@ -1,12 +1,15 @@
 """A series that was made into the archive, and onto its way: at once, or when it was released."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from dicom_node.archive import Archive, MadeSeries, SeriesFacts, Studies
 from dicom_node.outbox import Outbox
+from dicom_node.results.companions import KINDS
+from dicom_node.values import Companion
 from engine.reason import Code
 
 __all__ = ["enter_made"]
@@ -20,7 +23,7 @@ def enter_made(
     destinations: Sequence[str],
     now: datetime,
 ) -> int:
-    """Enter a series in the caller's transaction, and queue it for its destinations.
+    """Enter a series with its companions in the caller's transaction, and queue all of them.
 
     Returns
     -------
@@ -32,10 +35,25 @@ def enter_made(
     ArchiveBroken
         As :meth:`Archive.enter`.
     """
-    added = archive.enter(session, made.entries)
-    Studies(session, archive.folder).note_series(made.study_uid, [_facts(made, job_id)])
-    Outbox(session, archive.folder).add(made.study_uid, made.series_uid, destinations, now)
+    added = archive.enter(session, made.everything)
+    facts = [_facts(made, job_id), *(_beside(one, made, job_id) for one in made.beside)]
+    Studies(session, archive.folder).note_series(made.study_uid, facts)
+    outbox = Outbox(session, archive.folder)
+    for one in made.all_series:
+        outbox.add(made.study_uid, one.series_uid, destinations, now)
     return added
+
+
+def _beside(one: MadeSeries, made: MadeSeries, job_id: int) -> SeriesFacts:
+    """Return what is known of a companion; its label is that of any such object."""
+    modality = KINDS[Companion(one.label)].modality
+    text = f"the {one.label} of series {made.series_uid}, made here by job {job_id}; not acquired"
+    return replace(
+        _facts(one, job_id),
+        modality=modality,
+        label="SR" if modality == "SR" else "OTHER",
+        reasons=({"code": str(Code.SYNTHETIC), "text": text},),
+    )
 
 
 def _facts(made: MadeSeries, job_id: int) -> SeriesFacts:

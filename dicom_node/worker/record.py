@@ -1,8 +1,8 @@
 """The provenance record as values: written where a series is made, read where it is made again."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
@@ -15,7 +15,7 @@ from dicom_node.dicom import is_uid
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import FORMAT
 from dicom_node.results import Making, Site
-from dicom_node.values import Model, Source
+from dicom_node.values import Companion, Model, Source
 
 __all__ = ["Record", "Result", "recorded"]
 
@@ -25,11 +25,15 @@ _DECODERS = ("pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "pyth
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was made: its series, how many objects, and one SHA-256 over all of them."""
+    """What was made: its series, how many objects, and one SHA-256 over all of them.
+
+    ``companions`` says the same of each, by name.
+    """
 
     series_uid: str
     objects: int
     sha256: str
+    companions: Mapping[Companion, "Result"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,12 @@ class Record:
             raise NotPossible(f"{text}; 'dicom-node jobs provenance' writes a new one") from exc
 
 
-def recorded(making: Making) -> dict[str, Any]:
+def recorded(making: Making, companions: Sequence[Companion]) -> dict[str, Any]:
     """Return what the process that makes a series knows of it, as JSON has it."""
     provenance = making.synthesis.provenance
     versions = {"dicom-node": __version__, "python": platform.python_version()}
+    if Companion.REPORT in companions:  # it builds the tree
+        versions["highdicom"] = version("highdicom")
     return {
         "makes": making.task.makes,
         "site": asdict(making.site),
@@ -148,8 +154,17 @@ def _values(document: Mapping[str, Any]) -> dict[str, Any]:
         "digests": tuple(_text(one["sha256"]) for one in sources),
         "site": Site(*(_text(site[word]) for word in ("node_uid", "institution", "qualification"))),
         "run": {part: dict(document[part]) for part in ("engine", "device", "software")},
-        "result": Result(_uid(result["series_uid"]), int(result["objects"]), result["sha256"]),
+        "result": _result(result),
     }
+
+
+def _result(values: Mapping[str, Any]) -> Result:
+    return Result(
+        _uid(values["series_uid"]),
+        int(values["objects"]),
+        _text(values["sha256"]),
+        {Companion(name): _result(one) for name, one in values.get("companions", {}).items()},
+    )
 
 
 def _source(values: Mapping[str, Any]) -> Source:

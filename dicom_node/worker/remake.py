@@ -20,8 +20,8 @@ from dicom_node.db import Database
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import JobQueue
 from dicom_node.results import Making
-from dicom_node.values import Instance, Origin
-from dicom_node.worker.record import Record, recorded
+from dicom_node.values import Companion, Instance, Origin
+from dicom_node.worker.record import Record, Result, recorded
 from dicom_node.worker.run import Bench, encoded, look, making_of, volumes_of
 from engine.errors import EngineError
 from engine.pipeline import Device, synthesise
@@ -57,7 +57,7 @@ class Remade:
     Parameters
     ----------
     objects : tuple of RemadeObject
-        In slice order.
+        In slice order; then its companions.
     same : bool
         Whether every byte of all of them is what it was.
     otherwise : tuple of str
@@ -92,10 +92,15 @@ def remake(bench: Bench, database: Database, record: Record) -> Remade:
         making = _made(bench, record, bundle, sources)
     except EngineError as exc:
         raise NotPossible("\n".join(str(reason) for reason in exc.reasons)) from exc
-    made = [_file_of(data, syntax) for data, syntax in encoded(making)]
+    made = _files(record, making)
     with database.reading() as session:
-        here = _here(session, folder, record.key, [one.uid for one in made])
-    return _held_against(record, made, here, tuple(_otherwise(record, making, len(made))))
+        uids = [one.uid for _, files in made for one in files]
+        here = _here(session, folder, record.key, uids)
+    objects = tuple(one for then, files in made for one in _held_against(then, files, here))
+    same = len(made) == 1 + len(record.result.companions)
+    same = same and all(_is_whole(then, files) for then, files in made)
+    same = same and all(one.verdict == "same" for one in objects)
+    return Remade(objects, same, tuple(_otherwise(record, making, made)))
 
 
 def keep(remade: Remade, folder: Path) -> None:
@@ -130,6 +135,17 @@ class _File:
     content: bytes
 
 
+def _files(record: Record, making: Making) -> list[tuple[Result, list[_File]]]:
+    """Return the result's files and those of each companion, each with what was recorded of it."""
+    names = tuple(one for one in Companion if one in record.result.companions)
+    result, beside = encoded(making, names)
+    then = record.result.companions
+    return [
+        (record.result, [_file_of(*one) for one in result]),
+        *((then[name], [_file_of(*one)]) for name, one in beside.items()),
+    ]
+
+
 def _file_of(data: bytes, syntax: str) -> _File:
     identity = identify(data, syntax)
     meta = meta_header(identity.sop_class_uid, identity.sop_instance_uid, syntax)
@@ -140,7 +156,7 @@ def _here(session: Session, folder: Path, key: str, uids: Sequence[str]) -> dict
     """Return the SHA-256 by UID of what the archive has of a result, held or not."""
     job = JobQueue(session).of_key(key)
     held = None if job is None else Held(session).of_job(job.id)
-    waiting = () if held is None else held.entries
+    waiting = () if held is None else held.everything
     entered = Studies(session, folder).instances(uids)
     return {
         **{one.identity.sop_instance_uid: one.sha256 for one in waiting},
@@ -200,14 +216,17 @@ def _device(record: Record) -> Device:
 
 
 def _held_against(
-    record: Record, made: Sequence[_File], here: Mapping[str, str], otherwise: tuple[str, ...]
-) -> Remade:
-    whole = content_of_objects((one.uid, one.sha256) for one in made) == record.result.sha256
-    objects = tuple(
+    then: Result, made: Sequence[_File], here: Mapping[str, str]
+) -> list[RemadeObject]:
+    whole = _is_whole(then, made)
+    return [
         RemadeObject(one.uid, _verdict(one.sha256, here.get(one.uid), whole=whole), one.content)
         for one in made
-    )
-    return Remade(objects, whole and all(one.verdict == "same" for one in objects), otherwise)
+    ]
+
+
+def _is_whole(then: Result, made: Sequence[_File]) -> bool:
+    return content_of_objects((one.uid, one.sha256) for one in made) == then.sha256
 
 
 def _verdict(sha256: str, stored: str | None, *, whole: bool) -> Verdict:
@@ -216,11 +235,17 @@ def _verdict(sha256: str, stored: str | None, *, whole: bool) -> Verdict:
     return "same" if stored == sha256 else "differs"
 
 
-def _otherwise(record: Record, making: Making, count: int) -> Iterator[str]:
+def _otherwise(
+    record: Record, making: Making, made: Sequence[tuple[Result, Sequence[_File]]]
+) -> Iterator[str]:
     """Yield in what this run was not as the first, of everything that is recorded of both."""
+    count, again = len(made[0][1]), [then.series_uid for then, _ in made]
+    for companion, result in record.result.companions.items():
+        if result.series_uid not in again:
+            yield f"result: companion {companion} was made, and cannot be made now"
     if count != record.result.objects:
         yield f"result: there were {record.result.objects} objects, there are {count}"
-    now: Mapping[str, Mapping[str, Any]] = recorded(making)
+    now: Mapping[str, Mapping[str, Any]] = recorded(making, tuple(record.result.companions))
     for part, then in record.run.items():
         for name in sorted({*then, *now[part]}):
             before, after = then.get(name), now[part].get(name)

@@ -25,11 +25,12 @@ from dicom_node.results import (
     make_series,
     undecodable,
 )
+from dicom_node.results.companions.build import encode_companions, lacking
 from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
 from dicom_node.settings import Settings, load_settings
-from dicom_node.values import Origin
+from dicom_node.values import Companion, Origin
 from dicom_node.worker.record import recorded
-from dicom_node.worker.work import Answer, Kind, Placed, Work
+from dicom_node.worker.work import Answer, Beside, Kind, Placed, Work
 from engine.errors import (
     EngineError,
     InputRefused,
@@ -118,7 +119,8 @@ def _make(bench: Bench, work: Work) -> Answer:
     synthesis = synthesise(volumes, task, device)
     made_at = perf_counter()
     making = making_of((work.key, work.created), task, bench.site, looked, synthesis)
-    entries = _write(bench, making)
+    wanted = _companions(work.companions)
+    entries, beside = _write(bench, making, wanted)
     seconds = {
         "read": read_at - began,
         "generate": made_at - read_at,
@@ -127,14 +129,21 @@ def _make(bench: Bench, work: Work) -> Answer:
     held = (*synthesis.held, *_release_wanted(task))
     return Answer(
         "held" if held else "made",
-        _plain((*held, *_stepped_down(synthesis.provenance))),
+        _plain((*held, *_stepped_down(synthesis.provenance), *lacking(making, wanted))),
         study_uid=entries[0].identity.study_uid,
         series_uid=entries[0].identity.series_uid,
         label=task.makes,
         placed=tuple(_placed(entry) for entry in entries),
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        record=recorded(making),
+        record=recorded(making, wanted),
+        beside=tuple(
+            Beside(name, entry.identity.series_uid, _placed(entry)) for name, entry in beside
+        ),
     )
+
+
+def _companions(names: Sequence[str]) -> tuple[Companion, ...]:
+    return tuple(one for one in Companion if one in names)
 
 
 def making_of(
@@ -263,26 +272,39 @@ def _source(findings: Findings) -> SourceSeries:
     )
 
 
-def _write(bench: Bench, making: Making) -> list[Entry]:
-    """Encode, check what was encoded, and only then write."""
-    entries = []
-    for data, syntax in encoded(making):
-        received = Received(data, syntax, sender="NODE", origin=Origin.MADE)
-        entries.append(bench.archive.place(received))
-    return entries
+def _write(
+    bench: Bench, making: Making, wanted: Sequence[Companion]
+) -> tuple[list[Entry], list[tuple[Companion, Entry]]]:
+    """Encode, check what was encoded, and only then write: the result, and its companions."""
+    result, beside = encoded(making, wanted)
+    entries = [_place(bench, *one) for one in result]
+    return entries, [(name, _place(bench, *one)) for name, one in beside.items()]
 
 
-def encoded(making: Making) -> list[tuple[bytes, str]]:
-    """Return each data set of a result in slice order, and its transfer syntax; all were checked.
+def _place(bench: Bench, data: bytes, syntax: str) -> Entry:
+    return bench.archive.place(Received(data, syntax, sender="NODE", origin=Origin.MADE))
+
+
+def encoded(
+    making: Making, wanted: Sequence[Companion]
+) -> tuple[list[tuple[bytes, str]], dict[Companion, tuple[bytes, str]]]:
+    """Return each data set of a result in slice order, and of its companions by name.
+
+    Each with its transfer syntax; all were checked. A companion that cannot be made is left out.
 
     Raises
     ------
     OutputInvalid
-        When one of them must not leave.
+        When one of them must not leave; then none does.
     """
-    made = [encode(ds) for ds in make_series(making).datasets]
-    check_series(made, making)
-    return [read_part10(content) for content in made]
+    made = make_series(making)
+    result = [encode(ds) for ds in made.datasets]
+    check_series(result, making)
+    beside = dict(encode_companions(making, made, wanted))
+    return (
+        [read_part10(content) for content in result],
+        {name: read_part10(content) for name, content in beside.items()},
+    )
 
 
 def _placed(entry: Entry) -> Placed:

@@ -27,7 +27,7 @@ from dicom_node.values import Instance, Job, JobState, Origin
 from dicom_node.worker.enter import enter_made
 from dicom_node.worker.process import Child, ChildDied
 from dicom_node.worker.told import tell_made, tell_mismatch, tell_read
-from dicom_node.worker.work import Answer, Work
+from dicom_node.worker.work import Answer, Placed, Work
 from engine.reason import Code
 
 __all__ = ["Retries", "WorkerStage"]
@@ -205,8 +205,8 @@ class WorkerStage:
                 state = JobState.WAITING
             else:
                 state = _STATES[answer.kind]
-                series = (answer.series_uid,) if answer.placed else ()
-                ended = Ended(state, tuple(answer.reasons), series, _record(answer, made))
+                record = _record(answer, made)
+                ended = Ended(state, tuple(answer.reasons), answer.series_uids, record)
                 queue.finish(job, ended)
             if answer.kind == "made":
                 destinations = queue.destinations(job.id)
@@ -230,30 +230,45 @@ class WorkerStage:
         )
 
     def _made(self, answer: Answer, now: datetime) -> MadeSeries:
-        """Return what was made, ready to be entered; the first speaks for the series in queries."""
-        places = [placed.place for placed in answer.placed[:1]]
-        headers = {one: self._archive.headers_of(one, _EXPLICIT_LITTLE) for one in places}
-        entries = tuple(
-            Entry(
-                identity=Identity(
-                    sop_class_uid=placed.sop_class_uid,
-                    sop_instance_uid=placed.sop_instance_uid,
-                    study_uid=answer.study_uid,
-                    series_uid=answer.series_uid,
-                    number=placed.number,
-                ),
-                transfer_syntax_uid=_EXPLICIT_LITTLE,
-                sha256=placed.sha256,
-                size=placed.size,
-                place=placed.place,
-                origin=Origin.MADE,
-                sender="NODE",
-                received_at=now,
-                headers=headers.get(placed.place),
-            )
-            for placed in answer.placed
-        )
-        return MadeSeries(answer.study_uid, answer.series_uid, answer.label, entries)
+        """Return what was made, ready to be entered."""
+        study_uid = answer.study_uid
+        beside = tuple(
+            MadeSeries(study_uid, one.series_uid, one.name,
+                       self._entries((study_uid, one.series_uid), [one.placed], now))
+            for one in answer.beside
+        )  # fmt: skip
+        entries = self._entries((study_uid, answer.series_uid), answer.placed, now)
+        return MadeSeries(study_uid, answer.series_uid, answer.label, entries, beside)
+
+    def _entries(
+        self, series: tuple[str, str], placed: Sequence[Placed], now: datetime
+    ) -> tuple[Entry, ...]:
+        """Return the objects of a series; the first speaks for it in queries."""
+        if not placed:
+            return ()
+        first, *rest = (_entry(series, one, now) for one in placed)
+        headers = self._archive.headers_of(first.place, _EXPLICIT_LITTLE)
+        return (replace(first, headers=headers), *rest)
+
+
+def _entry(series: tuple[str, str], placed: Placed, now: datetime) -> Entry:
+    study_uid, series_uid = series
+    return Entry(
+        identity=Identity(
+            sop_class_uid=placed.sop_class_uid,
+            sop_instance_uid=placed.sop_instance_uid,
+            study_uid=study_uid,
+            series_uid=series_uid,
+            number=placed.number,
+        ),
+        transfer_syntax_uid=_EXPLICIT_LITTLE,
+        sha256=placed.sha256,
+        size=placed.size,
+        place=placed.place,
+        origin=Origin.MADE,
+        sender="NODE",
+        received_at=now,
+    )
 
 
 _STATES = {
@@ -278,6 +293,7 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
             (source.label, source.series_uid, [str(one.path) for one in files])
             for source, files in zip(job.sources, sources, strict=True)
         ],
+        companions=[str(one) for one in job.companions],
     )
 
 
@@ -290,15 +306,19 @@ def _record(answer: Answer, made: MadeSeries) -> dict[str, Any] | None:
     """Return how a result was made, and what it was; None where there is none."""
     if answer.record is None:
         return None
+    result = {**_counted(made), "companions": {one.label: _counted(one) for one in made.beside}}
+    return {**answer.record, "result": result}
+
+
+def _counted(made: MadeSeries) -> dict[str, Any]:
     count = {"series_uid": made.series_uid, "objects": len(made.entries)}
-    return {**answer.record, "result": {**count, "sha256": made.content}}
+    return {**count, "sha256": content_of(made.entries)}
 
 
 def _is_released(job: Job, made: MadeSeries) -> bool:
     """Whether a person has released these very bytes: they were deleted since, and made again."""
     decided = job.decided or {}
-    content = f"sha256:{content_of(made.entries)}"
-    return decided.get("what") == "released" and decided.get("content") == content
+    return decided.get("what") == "released" and decided.get("content") == f"sha256:{made.content}"
 
 
 def _codes(answer: Answer) -> list[str]:

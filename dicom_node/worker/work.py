@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["Answer", "Kind", "Placed", "Work"]
+__all__ = ["Answer", "Beside", "Kind", "Placed", "Work"]
 
 Kind = Literal["made", "held", "refused", "failed", "again"]
 
@@ -31,6 +31,8 @@ class Work:
         The model that the job was planned with; another one on the disk is another job.
     sources : list of [label, series UID, paths]
         In the order of the task's needs.
+    companions : list of str
+        What to make beside the result.
     """
 
     job_id: int
@@ -41,6 +43,7 @@ class Work:
     grid: str
     model_digest: str
     sources: list[tuple[str, str, list[str]]]
+    companions: list[str] = field(default_factory=list)
 
     def to_line(self) -> str:
         """Return the work as one line of JSON."""
@@ -70,6 +73,15 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """One companion that the child wrote: its name, and its series of one object."""
+
+    name: str
+    series_uid: str
+    placed: Placed
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What became of the work.
 
@@ -87,6 +99,8 @@ class Answer:
         That of the work: an answer to other work is no answer.
     record : mapping or None
         What the child knows of how it was made: its part of the provenance record.
+    beside : tuple of Beside
+        Companions of what was made.
     """
 
     kind: Kind
@@ -98,6 +112,18 @@ class Answer:
     seconds: dict[str, float] | None = None
     run: str = ""
     record: dict[str, Any] | None = None
+    beside: tuple[Beside, ...] = ()
+
+    @property
+    def series_uids(self) -> tuple[str, ...]:
+        """What was made: the result first, then its companions; empty where nothing was."""
+        first = (self.series_uid,) if self.placed else ()
+        return (*first, *(one.series_uid for one in self.beside))
+
+    @property
+    def everything(self) -> tuple[Placed, ...]:
+        """The objects of all that was made."""
+        return (*self.placed, *(one.placed for one in self.beside))
 
     def made_from(self, digests: Sequence[str]) -> "Answer":
         """Return it with the digest of each source in its record; unchanged where it has none."""
@@ -114,4 +140,8 @@ class Answer:
         """Return the answer of a line."""
         raw = json.loads(line)
         raw["placed"] = tuple(Placed(**one) for one in raw["placed"])
+        raw["beside"] = tuple(
+            Beside(one["name"], one["series_uid"], Placed(**one["placed"]))
+            for one in raw.get("beside", ())
+        )
         return cls(**raw)

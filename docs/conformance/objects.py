@@ -11,6 +11,7 @@ from conformance.tables import keywords, named, table
 from dicom_node.dicom import MANUFACTURER, MODEL_NAME, derive_uid
 from dicom_node.notes import KEY_OBJECT
 from dicom_node.results.check import FORBIDDEN, WITH_VALUE
+from dicom_node.results.companions import KINDS
 from dicom_node.results.copy import (
     ACQUIRED,
     CLINICAL_TRIAL,
@@ -21,9 +22,11 @@ from dicom_node.results.copy import (
 from dicom_node.results.iod import Iod
 from dicom_node.results.iod import pet as pet_image
 from dicom_node.results.provenance import SCHEME
+from dicom_node.values import Companion
 
 __all__ = ["codes", "copied", "created", "others", "terms"]
 
+_SCHEMES = (SCHEME, "DCM", "SCT", "LN", "UCUM", "RFC5646")
 _LABEL = "T1"
 """Where the type of an image names a contrast, this stands for all."""
 
@@ -55,6 +58,10 @@ Never there, in every kind: {keywords(FORBIDDEN)}; overlays; private elements.
 
 {kinds}
 
+#### Companions of a result
+
+{_companions()}
+
 #### Rejection note
 
 {named(KEY_OBJECT)}: one instance in a series of its own, in the patient and study of the result that it rejects,
@@ -62,6 +69,27 @@ by TID 2010, with the title 113001, DCM, where an acquired series came late, and
 recalled. It names every instance of the result, says in words why, and bears Synthetic Data YES. Its UIDs are
 derived from the result's series, so one rejection is one note. It goes to each destination that may hold the
 result. A note that the node receives is kept like any object, and changes nothing of what it shows."""
+
+
+def _companions() -> str:
+    rows = [
+        (f"`{name}`", named(kind.sop_class_uid), kind.modality, _HOLDS[name])
+        for name, kind in KINDS.items()
+    ]
+    return f"""Where a rule asks for them (`companions`): each one instance in a series of its own, in the patient and study
+of the result, with its UIDs derived from the job, and with the marks of every kind.
+
+{table(("name", "SOP class", "Modality", "holds"), rows)}"""
+
+
+_HOLDS = {
+    Companion.UNCERTAINTY: "one frame per slice, 16 bits; Real World Value Mapping to one "
+    "standard deviation",
+    Companion.REPORT: "TID 1500, with one measurement group (TID 1501) and the algorithm (TID 4019)",
+    Companion.OVERLAY: "one graphic annotation over every instance of the result; its rescale and "
+    "first window",
+    Companion.PDF: "application/pdf; Burned In Annotation YES, for it names the patient",
+}
 
 
 def _kind(kind: Iod) -> str:
@@ -109,7 +137,8 @@ def codes() -> list[tuple[str, str, str]]:
     found = set()
     for package in (dicom_node.results, dicom_node.notes):
         for path in sorted(Path(package.__file__).parent.rglob("*.py")):
-            found |= set(_calls(ast.parse(path.read_text(encoding="utf-8"))))
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found |= {*_calls(tree), *_named(tree)}
     tables = vars(pet_image)
     for name in ("_RECUMBENT", "_GANTRY"):
         found |= {(value, "SCT", meaning) for value, meaning in tables[name].values()}
@@ -127,6 +156,20 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, str, str]]:
             yield values[0], values[1], values[2]
 
 
+def _named(tree: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """Yield codes that are written out as three texts, or begin with one of our own."""
+    for node in ast.walk(tree):
+        parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", ())
+        values = [SCHEME if getattr(one, "id", "") == "SCHEME" else getattr(one, "value", None)
+                  for one in parts]  # fmt: skip
+        if len(values) < 3 or not all(isinstance(value, str) for value in values[:2]):
+            continue
+        if values[0].startswith("SYN-") and values[1] != SCHEME:
+            yield values[0], SCHEME, values[1]
+        elif len(values) == 3 and values[1] in _SCHEMES and isinstance(values[2], str):
+            yield values[0], values[1], values[2]
+
+
 def terms() -> str:
     """Coded terms (PS3.2: coded terminology and templates)."""
     rows = [(f"`{value}`", scheme, meaning) for value, scheme, meaning in codes()]
@@ -135,8 +178,8 @@ def terms() -> str:
 {table(("code", "scheme", "meaning"), rows)}
 
 {SCHEME} is a scheme of this project, with the UID {derive_uid("coding scheme", SCHEME)}; each object
-declares it in Coding Scheme Identification Sequence. Of the templates of structured reporting TID 2010 is used,
-for rejection notes."""
+declares it in Coding Scheme Identification Sequence. Of the templates of structured reporting TID 2010 is used for
+rejection notes, and TID 1500 for reports."""
 
 
 def others() -> str:

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from dicom_node.app.recall.look import Finding, Seen, looks
 from dicom_node.db import DeliveryItemRow, DeliveryRow, HeldRow, InstanceRow
-from dicom_node.jobs import Decisions
-from dicom_node.notes import made_by
+from dicom_node.jobs import Decisions, made_by
 from dicom_node.rejections import Because, Recall, Rejection, Rejections
 from dicom_node.values import DeliveryState, Origin
 

@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STANDARD_VR
 
 from dicom_node.dicom import (
     IMPLEMENTATION_CLASS_UID,
@@ -81,6 +81,8 @@ def _head(content: bytes, at: int) -> tuple[BaseTag, str, int, int]:
         raise OutputInvalid(f"there are {len(content) - at} bytes after its last element")
     group, element, vr, length = _HEAD.unpack_from(content, at)
     tag, name = BaseTag(group << 16 | element), vr.decode("ascii", "replace")
+    if name not in STANDARD_VR:  # pydicom reads it by the dictionary, others need not
+        raise OutputInvalid(f"{name_of(tag)} is written as {name!r}, which is no VR")
     if name not in EXPLICIT_VR_LENGTH_32:
         return tag, name, at + _SHORT, length
     if length:
@@ -106,7 +108,9 @@ def measure(content: bytes) -> None:
         inside = content[at + _SHORT : at + _SHORT + length]
         if content[at : at + 4] != _ITEM or len(inside) != length:
             raise OutputInvalid("an item of a sequence is not as long as it says")
-        for vr, value in _elements(inside, 0).values():
+        for tag, (vr, value) in _elements(inside, 0).items():
+            if vr == "UN":
+                raise OutputInvalid(f"{name_of(tag)} is written as UN, in a sequence")
             if vr == "SQ":
                 measure(value)
         at += _SHORT + length

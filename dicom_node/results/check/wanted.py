@@ -148,6 +148,18 @@ def faults_of_element(
         yield from _faults_of_items(element, wanted, name, signed=signed)
     elif not _are_same(plain(element), wanted):
         yield _said(name, plain(element), wanted)
+    elif element.VR == "SQ":
+        yield from _faults_of_copied(element, name, signed=signed)
+
+
+def _faults_of_copied(element: DataElement, name: str, *, signed: bool) -> Iterator[str]:
+    """Yield what equal values do not tell of items that are the source's: VRs, private elements."""
+    for item in element.value:
+        for inner in item.iterall():
+            if inner.tag.is_private:
+                yield f"{name} holds {name_of(inner.tag)}, which must not be there"
+            elif _vr_of(inner.keyword, signed=signed) != inner.VR:
+                yield f"{name} holds {inner.keyword}, written as {inner.VR}"
 
 
 def _vr_of(keyword: str, *, signed: bool) -> str:

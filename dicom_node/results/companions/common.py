@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from dicom_node.results.copy import copy_from
+from dicom_node.results.companions.kinds import Kind
+from dicom_node.results.copy import copy_from, declare_set
 from dicom_node.results.making import Making, SeriesMade
 from dicom_node.results.provenance import declare_scheme
 from dicom_node.results.series import date_by
@@ -15,7 +15,7 @@ from dicom_node.results.uids import instance_uid, series_uid
 from dicom_node.results.words import name_of
 from engine.volume import FrameRef
 
-__all__ = ["Kind", "begin", "frames_of", "referenced", "unit_of"]
+__all__ = ["begin", "frames_of", "referenced", "unit_of"]
 
 _EQUIPMENT = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
@@ -24,32 +24,6 @@ _EQUIPMENT = (
 """The same device made the companion, so it says the same of itself."""
 _UNITS = {"HU": ("[hnsf'U]", "Hounsfield unit"), "SUVR": ("{ratio}", "ratio")}
 _WITHOUT_SOURCE = 9000
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of companion.
-
-    Parameters
-    ----------
-    name : str
-        As rules say it; part of its UIDs.
-    title : str
-        With which its Series Description begins.
-    sop_class_uid, modality : str
-        As written.
-    slot : int
-        Its series number after the result's. Results take two of ten numbers, one per grid.
-    lacks : tuple of str
-        Keywords of what crosses from a source, and that its IOD does not have.
-    """
-
-    name: str
-    title: str
-    sop_class_uid: str
-    modality: str
-    slot: int
-    lacks: tuple[str, ...] = ()
 
 
 def begin(making: Making, made: SeriesMade, kind: Kind) -> Dataset:
@@ -62,6 +36,7 @@ def begin(making: Making, made: SeriesMade, kind: Kind) -> Dataset:
     """
     first = made.datasets[0]
     ds = copy_from(first, acquired=False)
+    declare_set(ds, making.sources[0].header)
     for keyword in kind.lacks:
         if keyword in ds:
             delattr(ds, keyword)

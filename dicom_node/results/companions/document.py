@@ -13,20 +13,19 @@ from math import isfinite
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import EncapsulatedPDFStorage
 
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.companions.common import Kind, begin, frames_of, referenced
+from dicom_node.results.companions.common import begin, frames_of, referenced
 from dicom_node.results.companions.found import answers, numbers
+from dicom_node.results.companions.kinds import PDF
 from dicom_node.results.companions.page import Line, is_printable, pdf_of
-from dicom_node.results.copy import IN_NO_DOCUMENT, strict, zone_of
+from dicom_node.results.copy import strict, zone_of
 from dicom_node.results.making import Making, SeriesMade
 from dicom_node.results.provenance import SCHEME, code
 from dicom_node.results.words import comments_of, name_of, what_was_done
 
-__all__ = ["PDF", "make_pdf"]
+__all__ = ["make_pdf"]
 
-PDF = Kind("pdf", "Report", EncapsulatedPDFStorage, "DOC", slot=8, lacks=IN_NO_DOCUMENT)
 _ELSEWHERE = "in letters that this page lacks; see the object's header"
 _OF_PATIENT = (
     ("Patient ID", "PatientID"),

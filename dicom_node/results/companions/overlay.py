@@ -11,23 +11,15 @@ PS3.3 A.33.1 (Grayscale Softcopy Presentation State IOD), C.10.4, C.10.5, C.10.7
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.companions.common import Kind, begin, frames_of, referenced
+from dicom_node.results.companions.common import begin, frames_of, referenced
+from dicom_node.results.companions.kinds import OVERLAY
 from dicom_node.results.copy import strict
 from dicom_node.results.making import Making, SeriesMade
 
-__all__ = ["OVERLAY", "make_overlay"]
+__all__ = ["make_overlay"]
 
-OVERLAY = Kind(
-    "overlay",
-    "Warning overlay",
-    GrayscaleSoftcopyPresentationStateStorage,
-    "PR",
-    slot=6,
-    lacks=("FrameOfReferenceUID", "PositionReferenceIndicator"),
-)
 _LAYER = "SYNTHETIC"
 _ORANGE = [45000, 43000, 51000]
 """CIELab as PS3.3 C.10.7.1.1 scales it: bright, between red and yellow."""

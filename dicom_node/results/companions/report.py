@@ -13,23 +13,20 @@ from collections.abc import Sequence
 from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_node.dicom import MANUFACTURER, MODEL_NAME, derive_uid
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.companions.common import Kind, begin, frames_of, referenced
+from dicom_node.results.companions.common import begin, frames_of, referenced
 from dicom_node.results.companions.found import answers, numbers
-from dicom_node.results.copy import IN_NO_DOCUMENT, strict
+from dicom_node.results.companions.kinds import REPORT
+from dicom_node.results.copy import strict
 from dicom_node.results.making import Making, SeriesMade
 from dicom_node.results.provenance import SCHEME
 from dicom_node.results.words import name_of
 from engine.task import LABELS_MR
 
-__all__ = ["REPORT", "make_report"]
+__all__ = ["make_report"]
 
-REPORT = Kind(
-    "report", "Quality report", Comprehensive3DSRStorage, "SR", slot=4, lacks=IN_NO_DOCUMENT
-)
 _MRI = ("25056-3", "LN", "MRI unspecified body region")
 _IMAGING = ("363679005", "SCT", "Imaging procedure")
 """Of CID 100: a procedure of our own coding would be an error."""

@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
-from pydicom.uid import ParametricMapStorage
 
 from dicom_node.dicom import derive_uid
 from dicom_node.errors import OutputInvalid
-from dicom_node.results.companions.common import Kind, begin, frames_of, unit_of
+from dicom_node.results.companions.common import begin, frames_of, unit_of
+from dicom_node.results.companions.kinds import UNCERTAINTY
 from dicom_node.results.copy import strict
 from dicom_node.results.making import Making, SeriesMade
 from dicom_node.results.provenance import SCHEME, code, references, source_images
 from dicom_node.results.words import name_of
 from engine.volume import Volume
 
-__all__ = ["UNCERTAINTY", "make_uncertainty"]
+__all__ = ["make_uncertainty"]
 
-UNCERTAINTY = Kind("uncertainty", "Uncertainty", ParametricMapStorage, "OT", slot=2)
 _TYPE = ["DERIVED", "PRIMARY", "VOLUME", "QUANTITY"]
 _STEPS: Mapping[str, float] = {"HU": 0.1}
 """What a stored value counts, by the unit of the result; else the greatest value fills 16 bits."""

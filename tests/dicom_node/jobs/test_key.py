@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_node.dicom import is_uid
-from dicom_node.jobs import job_key
-from dicom_node.values import Model, Priority, Source
+from dicom_node.jobs import job_key, together
+from dicom_node.values import Companion, Model, Priority, Source
 from tests.dicom_node.jobs.plans import PLAN
 
 NODE = "2.25.1"
@@ -75,3 +75,21 @@ def test_another_node_is_other_equipment():
 )
 def test_who_wants_it_and_how_soon_changes_nothing(change):
     assert job_key(NODE, replace(PLAN, **change)) == job_key(NODE, PLAN)
+
+
+def test_other_companions_are_another_job_and_none_leave_the_key_as_it_was():
+    keys = {job_key(NODE, replace(PLAN, companions=wanted)) for wanted in (
+        (), (Companion.REPORT,), (Companion.PDF,), (Companion.REPORT, Companion.PDF),
+    )}  # fmt: skip
+    assert len(keys) == 4
+    assert job_key(NODE, PLAN) == "2.25.73679990243145705533344595567425148680"
+
+
+def test_two_rules_that_make_the_same_of_a_study_get_all_companions_and_one_result():
+    one = replace(PLAN, rule="one", companions=(Companion.PDF,))
+    other = replace(PLAN, rule="other", companions=(Companion.REPORT,))
+    elsewhere = replace(PLAN, rule="axial", grid="rt-axial")
+    first, second, third = together([one, other, elsewhere])
+    assert first.companions == second.companions == (Companion.REPORT, Companion.PDF)
+    assert (third.companions, first.rule, second.rule) == ((), "one", "other")
+    assert job_key(NODE, first) == job_key(NODE, second) != job_key(NODE, third)

@@ -31,7 +31,7 @@ def do(tmp_path, bundle, monkeypatch):
     """Run a job on a changed series; return its answer, and what it would have written."""
     kept = []
 
-    def keep(bench, making):
+    def keep(bench, making, _companions):
         kept.append(making)
         raise Stopped("not written")
 

@@ -7,7 +7,7 @@ import pytest
 from dicom_node.catalogue import Catalogue
 from dicom_node.errors import SettingsError
 from dicom_node.rules import Condition, load_rules
-from dicom_node.values import Priority
+from dicom_node.values import Companion, Priority
 
 GOOD = '[[rule]]\nname = "sct"\ntask = "ct_from_mr"\ndestinations = ["pacs"]\n'
 
@@ -142,6 +142,10 @@ MISTAKES = {
     GOOD + 'priority = "high"': ("sct", "priority = 'high'", "stat, routine, bulk is wanted"),
     GOOD + 'priority = ["stat"]': ("sct", "priority = ", "stat, routine, bulk is wanted"),
     GOOD + 'prioriti = "stat"': ("sct", "unknown key 'prioriti'", "did you mean 'priority'?"),
+    GOOD + 'companions = "report"': ("sct", "companions = 'report'", "a list is wanted"),
+    GOOD + 'companions = ["reports"]': ("sct", "companion 'reports'", "did you mean 'report'?"),
+    GOOD + "companions = [3]": ("sct", "companion 3", "known: uncertainty, report, overlay, pdf"),
+    GOOD + 'companions = ["pdf", "pdf"]': ("sct", "'pdf' is named twice", "name it once"),
     GOOD + 'when = "x"': ("sct", "when is no table", "write when.Keyword.test = value"),
     GOOD + "when.BodyPart.present = true": ("sct", "BodyPart", "did you mean 'BodyPartExamined'?"),
     GOOD + 'when.Rows = "x"': ("sct", "when.Rows = 'x'", "write when.Rows.equals = 'x'"),
@@ -201,3 +205,10 @@ def test_all_mistakes_of_one_rule_are_told_at_once(load):
         "when.Rows.equal = 1\nwhen.Nonsense.equals = 1\n",
     )
     assert len(found) == 8
+
+
+def test_companions_have_one_order_however_they_are_named(load):
+    (rule,) = load(GOOD + 'companions = ["pdf", "uncertainty"]\n')
+    assert rule.companions == (Companion.UNCERTAINTY, Companion.PDF)
+    (rule,) = load(GOOD)
+    assert rule.companions == ()

@@ -76,6 +76,7 @@ SITES = {
     "signature:sign": _MODELS,
     "web.store.reception:Reception.close": _HTTP,
     "worker.golden:record": _MODELS,
+    "worker.remake:keep": "copies out for a person; a half copy has no name",
     "worker.stage:WorkerStage._renew": "a lease made longer; without it another takes the job",
     "worker.stage:WorkerStage._run": "a job handed back at a stop; tests/dicom_node/worker",
 }

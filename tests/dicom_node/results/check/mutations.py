@@ -21,7 +21,8 @@ SAMPLES = {
     "AE": "X", "AS": "099Y", "CS": "X", "DA": "19990909", "DS": "7.5", "DT": "19990909111111",
     "FD": 7.5, "FL": 7.5, "IS": "7", "LO": "X", "LT": "X", "OB": b"\7\7", "OW": b"\7\7",
     "PN": "X^Y", "SH": "X", "SL": 7, "SS": 7, "ST": "X", "TM": "111111", "UI": "1.2.3", "UC": "X",
-    "UL": 7, "UR": "x:y", "US": 7, "US or SS": 7, "OB or OW": b"\7\7", "UT": "X", "UN": b"\7\7",
+    "AT": 0x00100010, "UL": 7, "UR": "x:y", "US": 7, "US or SS": 7,
+    "OB or OW": b"\7\7", "UT": "X", "UN": b"\7\7",
 }  # fmt: skip
 """A value of each VR that no element of a result has."""
 TEXT = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -105,8 +106,14 @@ def _changes(element: DataElement) -> Iterator[tuple[str, Callable]]:
             yield f"changed to {_short(value)}", _putting(value)
     if element.VR in TEXT:
         yield "of another VR", _as_vr("ST" if element.VR == "LT" else "LT")
-    if element.VR in ("US", "SS"):
+    if element.VR in ("US", "SS") and _is_short(element.value):
         yield "of another VR", _as_vr("SS" if element.VR == "US" else "US")
+
+
+def _is_short(value: object) -> bool:
+    """Whether both VRs can write it."""
+    values = [value] if isinstance(value, int) else value
+    return all(one < 2**15 for one in values)
 
 
 def _short(value: object) -> str:
@@ -127,8 +134,10 @@ def _putting(value: object) -> Callable[[Dataset, BaseTag], None]:
 def _as_vr(vr: str) -> Callable[[Dataset, BaseTag], None]:
     def rewrite(ds: Dataset, tag: BaseTag) -> None:
         value = ds[tag].value
-        text = vr in TEXT and isinstance(value, MultiValue)
-        ds[tag] = DataElement(tag, vr, "\\".join(map(str, value)) if text else value)
+        if vr in TEXT:
+            values = value if isinstance(value, MultiValue) else [value]
+            value = "\\".join(map(str, values))
+        ds[tag] = DataElement(tag, vr, value)
 
     return rewrite
 
@@ -185,6 +194,8 @@ def _other_values(value: object, vr: str) -> Iterator[object]:
     elif vr == "UI":
         yield "1.2.3"
         yield f"{str(value)[:-1]}{(int(str(value)[-1]) + 1) % 10}"
+    elif vr == "AT":
+        yield SAMPLES[vr]
     else:
         text = str(value)
         yield SAMPLES[vr]

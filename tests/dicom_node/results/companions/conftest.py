@@ -11,19 +11,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_node.results import Making, encode, make_series
-from dicom_node.results.companions import make_overlay, make_pdf, make_report, make_uncertainty
+from dicom_node.results.companions.build import MAKERS
 from engine.task import read_bundle
 from tests.dicom_node.results.conftest import as_kind, making_of
 from tests.support.bundle import write_bundle
 from tests.support.gated import limits, put_gate
 from tests.support.mr import MrSeries
 
-MAKERS = {
-    "uncertainty": make_uncertainty,
-    "report": make_report,
-    "overlay": make_overlay,
-    "pdf": make_pdf,
-}
 SMALL = MrSeries(slices=16, size=32, spacing_mm=6.0, step_mm=10.0)
 UNITS = {"CT": "HU", "PT": "SUVR"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from dicom_node.errors import OutputInvalid
 from dicom_node.results import make_series
-from dicom_node.results.companions import make_uncertainty
+from dicom_node.results.companions.uncertainty import make_uncertainty
 from engine.volume import Grid, Volume
 from tests.dicom_node.results.companions.conftest import read_back
 from tests.dicom_node.results.kinds import oblique
