@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from dicom_node.app.copies import copy_of
 from dicom_node.commitment import failure_in_words
 from dicom_node.db import DeliveryItemRow, DeliveryRow, FetchRow, QuestionRow, RequestRow
 from dicom_node.outbox import UNTOLD
@@ -22,10 +23,12 @@ def deliveries(session: Session, study_uid: str) -> list[dict[str, Any]]:
     ).all()
     ids = [row.id for row in rows]
     counts, missing = _counts(session, ids), _missing(session, ids)
+    what = copy_of(session, study_uid)
     return [
         {
             "destination": row.destination,
             "series_uid": row.series_uid,
+            "copy": what.get(row.series_uid, "result"),
             "state": row.state,
             "sent": counts.get(row.id, (0, 0, 0))[0],
             "total": counts.get(row.id, (0, 0, 0))[1],

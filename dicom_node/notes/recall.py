@@ -10,7 +10,7 @@ from dicom_node.archive import Held, Studies
 from dicom_node.db import Database
 from dicom_node.jobs import Decisions
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
-from dicom_node.results import series_uid
+from dicom_node.results import held_kind, series_uid
 from dicom_node.values import Job
 
 __all__ = ["carry_out", "made_by"]
@@ -46,6 +46,8 @@ def carry_out(store: tuple[Database, Path], recall: Recall, now: datetime) -> No
 def made_by(job: Job, made: dict[str, str]) -> list[str]:
     """Return which series of a study a job made; also where it is to run again, and names none.
 
+    A marked copy of what it made is one of them: no job names it.
+
     Parameters
     ----------
     made : mapping
@@ -54,7 +56,8 @@ def made_by(job: Job, made: dict[str, str]) -> list[str]:
     return [
         uid
         for uid, label in made.items()
-        if uid in job.series_uids or uid == series_uid(job.key, label)
+        if uid in job.series_uids
+        or uid in (series_uid(job.key, label), series_uid(job.key, held_kind(label)))
     ]
 
 

@@ -2,12 +2,17 @@
 
 from dicom_node.dicom import derive_uid
 
-__all__ = ["instance_uid", "series_uid"]
+__all__ = ["held_kind", "instance_uid", "series_uid"]
 
 
 def series_uid(job_key: str, kind: str) -> str:
     """Return the Series Instance UID; one series per job and kind of output."""
     return derive_uid("series", job_key, kind)
+
+
+def held_kind(makes: str) -> str:
+    """Return the kind of output that a marked copy is, of a result that waits for a person."""
+    return f"{makes} held"
 
 
 def instance_uid(job_key: str, kind: str, index: int) -> str:

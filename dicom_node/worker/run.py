@@ -29,7 +29,7 @@ from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
 from dicom_node.settings import Settings, load_settings
 from dicom_node.values import Origin
 from dicom_node.worker.record import recorded
-from dicom_node.worker.work import Answer, Kind, Placed, Work
+from dicom_node.worker.work import Answer, Kind, Marked, Placed, Work
 from engine.errors import (
     EngineError,
     InputRefused,
@@ -118,13 +118,13 @@ def _make(bench: Bench, work: Work) -> Answer:
     synthesis = synthesise(volumes, task, device)
     made_at = perf_counter()
     making = making_of((work.key, work.created), task, bench.site, looked, synthesis)
-    entries = _write(bench, making)
+    held = (*synthesis.held, *_release_wanted(task))
+    entries, marked = _write(bench, making), _marked(bench, work, replace(making, held=held))
     seconds = {
         "read": read_at - began,
         "generate": made_at - read_at,
         "write": perf_counter() - made_at,
     }
-    held = (*synthesis.held, *_release_wanted(task))
     return Answer(
         "held" if held else "made",
         _plain((*held, *_stepped_down(synthesis.provenance))),
@@ -132,6 +132,7 @@ def _make(bench: Bench, work: Work) -> Answer:
         series_uid=entries[0].identity.series_uid,
         label=task.makes,
         placed=tuple(_placed(entry) for entry in entries),
+        marked=marked,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         record=recorded(making),
     )
@@ -270,6 +271,16 @@ def _write(bench: Bench, making: Making) -> list[Entry]:
         received = Received(data, syntax, sender="NODE", origin=Origin.MADE)
         entries.append(bench.archive.place(received))
     return entries
+
+
+def _marked(bench: Bench, work: Work, making: Making) -> Marked | None:
+    """Write the copy that says that it waits for a person; None where nobody is sent one."""
+    names = bench.settings.marked_names() & frozenset(work.destinations)
+    if not (making.held and names):
+        return None
+    entries = _write(bench, making)
+    placed = tuple(_placed(entry) for entry in entries)
+    return Marked(entries[0].identity.series_uid, placed, tuple(sorted(names)))
 
 
 def encoded(making: Making) -> list[tuple[bytes, str]]:

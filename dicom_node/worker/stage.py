@@ -24,10 +24,10 @@ from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
 from dicom_node.rejections import Recalls
 from dicom_node.values import Instance, Job, JobState, Origin
-from dicom_node.worker.enter import enter_made
+from dicom_node.worker.enter import enter_made, hold_made
 from dicom_node.worker.process import Child, ChildDied
 from dicom_node.worker.told import tell_made, tell_mismatch, tell_read
-from dicom_node.worker.work import Answer, Work
+from dicom_node.worker.work import Answer, Placed, Work
 from engine.reason import Code
 
 __all__ = ["Retries", "WorkerStage"]
@@ -142,7 +142,7 @@ class WorkerStage:
         be taken for the answer to the next job.
         """
         sources = self._sources(job)
-        work = _work(job, sources)
+        work = _work(job, sources, self._destinations(job))
         tell_read(
             self._audit, self._now(), job.study_uid, [one for files in sources for one in files]
         )
@@ -186,12 +186,17 @@ class WorkerStage:
             studies = Studies(session, self._archive.folder)
             return [studies.instances(source.sop_instance_uids) for source in job.sources]
 
+    def _destinations(self, job: Job) -> tuple[str, ...]:
+        """Return where rules want what a job makes."""
+        with self._database.reading() as session:
+            return JobQueue(session).destinations(job.id)
+
     def _end(self, job: Job, answer: Answer) -> None:
         """Write how it ended; what was made is entered in the same transaction."""
         now, added = self._now(), 0
-        made = self._made(answer, now)
+        made, marked = self._made(answer, now), self._marked(answer, now)
         if answer.kind == "held" and _is_released(job, made):
-            answer = replace(answer, kind="made")
+            answer = replace(answer, kind="made", marked=None)
         with self._database.transaction() as session:
             queue = JobQueue(session)
             recall = Recalls(session).of(job.model.name, job.model.version)
@@ -212,7 +217,9 @@ class WorkerStage:
                 destinations = queue.destinations(job.id)
                 added = enter_made(session, self._archive, made, job.id, destinations, now)
             elif answer.kind == "held":
-                self._archive.hold(session, job.id, made)
+                both = made, marked
+                places = answer.marked.destinations if answer.marked else ()
+                hold_made(session, self._archive, both, job.id, places, now)
             tell_made(self._audit, now, answer, self._archive.folder)
             tell_mismatch(self._audit, now, job.model, answer)
         if added:
@@ -231,7 +238,18 @@ class WorkerStage:
 
     def _made(self, answer: Answer, now: datetime) -> MadeSeries:
         """Return what was made, ready to be entered; the first speaks for the series in queries."""
-        places = [placed.place for placed in answer.placed[:1]]
+        return self._entered(answer, answer.series_uid, answer.placed, now)
+
+    def _marked(self, answer: Answer, now: datetime) -> MadeSeries | None:
+        """Return the marked copy of what is held, ready to lie apart."""
+        if answer.marked is None:
+            return None
+        return self._entered(answer, answer.marked.series_uid, answer.marked.placed, now)
+
+    def _entered(
+        self, answer: Answer, series_uid: str, files: Sequence[Placed], now: datetime
+    ) -> MadeSeries:
+        places = [placed.place for placed in files[:1]]
         headers = {one: self._archive.headers_of(one, _EXPLICIT_LITTLE) for one in places}
         entries = tuple(
             Entry(
@@ -239,7 +257,7 @@ class WorkerStage:
                     sop_class_uid=placed.sop_class_uid,
                     sop_instance_uid=placed.sop_instance_uid,
                     study_uid=answer.study_uid,
-                    series_uid=answer.series_uid,
+                    series_uid=series_uid,
                     number=placed.number,
                 ),
                 transfer_syntax_uid=_EXPLICIT_LITTLE,
@@ -251,9 +269,9 @@ class WorkerStage:
                 received_at=now,
                 headers=headers.get(placed.place),
             )
-            for placed in answer.placed
+            for placed in files
         )
-        return MadeSeries(answer.study_uid, answer.series_uid, answer.label, entries)
+        return MadeSeries(answer.study_uid, series_uid, answer.label, entries)
 
 
 _STATES = {
@@ -265,7 +283,7 @@ _STATES = {
 }
 
 
-def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
+def _work(job: Job, sources: Sequence[Sequence[Instance]], destinations: Sequence[str]) -> Work:
     return Work(
         job_id=job.id,
         run=f"{job.id}.{job.token}",
@@ -278,6 +296,7 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
             (source.label, source.series_uid, [str(one.path) for one in files])
             for source, files in zip(job.sources, sources, strict=True)
         ],
+        destinations=list(destinations),
     )
 
 

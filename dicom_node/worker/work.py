@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["Answer", "Kind", "Placed", "Work"]
+__all__ = ["Answer", "Kind", "Marked", "Placed", "Work"]
 
 Kind = Literal["made", "held", "refused", "failed", "again"]
 
@@ -31,6 +31,8 @@ class Work:
         The model that the job was planned with; another one on the disk is another job.
     sources : list of [label, series UID, paths]
         In the order of the task's needs.
+    destinations : list of str
+        Where rules want it by now: some may be sent a marked copy of what is held.
     """
 
     job_id: int
@@ -41,6 +43,7 @@ class Work:
     grid: str
     model_digest: str
     sources: list[tuple[str, str, list[str]]]
+    destinations: list[str] = field(default_factory=list)
 
     def to_line(self) -> str:
         """Return the work as one line of JSON."""
@@ -70,6 +73,15 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """The marked copy of what is held: a series of its own, and who is sent it."""
+
+    series_uid: str
+    placed: tuple[Placed, ...]
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What became of the work.
 
@@ -87,6 +99,8 @@ class Answer:
         That of the work: an answer to other work is no answer.
     record : mapping or None
         What the child knows of how it was made: its part of the provenance record.
+    marked : Marked or None
+        Of what is held, where a destination takes a copy that says so.
     """
 
     kind: Kind
@@ -98,6 +112,7 @@ class Answer:
     seconds: dict[str, float] | None = None
     run: str = ""
     record: dict[str, Any] | None = None
+    marked: Marked | None = None
 
     def made_from(self, digests: Sequence[str]) -> "Answer":
         """Return it with the digest of each source in its record; unchanged where it has none."""
@@ -113,5 +128,12 @@ class Answer:
     def of_line(cls, line: str) -> "Answer":
         """Return the answer of a line."""
         raw = json.loads(line)
-        raw["placed"] = tuple(Placed(**one) for one in raw["placed"])
+        raw["placed"] = _placed(raw["placed"])
+        if (marked := raw.get("marked")) is not None:
+            names = tuple(marked["destinations"])
+            raw["marked"] = Marked(marked["series_uid"], _placed(marked["placed"]), names)
         return cls(**raw)
+
+
+def _placed(values: Sequence[Any]) -> tuple[Placed, ...]:
+    return tuple(Placed(**one) for one in values)
