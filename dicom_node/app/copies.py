@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dicom_node.db import DeliveryRow, HeldRow, JobRow, RejectionRow, SeriesRow
-from dicom_node.results import held_kind, series_uid
+from dicom_node.results import held_series
 from dicom_node.values import Role
 
 __all__ = ["copies", "copy_of", "waiting"]
@@ -16,16 +16,10 @@ __all__ = ["copies", "copy_of", "waiting"]
 def copies(session: Session, study_uid: str) -> dict[int, str]:
     """Return the marked copy of each job of a study that had one; those withdrawn, too."""
     jobs = session.execute(select(JobRow.id, JobRow.key).where(JobRow.study_uid == study_uid))
-    labels = select(SeriesRow.uid, SeriesRow.label).where(
-        SeriesRow.study_uid == study_uid, SeriesRow.label.is_not(None)
-    )
-    series = {uid: str(label) for uid, label in session.execute(labels)}
-    return {
-        job_id: uid
-        for job_id, key in jobs
-        for uid, label in series.items()
-        if uid == series_uid(key, held_kind(label))
-    }
+    query = select(SeriesRow.uid).where(SeriesRow.study_uid == study_uid)
+    series = frozenset(session.scalars(query))
+    found = {job_id: series & held_series(key) for job_id, key in jobs}
+    return {job_id: uid for job_id, uids in found.items() for uid in uids}
 
 
 def copy_of(session: Session, study_uid: str) -> Mapping[str, str]:

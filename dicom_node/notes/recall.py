@@ -10,7 +10,7 @@ from dicom_node.archive import Held, Studies
 from dicom_node.db import Database
 from dicom_node.jobs import Decisions
 from dicom_node.rejections import Because, Recall, Recalls, Rejections
-from dicom_node.results import held_kind, series_uid
+from dicom_node.results import held_series, series_uid
 from dicom_node.values import Job
 
 __all__ = ["carry_out", "made_by"]
@@ -53,12 +53,8 @@ def made_by(job: Job, made: dict[str, str]) -> list[str]:
     made : mapping
         Series made of its study, with the label of each.
     """
-    return [
-        uid
-        for uid, label in made.items()
-        if uid in job.series_uids
-        or uid in (series_uid(job.key, label), series_uid(job.key, held_kind(label)))
-    ]
+    own = {*job.series_uids, *held_series(job.key)}
+    return [uid for uid, label in made.items() if uid in own or uid == series_uid(job.key, label)]
 
 
 def _block(session: Session, job_id: int, recall: Recall, now: datetime) -> int:
