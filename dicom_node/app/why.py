@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dicom_node.app.copies import copies
-from dicom_node.app.why_peers import asked, deliveries, requests
+from dicom_node.app.why_peers import asked, copies, deliveries, requests
 from dicom_node.db import (
     ConflictRow,
     Database,

@@ -7,8 +7,8 @@ import click
 
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
-from dicom_node.app.copies import waiting
 from dicom_node.app.decide import export_held, reject_held, release_held
+from dicom_node.app.why_peers import waiting
 from dicom_node.cli.context import JOB_ID, Context, Words, as_json, json_option, uri_of_job
 from dicom_node.cli.remake import provenance, remake
 from dicom_node.jobs import JobQueue

@@ -275,8 +275,10 @@ def _write(bench: Bench, making: Making) -> list[Entry]:
 
 def _marked(bench: Bench, work: Work, making: Making) -> Marked | None:
     """Write the copy that says that it waits for a person; None where nobody is sent one."""
+    if not making.held:
+        return None
     names = bench.settings.marked_names() & frozenset(work.destinations)
-    if not (making.held and names):
+    if not names:
         return None
     entries = _write(bench, making)
     placed = tuple(_placed(entry) for entry in entries)

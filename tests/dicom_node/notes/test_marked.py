@@ -10,8 +10,8 @@ from io import BytesIO
 import pytest
 from pydicom import dcmread
 
-from dicom_node.app.copies import waiting
 from dicom_node.app.decide import reject_held, release_held
+from dicom_node.app.why_peers import waiting
 from dicom_node.archive import Archive, Files, Held, Space, Studies
 from dicom_node.archive.query import Finder, Level, Query
 from dicom_node.db import Database, DoomedRow, HeldRow, InstanceRow
@@ -29,6 +29,14 @@ from tests.support.mr import MrSeries
 SERIES = MrSeries(seed="marked", slices=18, size=32, spacing_mm=6.0)
 BY = ("A. Physicist", "looks right")
 MANY = 200
+
+
+@pytest.fixture
+def store(long_database_url, tmp_path, now):
+    database = Database(long_database_url, tmp_path)
+    database.prepare()
+    yield Store.on(database, tmp_path / "archive", now)
+    database.close()
 
 
 @pytest.fixture
