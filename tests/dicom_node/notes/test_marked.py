@@ -22,7 +22,8 @@ from dicom_node.outbox import Outbox
 from dicom_node.rejections import Recalls
 from dicom_node.values import DeliveryState, Job, JobState, Model, Origin, Role
 from tests.dicom_node.archive.objects import Store
-from tests.dicom_node.notes.scene import KEY_OBJECT, US, Scene, notes_stage, synthetic
+from tests.dicom_node.notes.scene import KEY_OBJECT, Scene, notes_stage, synthetic
+from tests.dicom_node.notes.test_killed import hand_over
 from tests.support.killed import killed_at
 from tests.support.mr import MrSeries
 
@@ -286,12 +287,7 @@ def test_killed_at_every_step_of_a_decision_nobody_has_two_and_nobody_is_missed(
     for step in range(1, MANY):
         series = MrSeries(seed=f"decided {step}", slices=18, size=32, spacing_mm=6.0)
         job, result, copy = scene.hold(series)
-        with scene.database.transaction() as session:
-            taken = Outbox(session, folder).claim("pacs", scene.store.now, US)
-            Outbox(session, folder).answered(
-                taken, {one.sop_instance_uid: 0 for one in taken.unsent}, scene.store.now
-            )
-            Outbox(session, folder).sent(taken)
+        hand_over(scene, copy)
         work = partial(act_elsewhere, url, folder, job.id, how, scene.store.now)
         killed = killed_at(step, work)
         (told,) = scene.why(series)["jobs"]
@@ -309,3 +305,39 @@ def test_killed_at_every_step_of_a_decision_nobody_has_two_and_nobody_is_missed(
         if not killed:
             break
     assert 15 < step < MANY - 1
+
+
+def hold_elsewhere(url: str, folder, task, now, series: MrSeries, job: Job) -> None:
+    """End a job, held, in another process."""
+    database = Database(url, folder.parent)
+    archive = Archive(database, Files(folder), Space(folder, 0), lambda: now)
+    scene = Scene(Store(database, archive, Files(folder), now), task)
+    scene.marked = frozenset({"pacs"})
+    scene.wait(series, job)
+    database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_at_every_step_of_holding_there_is_one_copy_and_one_delivery(store, task):
+    scene = Scene(store, task)
+    scene.marked = frozenset({"pacs"})
+    url = scene.database._engine.url.render_as_string(hide_password=False)
+    folder, now = scene.store.files.folder, scene.store.now
+    for step in range(1, MANY):
+        series = MrSeries(seed=f"held {step}", slices=18, size=32, spacing_mm=6.0)
+        scene.send(series.datasets())
+        scene.plan()
+        job = scene.claim()
+        killed = killed_at(step, partial(hold_elsewhere, url, folder, task, now, series, job))
+        (told,) = scene.why(series)["jobs"]
+        if told["state"] != "held":
+            scene.wait(series, job)
+        (told,) = scene.why(series)["jobs"]
+        (delivery,) = scene.why(series)["deliveries"]
+        assert (told["state"], delivery["copy"], delivery["total"]) == ("held", "marked", 2), step
+        rows = [row for row in store.rows(HeldRow) if row.study_uid == series.study_uid]
+        assert sorted(row.role for row in rows) == ["marked"] * 2 + ["result"] * 2, step
+        if not killed:
+            break
+    assert 10 < step < MANY - 1
