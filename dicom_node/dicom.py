@@ -29,6 +29,7 @@ __all__ = [
     "VERIFICATION",
     "derive_uid",
     "device_uid_of",
+    "held_kind",
     "is_uid",
     "new_uid",
     "series_uid",
@@ -87,6 +88,11 @@ def derive_uid(*parts: str) -> str:
 def series_uid(job_key: str, kind: str) -> str:
     """Return the Series Instance UID; one series per job and kind of output."""
     return derive_uid("series", job_key, kind)
+
+
+def held_kind(makes: str) -> str:
+    """Return the kind of output that a marked copy is, of a result that waits for a person."""
+    return f"{makes} held"
 
 
 def device_uid_of(node_uid: str, bundle_digest: str) -> str:

@@ -1,7 +1,7 @@
 """What a configuration says against itself; each mistake names file, key and remedy."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dicom_node.dicom import is_uid
@@ -12,6 +12,7 @@ from dicom_node.sections import (
     Destination,
     Limits,
     Models,
+    Peer,
     Retention,
     Web,
     is_loopback,
@@ -24,6 +25,7 @@ __all__ = [
     "limits_mistakes",
     "model_mistakes",
     "retention_mistakes",
+    "use_mistakes",
     "web_mistakes",
 ]
 
@@ -74,6 +76,14 @@ def destination_mistakes(other: Destination) -> Iterator[str]:
     yield from _foreign(other, _OF_FOLDER, "folder")
     if other.token_file and other.token_env:
         yield "token_file and token_env are two places for one token; take one out"
+
+
+def use_mistakes(places: Iterable[Peer | Destination]) -> Iterator[str]:
+    """Nothing that waits for a person is sent where patients are treated by it."""
+    for one in places:
+        if one.when_held == "send_marked" and one.use != "research":
+            text = 'what waits goes to research alone; use = "research", or when_held = "hold"'
+            yield f'peers.toml: {one.name}: when_held = "send_marked" and use = "{one.use}": {text}'
 
 
 def _foreign(other: Destination, keys: Sequence[str], kind: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from dicom_node.mistakes import (
     limits_mistakes,
     model_mistakes,
     retention_mistakes,
+    use_mistakes,
     web_mistakes,
 )
 from dicom_node.sections import (
@@ -157,6 +158,14 @@ class Settings(Section):
     def clinical_names(self) -> frozenset[str]:
         """Destinations that only signed models may reach."""
         return frozenset(one.name for one in self._everyone() if one.use == "clinical")
+
+    def marked_names(self) -> frozenset[str]:
+        """Destinations that are sent marked copies of results that wait for a person."""
+        return frozenset(
+            one.name
+            for one in self._everyone()
+            if one.use == "research" and one.when_held == "send_marked"
+        )
 
     def receipting_names(self) -> frozenset[str]:
         """Destinations that can be asked whether they have what was sent.
@@ -364,6 +373,7 @@ def _check_names(file: PeersFile, mistakes: list[str]) -> None:
         for peer in file.peer
         if peer.ask and peer.port is None
     )
+    mistakes.extend(use_mistakes((*file.peer, *file.destination)))
     for number, other in enumerate(file.destination):
         mistakes.extend(
             f"peers.toml: destination.{number}.{text}" for text in destination_mistakes(other)

@@ -18,6 +18,7 @@ __all__ = [
     "Model",
     "Origin",
     "Priority",
+    "Role",
     "Source",
     "StudyState",
 ]
@@ -59,6 +60,14 @@ class Priority(IntEnum):
     STAT = 0
     ROUTINE = 1
     BULK = 2
+
+
+class Role(StrEnum):
+    """What an object is that a job made and that lies apart."""
+
+    RESULT = "result"
+    MARKED = "marked"
+    """A copy that says on its face that it waits for a person; research may have it meanwhile."""
 
 
 class Origin(StrEnum):

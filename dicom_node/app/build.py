@@ -199,7 +199,8 @@ class Node:
 
     def _target(self, who: Remote, sender: Sender) -> Target:
         counted = CountedSender(who.name, sender, self.tally)
-        return Target(who, counted, clinical=who.name in self.settings.clinical_names())
+        clinical, marked = self.settings.clinical_names(), self.settings.marked_names()
+        return Target(who, counted, clinical=who.name in clinical, marked=who.name in marked)
 
     def _address(self, other: Destination) -> str:
         if other.kind == "folder":

@@ -14,7 +14,8 @@ from dicom_node.app.build import Node
 from dicom_node.archive import Archive, Held, MadeSeries, Studies
 from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import Decisions, JobQueue
-from dicom_node.values import Decided, Job
+from dicom_node.rejections import Rejections
+from dicom_node.values import Decided, Job, JobState
 from dicom_node.worker import enter_made
 
 __all__ = ["export_held", "reject_held", "release_held"]
@@ -40,9 +41,11 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
     """
     with node.database.transaction() as session:
         queue, held = JobQueue(session), Held(session)
+        _hold_study(session, node, job_id)
         made = _made(session, job_id)
         job = Decisions(session).release(job_id, _decided("released", by, made, now))
         held.released(job_id)
+        _withdraw(session, job, by, now)
         destinations = queue.destinations(job_id)
         beside = tuple(_told_of(node.archive, one) for one in made.beside)
         entered = replace(_told_of(node.archive, made), beside=beside)
@@ -63,8 +66,10 @@ def reject_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, tel
         When there is no such job, or it is not held.
     """
     with node.database.transaction() as session:
+        _hold_study(session, node, job_id)
         made = _made(session, job_id)
         job = Decisions(session).reject(job_id, _decided("rejected", by, made, now))
+        _withdraw(session, job, by, now)
         Held(session).discard([job_id], now)
         tell(job)
     return job
@@ -122,6 +127,19 @@ def _made(session: Session, job_id: int) -> MadeSeries:
     if made is None:  # no transaction of ours leaves this behind
         raise ArchiveBroken(f"job {job_id} is held, and nothing that it made is here; reject it")
     return made
+
+
+def _hold_study(session: Session, node: Node, job_id: int) -> None:
+    """Hold the study before the job: who recalls a model does so too, and waits for neither."""
+    Studies(session, node.archive.folder).hold(Decisions(session).study_of(job_id))
+
+
+def _withdraw(session: Session, job: Job, by: tuple[str, str], now: datetime) -> None:
+    """Take back the marked copies of what waits no more, for a reader is not to see two."""
+    name, why = by
+    released = f"what it was made of was released, as series {', '.join(job.series_uids)}"
+    text = released if job.state is JobState.DONE else f"what it was made of was rejected: {why}"
+    Rejections(session).withdraw([job.id], (name, text), now)
 
 
 def _decided(

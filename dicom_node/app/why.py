@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dicom_node.app.why_peers import asked, deliveries, requests
+from dicom_node.app.why_peers import asked, copies, deliveries, requests
 from dicom_node.db import (
     ConflictRow,
     Database,
@@ -119,6 +119,7 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
     rows = session.scalars(
         select(JobRow).where(JobRow.study_uid == study_uid).order_by(JobRow.id)
     ).all()
+    marked = copies(session, study_uid)
     wanted = session.scalars(
         select(WantedRow).where(WantedRow.job_id.in_([row.id for row in rows]))
     ).all()
@@ -135,6 +136,7 @@ def _jobs(session: Session, study_uid: str) -> list[dict[str, Any]]:
             "reasons": row.reasons,
             "series_uids": row.series_uids,
             "companions": row.model.get(COMPANIONS, []),
+            "marked": marked.get(row.id),
             "decided": row.decided,
             "sources": [{"label": label, "series_uid": uid} for label, uid, _ in row.sources],
         }

@@ -1,16 +1,28 @@
 """What destinations have of a study's results, what peers were asked about it, and what we were."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dicom_node.commitment import failure_in_words
-from dicom_node.db import DeliveryItemRow, DeliveryRow, FetchRow, QuestionRow, RequestRow
+from dicom_node.db import (
+    DeliveryItemRow,
+    DeliveryRow,
+    FetchRow,
+    HeldRow,
+    JobRow,
+    QuestionRow,
+    RejectionRow,
+    RequestRow,
+    SeriesRow,
+)
 from dicom_node.outbox import UNTOLD
+from dicom_node.results import held_series
+from dicom_node.values import Role
 
-__all__ = ["asked", "deliveries", "requests"]
+__all__ = ["asked", "copies", "deliveries", "requests", "waiting"]
 
 _NAMED = 100
 
@@ -22,10 +34,12 @@ def deliveries(session: Session, study_uid: str) -> list[dict[str, Any]]:
     ).all()
     ids = [row.id for row in rows]
     counts, missing = _counts(session, ids), _missing(session, ids)
+    what = _what(session, study_uid)
     return [
         {
             "destination": row.destination,
             "series_uid": row.series_uid,
+            "copy": what.get(row.series_uid, "result"),
             "state": row.state,
             "sent": counts.get(row.id, (0, 0, 0))[0],
             "total": counts.get(row.id, (0, 0, 0))[1],
@@ -39,6 +53,35 @@ def deliveries(session: Session, study_uid: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def copies(session: Session, study_uid: str) -> dict[int, str]:
+    """Return the marked copy of each job of a study that had one; those withdrawn, too."""
+    jobs = session.execute(select(JobRow.id, JobRow.key).where(JobRow.study_uid == study_uid))
+    query = select(SeriesRow.uid).where(SeriesRow.study_uid == study_uid)
+    series = frozenset(session.scalars(query))
+    found = {job_id: series & held_series(key) for job_id, key in jobs}
+    return {job_id: uid for job_id, uids in found.items() for uid in uids}
+
+
+def waiting(session: Session) -> dict[int, dict[str, Any]]:
+    """Return the marked copies that are not withdrawn, by job: the series, and each delivery."""
+    held, row = HeldRow, DeliveryRow
+    query = (
+        select(held.job_id, held.series_uid, row.destination, row.state)
+        .join(row, row.series_uid == held.series_uid)
+        .where(
+            held.role == Role.MARKED,
+            held.series_uid.not_in(select(RejectionRow.series_uid)),
+        )
+        .distinct()
+        .order_by(held.job_id, row.destination)
+    )
+    found: dict[int, dict[str, Any]] = {}
+    for job_id, uid, destination, state in session.execute(query):
+        one = found.setdefault(job_id, {"series_uid": uid, "deliveries": {}})
+        one["deliveries"][destination] = state
+    return found
 
 
 def asked(session: Session, study_uid: str) -> list[dict[str, Any]]:
@@ -88,6 +131,17 @@ def requests(session: Session, study_uid: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _what(session: Session, study_uid: str) -> Mapping[str, str]:
+    """Return what each series of a study is that is no result: ``marked``, or ``note``."""
+    row = RejectionRow
+    notes = select(row.note_series_uid).where(
+        row.study_uid == study_uid, row.note_series_uid.is_not(None)
+    )
+    marked = copies(session, study_uid).values()
+    return {**dict.fromkeys(map(str, session.scalars(notes)), "note"),
+            **dict.fromkeys(marked, "marked")}  # fmt: skip
 
 
 def _counts(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:

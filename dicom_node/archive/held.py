@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.index import Entry
 from dicom_node.db import DoomedRow, HeldRow, InstanceRow
 from dicom_node.db.upsert import insert_into
-from dicom_node.values import Companion, Origin
+from dicom_node.values import Companion, Origin, Role
 
 __all__ = ["Held", "MadeSeries", "content_of", "content_of_objects"]
 
@@ -64,7 +64,7 @@ class Held:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, job_id: int, made: MadeSeries) -> None:
+    def add(self, job_id: int, made: MadeSeries, role: Role = Role.RESULT) -> None:
         """Hold what a job made; its files are in their places and synced."""
         rows = [
             {
@@ -81,6 +81,7 @@ class Held:
                 "made_at": entry.received_at,
                 "number": entry.identity.number,
                 "label": one.label,
+                "role": role,
             }
             for one in made.all_series
             for entry in one.entries
@@ -91,7 +92,7 @@ class Held:
         """Return what is held of a job; None where nothing is."""
         rows = self._session.scalars(
             select(HeldRow)
-            .where(HeldRow.job_id == job_id)
+            .where(HeldRow.job_id == job_id, HeldRow.role == Role.RESULT)
             .order_by(HeldRow.number, HeldRow.sop_instance_uid)
         ).all()
         if not rows:
@@ -108,23 +109,31 @@ class Held:
         A person who was given the files may have sent them here, too. They are the same bytes, so
         they are what was made.
         """
-        uids = select(HeldRow.sop_instance_uid).where(HeldRow.job_id == job_id)
+        mine = HeldRow.job_id == job_id, HeldRow.role == Role.RESULT
+        uids = select(HeldRow.sop_instance_uid).where(*mine)
         self._session.execute(
             update(InstanceRow)
             .where(InstanceRow.sop_instance_uid.in_(uids))
             .values(origin=Origin.MADE)
         )
-        self._session.execute(delete(HeldRow).where(HeldRow.job_id == job_id))
+        self._session.execute(delete(HeldRow).where(*mine))
 
     def discard(self, job_ids: Sequence[int], now: datetime) -> int:
         """Give up what is held of these jobs; return how many files are to go.
 
-        As everywhere, rows go first and files after: see :class:`Eraser`.
+        As everywhere, rows go first and files after: see :class:`Eraser`. A marked copy may be
+        under way at this moment: it is withdrawn, and given up when that is told.
         """
-        which = HeldRow.job_id.in_(job_ids)
-        rows = self._session.execute(select(HeldRow.path, HeldRow.sop_instance_uid).where(which))
+        return self._discard(now, HeldRow.job_id.in_(job_ids), HeldRow.role == Role.RESULT)
+
+    def discard_marked(self, series_uid: str, now: datetime) -> int:
+        """Give up a marked copy that nobody is sent any more; return how many files are to go."""
+        return self._discard(now, HeldRow.series_uid == series_uid, HeldRow.role == Role.MARKED)
+
+    def _discard(self, now: datetime, *which: ColumnElement[bool]) -> int:
+        rows = self._session.execute(select(HeldRow.path, HeldRow.sop_instance_uid).where(*which))
         doomed = [{"path": path, "sop_instance_uid": uid, "due": now} for path, uid in rows]
-        self._session.execute(delete(HeldRow).where(which))
+        self._session.execute(delete(HeldRow).where(*which))
         if doomed:
             insert = insert_into(self._session, DoomedRow).on_conflict_do_nothing()
             self._session.execute(insert, doomed)
@@ -154,6 +163,7 @@ class Held:
                 "made_at": row.received_at,
                 "number": row.number,
                 "label": label,
+                "role": Role.RESULT,
             }
             for row in rows
         ]

@@ -29,7 +29,7 @@ from dicom_node.errors import ArchiveBroken, Mismatched, NodeError, NotDicom
 from dicom_node.extent import check_extent
 from dicom_node.sections import Limits
 from dicom_node.tally import Tally
-from dicom_node.values import Origin
+from dicom_node.values import Origin, Role
 
 __all__ = ["Archive", "Kept", "Received"]
 
@@ -202,7 +202,9 @@ class Archive:
         pairs = zip(entries, known, strict=True)
         return sum(entry.size for entry, one in pairs if one.outcome is Outcome.NEW)
 
-    def hold(self, session: Session, job_id: int, made: MadeSeries) -> None:
+    def hold(
+        self, session: Session, job_id: int, made: MadeSeries, role: Role = Role.RESULT
+    ) -> None:
         """Hold placed files in the caller's transaction, until a person decides: see :class:`Held`.
 
         Raises
@@ -211,7 +213,7 @@ class Archive:
             When one of them is gone, or a folder cannot be synced: they are to be placed again.
         """
         self._secure(made.everything)
-        Held(session).add(job_id, made)
+        Held(session).add(job_id, made, role)
 
     def _secure(self, entries: Sequence[Entry]) -> None:
         """See that placed files are there, and stay, until the caller has committed their rows."""

@@ -15,6 +15,7 @@ from dicom_node.db import (
     ConflictRow,
     DecisionRow,
     DeletionRow,
+    DeliveryRow,
     InstanceRow,
     JobRow,
     SendingRow,
@@ -246,13 +247,17 @@ class Studies:
         return found
 
     def made(self, study_uid: str) -> list[str]:
-        """Return the UIDs of the series of a study that were made here, deleted ones too."""
+        """Return the UIDs of the series of a study that were made here, deleted ones too.
+
+        Whatever was ever queued for anyone is among them: marked copies, too.
+        """
         query = select(InstanceRow.series_uid).where(
             InstanceRow.study_uid == study_uid, InstanceRow.origin == Origin.MADE
         )
         jobs = select(JobRow.series_uids).where(JobRow.study_uid == study_uid)
         done = {uid for uids in self._session.scalars(jobs) for uid in uids}
-        return sorted({*self._session.scalars(query), *done})
+        left = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
+        return sorted({*self._session.scalars(query), *done, *self._session.scalars(left)})
 
     def weigh(self, study_uid: str, size: int) -> None:
         """Add the size of what was made to what a study holds here.
@@ -294,6 +299,13 @@ class Studies:
             .group_by(ConflictRow.series_uid)
         )
         return {row[0]: row[1] for row in found}
+
+    def add_apart(self, study_uid: str, fact: SeriesFacts) -> None:
+        """Keep that there is a series whose objects nobody is shown, and what is known of it."""
+        values = {"study_uid": study_uid, "uid": fact.series_uid, "synthetic": fact.synthetic}
+        insert = insert_into(self._session, SeriesRow).values(values)
+        self._session.execute(insert.on_conflict_do_nothing())
+        self.note_series(study_uid, [fact])
 
     def note_series(self, study_uid: str, facts: Sequence[SeriesFacts]) -> None:
         """Keep what was understood of each series."""

@@ -8,6 +8,7 @@ import click
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.app.decide import export_held, reject_held, release_held
+from dicom_node.app.why_peers import waiting
 from dicom_node.cli.context import JOB_ID, Context, Words, as_json, json_option, uri_of_job
 from dicom_node.cli.remake import provenance, remake
 from dicom_node.jobs import JobQueue
@@ -42,6 +43,7 @@ def list_jobs(context: Context, state: tuple[str, ...], wants_json: bool) -> Non
     """
     with context.open().database.reading() as session:
         found = JobQueue(session).list([JobState(name) for name in state])
+        marked = waiting(session)
     if wants_json:
         as_json(
             [
@@ -56,6 +58,7 @@ def list_jobs(context: Context, state: tuple[str, ...], wants_json: bool) -> Non
                     "attempts": job.attempts,
                     "reasons": list(job.reasons),
                     "series_uids": list(job.series_uids),
+                    "marked": marked.get(job.id),
                     "decided": job.decided,
                 }
                 for job in found
@@ -65,6 +68,10 @@ def list_jobs(context: Context, state: tuple[str, ...], wants_json: bool) -> Non
     for job in found:
         codes = ", ".join(reason["code"] for reason in job.reasons)
         click.echo(f"{job.id:>6}  {job.state:<10} {job.task:<20} {job.study_uid}  {codes}".rstrip())
+        if job.id in marked:
+            places = marked[job.id]["deliveries"].items()
+            gone = ", ".join(f"{name}: {state}" for name, state in places)
+            click.echo(f"        marked copy {marked[job.id]['series_uid']}  {gone}")
     if not found:
         click.echo("no jobs")
 

@@ -12,6 +12,10 @@ from dicom_node.values import JobState
 __all__ = ["why"]
 
 
+_COPIES = {"result": "", "marked": " (marked copy: HELD - NOT RELEASED)", "note": " (note)"}
+"""What is said of a series that is delivered."""
+
+
 @click.command()
 @click.argument("study_uid", type=Uid())
 @json_option
@@ -73,6 +77,8 @@ def _job(job: dict[str, Any]) -> Iterator[str]:
         yield f"    a person is to decide: 'dicom-node jobs export {job['id']} FOLDER' shows it"
     yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
     yield from (f"    made {uid}" for uid in job["series_uids"])
+    if job["marked"]:
+        yield f"    marked copy {job['marked']}, for research while it waits"
 
 
 def _delivery(delivery: dict[str, Any]) -> Iterator[str]:
@@ -80,7 +86,7 @@ def _delivery(delivery: dict[str, Any]) -> Iterator[str]:
         f"Delivery to {delivery['destination']}: {delivery['state']}, "
         f"{delivery['sent']} of {delivery['total']} answered with success"
     )
-    yield f"    series {delivery['series_uid']}"
+    yield f"    series {delivery['series_uid']}{_COPIES[delivery['copy']]}"
     told = dict.fromkeys((delivery["error"], delivery["receipt"]))
     yield from (f"    {text}" for text in told if text)
     for one in delivery["missing"]:

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dicom_node.db.tables import HASH, UID, Base
+from dicom_node.values import Role
 
 __all__ = [
     "ActivationRow",
@@ -31,7 +32,10 @@ __all__ = [
 
 
 class HeldRow(Base):
-    """An object that was made and waits for a person: otherwise a row of ``instance``."""
+    """An object that was made and waits for a person: otherwise a row of ``instance``.
+
+    ``role`` tells the result from its marked copy, which is never a row of ``instance``.
+    """
 
     __tablename__ = "held"
     sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
@@ -47,6 +51,7 @@ class HeldRow(Base):
     made_at: Mapped[datetime]
     number: Mapped[int | None]
     label: Mapped[str] = mapped_column(String(16))
+    role: Mapped[str] = mapped_column(String(16), default=Role.RESULT, server_default="result")
 
 
 class DeletionRow(Base):

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from dicom_node.db.beside import HeldRow
 from dicom_node.db.tables import InstanceRow, JobRow
 from dicom_node.values import Instance, Model, Origin
 
 __all__ = ["instance_of", "model_of"]
 
 
-def instance_of(row: InstanceRow, folder: Path) -> Instance:
-    """Return the instance of a row; ``folder`` is the archive's."""
+def instance_of(row: InstanceRow | HeldRow, folder: Path) -> Instance:
+    """Return the instance of a row; ``folder`` is the archive's. What lies apart was made here."""
     return Instance(
         sop_instance_uid=row.sop_instance_uid,
         sop_class_uid=row.sop_class_uid,
@@ -19,7 +20,7 @@ def instance_of(row: InstanceRow, folder: Path) -> Instance:
         sha256=row.sha256,
         size=row.size,
         path=folder / row.path,
-        origin=Origin(row.origin),
+        origin=Origin.MADE if isinstance(row, HeldRow) else Origin(row.origin),
     )
 
 

@@ -32,6 +32,10 @@ _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _COMMIT_EVERY = 16
 _WORDS = {0x0122: ": it does not take their SOP class"}
 """What is said besides the number (PS3.7 C.5)."""
+_NOT_MARKED = (
+    'gets no marked copies of what waits for a person; use = "research" and when_held = '
+    '"send_marked" in peers.toml say who does'
+)
 
 
 class Sender(Protocol):
@@ -73,11 +77,14 @@ class Target:
     ----------
     clinical : bool
         Whether only what signed models made goes there.
+    marked : bool
+        Whether it may have marked copies of what waits for a person.
     """
 
     who: Remote
     sender: Sender
     clinical: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +172,29 @@ class DestinationStage:
                     return delivery
 
     def _refused(self, session: Session, delivery: Delivery, now: datetime) -> bool:
-        """Whether a delivery is given up, for its model is not signed for this destination.
+        """Whether a delivery is given up, for this destination may not have what is in it.
 
         Asked last before the first byte leaves, whatever put the delivery here: a rule, a request,
         a person who released or resent it.
         """
-        if not self._target.clinical:
-            return False
-        signings = Signings(session)
-        against = signings.against(delivery.study_uid, delivery.series_uid, self._name)
+        against = self._against(session, delivery)
         if against is None:
             return False
         outbox = Outbox(session, self._folder)
-        outbox.failed(delivery, str(against))
-        self._tell_end(outbox, delivery, now, str(against))
-        _log.warning("delivery refused", destination=self._name, why=str(against))
+        outbox.failed(delivery, against)
+        self._tell_end(outbox, delivery, now, against)
+        _log.warning("delivery refused", destination=self._name, why=against)
         return True
+
+    def _against(self, session: Session, delivery: Delivery) -> str | None:
+        """Return why a delivery may not go: it waits for a person, or its model is not signed."""
+        if not self._target.marked and Outbox(session, self._folder).is_marked(delivery):
+            return f"{self._name} {_NOT_MARKED}"
+        if not self._target.clinical:
+            return None
+        signings = Signings(session)
+        against = signings.against(delivery.study_uid, delivery.series_uid, self._name)
+        return None if against is None else str(against)
 
     def _send(self, delivery: Delivery) -> bool:
         away: Exception | None = None

@@ -52,6 +52,20 @@ class Decisions:
         row.reasons = [*row.reasons, {"code": str(Code.REJECTED), "text": text}]
         return job_of(row)
 
+    def study_of(self, job_id: int) -> str:
+        """Return the study of a job: who decides holds it first, as everybody does.
+
+        Raises
+        ------
+        NotKnown
+            When there is no such job.
+        """
+        query = select(JobRow.study_uid).where(JobRow.id == job_id)
+        found = self._session.scalar(query)
+        if found is None:
+            raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
+        return found
+
     def held(self, job_id: int) -> Job:
         """Return a held job.
 

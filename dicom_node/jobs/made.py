@@ -1,8 +1,8 @@
-"""Which series of a study a job made: its result, and the companions of that."""
+"""Which series of a study a job made: its result, the companions of that, and a marked copy."""
 
 from collections.abc import Mapping
 
-from dicom_node.dicom import series_uid
+from dicom_node.dicom import held_kind, series_uid
 from dicom_node.values import Companion, Job
 
 __all__ = ["companion_of", "made_by"]
@@ -16,6 +16,8 @@ def companion_of(job: Job, uid: str) -> Companion | None:
 def made_by(job: Job, made: Mapping[str, str]) -> list[str]:
     """Return which series of a study a job made; also where it is to run again, and names none.
 
+    No job names the marked copy of what it made.
+
     Parameters
     ----------
     made : mapping
@@ -25,6 +27,6 @@ def made_by(job: Job, made: Mapping[str, str]) -> list[str]:
         uid
         for uid, label in made.items()
         if uid in job.series_uids
-        or uid == series_uid(job.key, label)
+        or uid in (series_uid(job.key, label), series_uid(job.key, held_kind(label)))
         or companion_of(job, uid) is not None
     ]

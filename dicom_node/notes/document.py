@@ -30,10 +30,15 @@ __all__ = ["KEY_OBJECT", "TITLES", "make_note"]
 KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"
 TITLES: Mapping[Because, Dataset] = {
     Because.SUPERSEDED: code("113001", "DCM", "Rejected for Quality Reasons"),
+    Because.WITHDRAWN: code("113001", "DCM", "Rejected for Quality Reasons"),
     Because.RECALLED: code("113037", "DCM", "Rejected for Patient Safety Reasons"),
 }
 """By which a peer knows a rejection note (CID 7010)."""
-_SLOT: Mapping[Because, int] = {Because.SUPERSEDED: 98, Because.RECALLED: 99}
+_SLOT: Mapping[Because, int] = {
+    Because.WITHDRAWN: 97,
+    Because.SUPERSEDED: 98,
+    Because.RECALLED: 99,
+}
 """Which series number after the rejected one's: that × 100, plus this."""
 _WITHOUT_NUMBER = 9900
 _NO_IMAGES = (

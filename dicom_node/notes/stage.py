@@ -150,6 +150,7 @@ class NotesStage:
                 self._outbox(session).add(one.study_uid, locked.note_series_uid, places, now)
             if not withdrawn.busy:
                 rejections.ended(one, now)
+                Held(session).discard_marked(one.series_uid, now)
             Studies(session, folder).weigh(one.study_uid, added)
         _log.info("series rejected", series_uid=one.series_uid, because=str(one.because),
                   noted=list(withdrawn.places), sending=withdrawn.busy)  # fmt: skip

@@ -12,17 +12,16 @@ from dicom_node.db import (
     CommitmentRow,
     DeliveryItemRow,
     DeliveryRow,
-    InstanceRow,
     RejectionRow,
-    instance_of,
 )
 from dicom_node.db.upsert import insert_into
 from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, NotPossible
 from dicom_node.lease import Lease, is_lost
 from dicom_node.outbox.receipts import VOID
+from dicom_node.outbox.source import files_of, is_marked, uids_of
 from dicom_node.outbox.withdraw import is_note, is_rejected
-from dicom_node.values import Delivery, DeliveryState, Instance, Origin
+from dicom_node.values import Delivery, DeliveryState, Instance, Role
 
 __all__ = ["Outbox"]
 
@@ -35,13 +34,19 @@ class Outbox:
         self._folder = folder
 
     def add(
-        self, study_uid: str, series_uid: str, destinations: Sequence[str], now: datetime
+        self,
+        study_uid: str,
+        series_uid: str,
+        destinations: Sequence[str],
+        now: datetime,
+        role: Role = Role.RESULT,
     ) -> int:
         """Queue a series for each destination that does not have it queued; return how many.
 
-        None where nothing of it is here any more: no delivery is of nothing.
+        None where nothing of it is here any more: no delivery is of nothing. A marked copy is
+        found only by who says that this is what it queues.
         """
-        uids = self._uids(study_uid, series_uid)
+        uids = uids_of(self._session, study_uid, series_uid, role)
         if not uids:
             return 0
         added = 0
@@ -254,7 +259,7 @@ class Outbox:
             .with_for_update()
         ).all()
         series = {*self.series_made(study_uid), *(row.series_uid for row in rows)}
-        if any(not self._uids(study_uid, series_uid) for series_uid in series):
+        if any(not self._is_here(study_uid, series_uid) for series_uid in series):
             raise NotPossible(
                 f"what was made of study {study_uid} was deleted here, as 'dicom-node why' says; "
                 "'dicom-node jobs retry' makes it again under the same UIDs, then resend"
@@ -274,6 +279,11 @@ class Outbox:
             )
         return len(rows)
 
+    def is_marked(self, delivery: Delivery) -> bool:
+        """Return whether a delivery is of a marked copy: not everybody may have one."""
+        query = select(DeliveryRow.id).where(DeliveryRow.id == delivery.id, is_marked())
+        return self._session.scalar(query) is not None
+
     def with_ids(self, ids: Collection[int]) -> list[Delivery]:
         """Return these deliveries, the oldest first."""
         query = select(DeliveryRow).where(DeliveryRow.id.in_(ids)).order_by(DeliveryRow.id)
@@ -281,20 +291,19 @@ class Outbox:
 
     def instances(self, delivery: Delivery) -> list[tuple[Instance, int | None]]:
         """Return every instance of a delivery, with its last answer; None: it had none."""
-        rows = self._session.execute(
-            select(InstanceRow, DeliveryItemRow.status)
-            .join(DeliveryItemRow, DeliveryItemRow.sop_instance_uid == InstanceRow.sop_instance_uid)
-            .where(DeliveryItemRow.delivery_id == delivery.id)
-            .order_by(InstanceRow.sop_instance_uid)
-        )
-        return [(instance_of(row, self._folder), status) for row, status in rows]
+        query = select(DeliveryItemRow.sop_instance_uid, DeliveryItemRow.status)
+        rows = self._session.execute(query.where(DeliveryItemRow.delivery_id == delivery.id))
+        statuses: dict[str, int | None] = {row[0]: row[1] for row in rows}
+        files = files_of(self._session, self._folder, statuses)
+        return [(file, statuses[file.sop_instance_uid]) for file in files]
 
     def series_made(self, study_uid: str) -> list[str]:
-        """Return the UIDs of the series of a study that were queued for anyone and may be used."""
+        """Return the series of a study that were queued for anyone and may be used by anyone."""
         query = select(DeliveryRow.series_uid).where(
             DeliveryRow.study_uid == study_uid,
             ~is_rejected(),
             ~is_note(),
+            ~is_marked(),
         )
         return sorted(set(self._session.scalars(query)))
 
@@ -319,14 +328,8 @@ class Outbox:
         query = select(column).where(column == series_uid).limit(1)
         return self._session.scalar(query) is not None
 
-    def _uids(self, study_uid: str, series_uid: str) -> list[str]:
-        """Return the instances that were made; what somebody sent under our UID is not ours."""
-        query = select(InstanceRow.sop_instance_uid).where(
-            InstanceRow.study_uid == study_uid,
-            InstanceRow.series_uid == series_uid,
-            InstanceRow.origin == Origin.MADE,
-        )
-        return sorted(self._session.scalars(query))
+    def _is_here(self, study_uid: str, series_uid: str) -> bool:
+        return any(uids_of(self._session, study_uid, series_uid, role) for role in Role)
 
     def _unsent(self, delivery_id: int) -> dict[str, int | None]:
         """Return what was not answered 0000, with its last answer."""
@@ -338,11 +341,7 @@ class Outbox:
     def _delivery(self, row: DeliveryRow) -> Delivery:
         unsent = self._unsent(row.id)
         doubted = {uid for uid, status in unsent.items() if status in STORED_WITH_WARNING}
-        files = self._session.scalars(
-            select(InstanceRow)
-            .where(InstanceRow.sop_instance_uid.in_(set(unsent) - doubted))
-            .order_by(InstanceRow.sop_instance_uid)
-        )
+        files = files_of(self._session, self._folder, set(unsent) - doubted)
         total = select(func.count()).where(DeliveryItemRow.delivery_id == row.id)
         return Delivery(
             id=row.id,
@@ -354,7 +353,7 @@ class Outbox:
             refusals=row.refusals,
             token=row.token,
             created_at=row.created_at,
-            unsent=tuple(instance_of(file, self._folder) for file in files),
+            unsent=tuple(files),
             doubted=len(doubted),
             total=int(self._session.scalar(total) or 0),
             error=row.error,

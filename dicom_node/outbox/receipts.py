@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from dicom_node.backoff import next_try
 from dicom_node.commitment import Failure, Report, Taken, failure_in_words
-from dicom_node.db import CommitmentRow, DeliveryItemRow, DeliveryRow, InstanceRow, instance_of
+from dicom_node.db import CommitmentRow, DeliveryItemRow, DeliveryRow
+from dicom_node.outbox.source import files_of
 from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import DeliveryState, Instance
 
@@ -213,19 +214,13 @@ class Receipts:
 
     def _unvouched(self, row: DeliveryRow) -> Unvouched:
         item = DeliveryItemRow
-        files = self._session.scalars(
-            select(InstanceRow)
-            .join(item, item.sop_instance_uid == InstanceRow.sop_instance_uid)
-            .where(item.delivery_id == row.id, item.receipted_at.is_(None))
-            .order_by(InstanceRow.sop_instance_uid)
-        )
         total = select(func.count()).where(item.delivery_id == row.id)
         return Unvouched(
             id=row.id,
             destination=row.destination,
             study_uid=row.study_uid,
             series_uid=row.series_uid,
-            instances=tuple(instance_of(file, self._folder) for file in files),
+            instances=tuple(files_of(self._session, self._folder, self._open(row.id))),
             total=int(self._session.scalar(total) or 0),
             asks=row.asks,
             resends=row.resends,
@@ -235,13 +230,11 @@ class Receipts:
         return self._session.get(DeliveryRow, delivery_id, with_for_update=True)
 
     def _classes(self, delivery_id: int) -> dict[str, str]:
-        item = DeliveryItemRow
-        query = (
-            select(item.sop_instance_uid, InstanceRow.sop_class_uid)
-            .join(InstanceRow, InstanceRow.sop_instance_uid == item.sop_instance_uid)
-            .where(item.delivery_id == delivery_id)
-        )
-        return {row[0]: row[1] for row in self._session.execute(query)}
+        item = DeliveryItemRow.sop_instance_uid
+        query = select(item).where(DeliveryItemRow.delivery_id == delivery_id)
+        uids = set(self._session.scalars(query))
+        files = files_of(self._session, self._folder, uids)
+        return {one.sop_instance_uid: one.sop_class_uid for one in files}
 
     def _is_last(self, asked: CommitmentRow) -> bool:
         """Whether nothing was asked of its delivery since."""

@@ -18,7 +18,7 @@ from dicom_node.db import (
     SeriesRow,
 )
 from dicom_node.db.upsert import insert_into
-from dicom_node.values import Origin
+from dicom_node.values import Origin, Role
 
 __all__ = ["Because", "Rejection", "Rejections"]
 
@@ -28,6 +28,8 @@ class Because(StrEnum):
 
     SUPERSEDED = "superseded"
     RECALLED = "recalled"
+    WITHDRAWN = "withdrawn"
+    """A marked copy: what it was made for is decided, so nobody needs it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,25 @@ class Rejections:
             .on_conflict_do_nothing()
         )
         return self._session.scalar(insert.returning(RejectionRow.series_uid)) is not None
+
+    def withdraw(self, job_ids: Sequence[int], said: tuple[str, str], now: datetime) -> int:
+        """Reject the marked copies of what jobs made, for their results wait no more.
+
+        Parameters
+        ----------
+        said : (str, str)
+            By whom or what, and why.
+
+        Returns
+        -------
+        int
+            How many series.
+        """
+        row = HeldRow
+        query = select(row.study_uid, row.series_uid).distinct()
+        copies = query.where(row.job_id.in_(job_ids), row.role == Role.MARKED)
+        places = sorted((study, series) for study, series in self._session.execute(copies))
+        return sum(self.reject(place, Because.WITHDRAWN, said, now) for place in places)
 
     def is_rejected(self, series_uids: Sequence[str]) -> bool:
         """Return whether one of these series is."""

@@ -9,7 +9,7 @@ from dicom_node.results.copy import undecodable
 from dicom_node.results.encode import encode
 from dicom_node.results.making import Making, Plane, SeriesMade, Site, SourceSeries
 from dicom_node.results.series import make_series
-from dicom_node.results.uids import instance_uid, series_uid
+from dicom_node.results.uids import held_kind, held_series, instance_uid, series_uid
 
 __all__ = [
     "Making",
@@ -19,6 +19,8 @@ __all__ = [
     "SourceSeries",
     "check_series",
     "encode",
+    "held_kind",
+    "held_series",
     "instance_uid",
     "make_series",
     "series_uid",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydicom.dataset import Dataset
 
+from dicom_node.results.uids import held_kind
+from engine.reason import Reason
 from engine.task import Task
 from engine.volume import FrameRef
 
@@ -101,6 +103,8 @@ class Making:
         With the grid of the result.
     recognizable : bool
         Whether a person may be recognised by it, as by a face; so it is unless it is told apart.
+    held : tuple of Reason
+        Why it waits for a person, where a copy of it is made that says so; empty for the result.
     """
 
     job_key: str
@@ -111,6 +115,12 @@ class Making:
     sources: Sequence[SourceSeries]
     synthesis: "Synthesis"
     recognizable: bool = True
+    held: tuple[Reason, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind of output that UIDs are derived of."""
+        return held_kind(self.task.makes) if self.held else self.task.makes
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ _SLOTS_BEFORE = {
     "STIR": 70,
 }
 """Which series number after the source's: source × 100, plus the slots of what is made."""
+_SLOTS_BEFORE_HELD = 80
+"""Marked copies of what waits for a person come after all results and what goes with them."""
 _WITHOUT_SOURCE = 9000
 """Series numbers start here where the source's gives none."""
 _MOST_SOURCES = 16
@@ -74,7 +76,7 @@ def _template(ds: Dataset, making: Making, *, resampled: bool) -> Dataset:
         ds.BodyPartExamined = making.task.bundle.contract.body_part
     mark(ds, making)
     date_by(ds, making)
-    ds.SeriesInstanceUID = series_uid(making.job_key, making.task.makes)
+    ds.SeriesInstanceUID = series_uid(making.job_key, making.kind)
     ds.SeriesNumber = _series_number(first.header, making)
     ds.InstanceCreatorUID = making.site.node_uid
     node_equipment(ds, model, making.site.institution, serial=making.site.node_uid[-16:])
@@ -112,7 +114,8 @@ def _on_grid(making: Making) -> list[bool]:
 
 def _series_number(source: Dataset, making: Making) -> int:
     source_number = int(valid_text(source, "SeriesNumber") or 0)
-    slot = _SLOTS_BEFORE[making.task.makes] + _SLOT[making.grid]
+    before, grid = _SLOTS_BEFORE[making.task.makes], _SLOT[making.grid]
+    slot = _SLOTS_BEFORE_HELD + before // 5 + grid if making.held else before + grid
     number = source_number * 100 + slot
     return number if source_number > 0 and number < 2**31 else _WITHOUT_SOURCE + slot
 
@@ -144,7 +147,7 @@ def planes_of(grid: Grid) -> list[Plane]:
 def _slice(making: Making, template: Dataset, plane: Plane, z: int) -> Dataset:
     ds = Dataset()
     ds.update(template)
-    ds.SOPInstanceUID = instance_uid(making.job_key, making.task.makes, z + 1)
+    ds.SOPInstanceUID = instance_uid(making.job_key, making.kind, z + 1)
     ds.InstanceNumber = z + 1
     iod = iod_of(making.task.makes)
     iod.number_slice(ds, z + 1)

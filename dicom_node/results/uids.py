@@ -1,8 +1,14 @@
 """UIDs of results, derived from the job: a second run makes the same objects."""
 
-from dicom_node.dicom import derive_uid, series_uid
+from dicom_node.dicom import derive_uid, held_kind, series_uid
+from engine.task import LABELS_MADE
 
-__all__ = ["instance_uid", "series_uid"]
+__all__ = ["held_kind", "held_series", "instance_uid", "series_uid"]
+
+
+def held_series(job_key: str) -> frozenset[str]:
+    """Return the Series Instance UIDs that the marked copy of what a job makes may have."""
+    return frozenset(series_uid(job_key, held_kind(label)) for label in LABELS_MADE)
 
 
 def instance_uid(job_key: str, kind: str, index: int) -> str:

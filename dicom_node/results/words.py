@@ -9,8 +9,10 @@ from dicom_node.results.making import Making
 from dicom_node.results.valid import valid_text
 from engine.task import LABELS_MR
 
-__all__ = ["comments_of", "described", "mark", "name_of", "what_was_done"]
+__all__ = ["HELD", "comments_of", "described", "mark", "name_of", "what_was_done"]
 
+HELD = "HELD - NOT RELEASED"
+"""With which everything begins that people read of a copy whose result waits for a person."""
 _NAMES = {"PT": "PET"}
 """What people call a label, where that is something else."""
 _NOTHING = {
@@ -23,6 +25,8 @@ _NEEDED_IT: Mapping[str, Sequence[str]] = {"CT": ("CT", "CBCT"), "MR": (), "PT":
 """Sources whose own acquisition needed the same, so that it has to be excepted."""
 _LONGEST = 64
 """Characters of a Long String (PS3.5 6.2)."""
+_LONGEST_WHY = 4096
+"""Characters of Image Comments that tell why; a Long Text holds 10240."""
 
 
 def mark(ds: Dataset, making: Making) -> None:
@@ -44,15 +48,35 @@ def described(making: Making) -> str:
     model = making.synthesis.provenance.model
     phantom = ", phantom-trained" if "phantom" in model.learned_from.lower() else ""
     said = f"s{made} from {contrasts} (SYNTHETIC, {making.site.qualification}{phantom}"
+    if making.held:
+        return _held(making, said)
     named = f"{said}, {model.name})"  # tells the results of two models apart
     return named if len(named) <= _LONGEST else f"{said})"[:_LONGEST]
+
+
+def _held(making: Making, said: str) -> str:
+    """Return the Series Description of a marked copy: the mark, and what else there is room for."""
+    marks = f"(SYNTHETIC, {making.site.qualification})"
+    made, contrasts = f"s{name_of(making)}", _sources(making)[0]
+    ways = (f"{said})", f"{made} from {contrasts} {marks}", f"{made} {marks}")
+    told = [f"{HELD}: {way}" for way in ways]
+    return next((one for one in told if len(one) <= _LONGEST), told[-1][:_LONGEST])
+
+
+def _why_held(making: Making) -> str:
+    """Return what the comments of a marked copy begin with; nothing for the result."""
+    if not making.held:
+        return ""
+    codes = ", ".join(dict.fromkeys(str(reason.code) for reason in making.held))
+    why = "; ".join(reason.text for reason in making.held)
+    return f"{HELD} ({codes}): {why[:_LONGEST_WHY]}. "
 
 
 def comments_of(making: Making) -> str:
     """Return Image Comments (0020,4000), which many viewers show."""
     model = making.synthesis.provenance.model
     return (
-        f"SYNTHETIC {name_of(making)} - NOT ACQUIRED. "
+        f"{_why_held(making)}SYNTHETIC {name_of(making)} - NOT ACQUIRED. "
         f"Derived from {_sources(making)[1]} by machine learning, "
         f"model {model.name} {model.version}. "
         f"Research use only. The model learned from {model.learned_from}."

@@ -43,6 +43,7 @@ __all__ = ["RulesStage", "Understood", "understand"]
 
 _log = log.get("rules")
 _AFTER_A_BUG = timedelta(minutes=5)
+_US, _CANCELLED = "this node", "the study changed, and what was held of it is given up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +289,19 @@ class RulesStage:
             keys = {plan.rule: self.key(session, plan) for plan in plans}
             for plan in plans:
                 self.queue(session, plan, now)
-            Held(session).discard(JobQueue(session).keep_only(study_uid, keys), now)
+            self._keep_only(session, study_uid, keys, now)
             self._supersede(session, study_uid, study, now)
         fired = [decision.rule.name for decision in decisions if decision.fired]
         _log.info("study routed", study_uid=study_uid, series=len(study.series), fired=fired)
         return True
+
+    def _keep_only(
+        self, session: Session, study_uid: str, keys: Mapping[str, str], now: datetime
+    ) -> None:
+        """Cancel jobs that no rule wants any more, and give up what is held of them."""
+        cancelled = JobQueue(session).keep_only(study_uid, keys)
+        Rejections(session).withdraw(cancelled, (_US, _CANCELLED), now)
+        Held(session).discard(cancelled, now)
 
     def _supersede(
         self, session: Session, study_uid: str, study: Understood, now: datetime
@@ -304,16 +313,20 @@ class RulesStage:
         """
         rejections = Rejections(session)
         made = rejections.made(study_uid)
+        withdrawn = {one.series_uid for one in rejections.of_studies([study_uid])
+                     if one.because is Because.WITHDRAWN}  # fmt: skip
         acquired = {str(one.findings.label): one.series_uid for one in study.series
                     if not one.findings.synthetic}  # fmt: skip
-        past = [(uid, label, acquired[label]) for uid, label in made.items() if label in acquired]
-        of_study = Decisions(session).of_study(study_uid) if past else ()
+        late = [(uid, label, acquired[label]) for uid, label in made.items()
+                if label in acquired and uid not in withdrawn]  # fmt: skip
+        of_study = Decisions(session).of_study(study_uid) if late else ()
         jobs = [made_by(job, made) for job in of_study]
-        for series_uid, label, by in past:
+        for series_uid, label, by in late:
             said = by, f"series {by} is acquired {label}, and came after it was made"
             with_it = [uid for series in jobs if series_uid in series for uid in series]
             for uid in dict.fromkeys((series_uid, *with_it)):
-                rejections.reject((study_uid, uid), Because.SUPERSEDED, said, now)
+                if uid not in withdrawn:
+                    rejections.reject((study_uid, uid), Because.SUPERSEDED, said, now)
 
     def note(self, session: Session, study_uid: str, study: Understood) -> None:
         """Keep what was understood of each series."""

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from dicom_node.archive import Archive, MadeSeries, SeriesFacts, Studies
 from dicom_node.outbox import Outbox
+from dicom_node.rejections import Rejections
 from dicom_node.results.companions import KINDS
-from dicom_node.values import Companion
+from dicom_node.values import Companion, Role
 from engine.reason import Code
 
-__all__ = ["enter_made"]
+__all__ = ["enter_made", "hold_made"]
 
 
 def enter_made(
@@ -36,7 +37,8 @@ def enter_made(
         As :meth:`Archive.enter`.
     """
     added = archive.enter(session, made.everything)
-    facts = [_facts(made, job_id), *(_beside(one, made, job_id) for one in made.beside)]
+    text = f"made here by job {job_id}; not acquired"
+    facts = [_facts(made, text), *(_beside(one, made, job_id) for one in made.beside)]
     Studies(session, archive.folder).note_series(made.study_uid, facts)
     outbox = Outbox(session, archive.folder)
     for one in made.all_series:
@@ -44,21 +46,52 @@ def enter_made(
     return added
 
 
+def hold_made(
+    session: Session,
+    archive: Archive,
+    made: tuple[MadeSeries, MadeSeries | None],
+    job_id: int,
+    destinations: Sequence[str],
+    now: datetime,
+) -> None:
+    """Hold a series in the caller's transaction, and queue its marked copy for who takes one.
+
+    A copy is made once: what a job made before it was retried has been withdrawn, and who has been
+    told so is not sent it again. Companions have no copy: they wait with the result.
+
+    Parameters
+    ----------
+    made : (MadeSeries, MadeSeries or None)
+        The result, and its marked copy.
+
+    Raises
+    ------
+    ArchiveBroken
+        As :meth:`Archive.hold`.
+    """
+    result, marked = made
+    archive.hold(session, job_id, result)
+    if marked is None or Rejections(session).is_rejected([marked.series_uid]):
+        return
+    archive.hold(session, job_id, marked, Role.MARKED)
+    text = f"a marked copy of what job {job_id} made, which waits for a person; not acquired"
+    facts = replace(_facts(marked, text), modality=None)  # no query finds a study by it
+    Studies(session, archive.folder).add_apart(marked.study_uid, facts)
+    outbox = Outbox(session, archive.folder)
+    outbox.add(marked.study_uid, marked.series_uid, destinations, now, Role.MARKED)
+
+
 def _beside(one: MadeSeries, made: MadeSeries, job_id: int) -> SeriesFacts:
     """Return what is known of a companion; its label is that of any such object."""
     modality = KINDS[Companion(one.label)].modality
     text = f"the {one.label} of series {made.series_uid}, made here by job {job_id}; not acquired"
-    return replace(
-        _facts(one, job_id),
-        modality=modality,
-        label="SR" if modality == "SR" else "OTHER",
-        reasons=({"code": str(Code.SYNTHETIC), "text": text},),
-    )
+    label = "SR" if modality == "SR" else "OTHER"
+    return replace(_facts(one, text), modality=modality, label=label)
 
 
-def _facts(made: MadeSeries, job_id: int) -> SeriesFacts:
+def _facts(made: MadeSeries, text: str) -> SeriesFacts:
     """Return what is known of a series made here; it is input to nothing."""
-    reason = {"code": str(Code.SYNTHETIC), "text": f"made here by job {job_id}; not acquired"}
+    reason = {"code": str(Code.SYNTHETIC), "text": text}
     return SeriesFacts(
         series_uid=made.series_uid,
         modality=made.label if made.label in ("CT", "PT") else "MR",

@@ -30,7 +30,7 @@ from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
 from dicom_node.settings import Settings, load_settings
 from dicom_node.values import Companion, Origin
 from dicom_node.worker.record import recorded
-from dicom_node.worker.work import Answer, Beside, Kind, Placed, Work
+from dicom_node.worker.work import Answer, Beside, Kind, Marked, Placed, Work
 from engine.errors import (
     EngineError,
     InputRefused,
@@ -121,12 +121,13 @@ def _make(bench: Bench, work: Work) -> Answer:
     making = making_of((work.key, work.created), task, bench.site, looked, synthesis)
     wanted = _companions(work.companions)
     entries, beside = _write(bench, making, wanted)
+    held = (*synthesis.held, *_release_wanted(task))
+    marked = _marked(bench, work, replace(making, held=held))
     seconds = {
         "read": read_at - began,
         "generate": made_at - read_at,
         "write": perf_counter() - made_at,
     }
-    held = (*synthesis.held, *_release_wanted(task))
     return Answer(
         "held" if held else "made",
         _plain((*held, *_stepped_down(synthesis.provenance), *lacking(making, wanted))),
@@ -134,6 +135,7 @@ def _make(bench: Bench, work: Work) -> Answer:
         series_uid=entries[0].identity.series_uid,
         label=task.makes,
         placed=tuple(_placed(entry) for entry in entries),
+        marked=marked,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         record=recorded(making, wanted),
         beside=tuple(
@@ -279,6 +281,18 @@ def _write(
     result, beside = encoded(making, wanted)
     entries = [_place(bench, *one) for one in result]
     return entries, [(name, _place(bench, *one)) for name, one in beside.items()]
+
+
+def _marked(bench: Bench, work: Work, making: Making) -> Marked | None:
+    """Write the copy that says that it waits for a person; None where nobody is sent one."""
+    if not making.held:
+        return None
+    names = bench.settings.marked_names() & frozenset(work.destinations)
+    if not names:
+        return None
+    entries, _ = _write(bench, making, ())
+    placed = tuple(_placed(entry) for entry in entries)
+    return Marked(entries[0].identity.series_uid, placed, tuple(sorted(names)))
 
 
 def _place(bench: Bench, data: bytes, syntax: str) -> Entry:

@@ -24,7 +24,7 @@ from dicom_node.jobs import Ended, JobQueue
 from dicom_node.lease import Lease
 from dicom_node.rejections import Recalls
 from dicom_node.values import Instance, Job, JobState, Origin
-from dicom_node.worker.enter import enter_made
+from dicom_node.worker.enter import enter_made, hold_made
 from dicom_node.worker.process import Child, ChildDied
 from dicom_node.worker.told import tell_made, tell_mismatch, tell_read
 from dicom_node.worker.work import Answer, Placed, Work
@@ -142,7 +142,7 @@ class WorkerStage:
         be taken for the answer to the next job.
         """
         sources = self._sources(job)
-        work = _work(job, sources)
+        work = _work(job, sources, self._destinations(job))
         tell_read(
             self._audit, self._now(), job.study_uid, [one for files in sources for one in files]
         )
@@ -186,12 +186,17 @@ class WorkerStage:
             studies = Studies(session, self._archive.folder)
             return [studies.instances(source.sop_instance_uids) for source in job.sources]
 
+    def _destinations(self, job: Job) -> tuple[str, ...]:
+        """Return where rules want what a job makes."""
+        with self._database.reading() as session:
+            return JobQueue(session).destinations(job.id)
+
     def _end(self, job: Job, answer: Answer) -> None:
         """Write how it ended; what was made is entered in the same transaction."""
         now, added = self._now(), 0
-        made = self._made(answer, now)
+        made, marked = self._made(answer, now), self._marked(answer, now)
         if answer.kind == "held" and _is_released(job, made):
-            answer = replace(answer, kind="made")
+            answer = replace(answer, kind="made", marked=None)
         with self._database.transaction() as session:
             queue = JobQueue(session)
             recall = Recalls(session).of(job.model.name, job.model.version)
@@ -212,7 +217,9 @@ class WorkerStage:
                 destinations = queue.destinations(job.id)
                 added = enter_made(session, self._archive, made, job.id, destinations, now)
             elif answer.kind == "held":
-                self._archive.hold(session, job.id, made)
+                both = made, marked
+                places = answer.marked.destinations if answer.marked else ()
+                hold_made(session, self._archive, both, job.id, places, now)
             tell_made(self._audit, now, answer, self._archive.folder)
             tell_mismatch(self._audit, now, job.model, answer)
         if added:
@@ -239,6 +246,13 @@ class WorkerStage:
         )  # fmt: skip
         entries = self._entries((study_uid, answer.series_uid), answer.placed, now)
         return MadeSeries(study_uid, answer.series_uid, answer.label, entries, beside)
+
+    def _marked(self, answer: Answer, now: datetime) -> MadeSeries | None:
+        """Return the marked copy of what is held, ready to lie apart."""
+        if (one := answer.marked) is None:
+            return None
+        entries = self._entries((answer.study_uid, one.series_uid), one.placed, now)
+        return MadeSeries(answer.study_uid, one.series_uid, answer.label, entries)
 
     def _entries(
         self, series: tuple[str, str], placed: Sequence[Placed], now: datetime
@@ -280,7 +294,7 @@ _STATES = {
 }
 
 
-def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
+def _work(job: Job, sources: Sequence[Sequence[Instance]], destinations: Sequence[str]) -> Work:
     return Work(
         job_id=job.id,
         run=f"{job.id}.{job.token}",
@@ -294,6 +308,7 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]]) -> Work:
             for source, files in zip(job.sources, sources, strict=True)
         ],
         companions=[str(one) for one in job.companions],
+        destinations=list(destinations),
     )
 
 

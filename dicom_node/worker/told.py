@@ -30,7 +30,8 @@ def tell_made(audit: Audit, now: datetime, answer: Answer, archive: Path) -> Non
         The archive's folder.
     """
     if audit.on and answer.placed:
-        classes = _counted(one.sop_class_uid for one in answer.everything)
+        marked = answer.marked.placed if answer.marked else ()
+        classes = _counted(one.sop_class_uid for one in (*answer.everything, *marked))
         study = read_study(answer.study_uid, classes, archive / answer.placed[0].place)
         audit.record(events.instances_accessed(now, study, Action.CREATE))
 

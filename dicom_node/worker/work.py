@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["Answer", "Beside", "Kind", "Placed", "Work"]
+__all__ = ["Answer", "Beside", "Kind", "Marked", "Placed", "Work"]
 
 Kind = Literal["made", "held", "refused", "failed", "again"]
 
@@ -33,6 +33,8 @@ class Work:
         In the order of the task's needs.
     companions : list of str
         What to make beside the result.
+    destinations : list of str
+        Where rules want it by now: some may be sent a marked copy of what is held.
     """
 
     job_id: int
@@ -44,6 +46,7 @@ class Work:
     model_digest: str
     sources: list[tuple[str, str, list[str]]]
     companions: list[str] = field(default_factory=list)
+    destinations: list[str] = field(default_factory=list)
 
     def to_line(self) -> str:
         """Return the work as one line of JSON."""
@@ -82,6 +85,15 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """The marked copy of what is held: a series of its own, and who is sent it."""
+
+    series_uid: str
+    placed: tuple[Placed, ...]
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What became of the work.
 
@@ -101,6 +113,8 @@ class Answer:
         What the child knows of how it was made: its part of the provenance record.
     beside : tuple of Beside
         Companions of what was made.
+    marked : Marked or None
+        Of what is held, where a destination takes a copy that says so.
     """
 
     kind: Kind
@@ -113,6 +127,7 @@ class Answer:
     run: str = ""
     record: dict[str, Any] | None = None
     beside: tuple[Beside, ...] = ()
+    marked: Marked | None = None
 
     @property
     def series_uids(self) -> tuple[str, ...]:
@@ -139,9 +154,16 @@ class Answer:
     def of_line(cls, line: str) -> "Answer":
         """Return the answer of a line."""
         raw = json.loads(line)
-        raw["placed"] = tuple(Placed(**one) for one in raw["placed"])
+        raw["placed"] = _placed(raw["placed"])
         raw["beside"] = tuple(
             Beside(one["name"], one["series_uid"], Placed(**one["placed"]))
             for one in raw.get("beside", ())
         )
+        if (marked := raw.get("marked")) is not None:
+            names = tuple(marked["destinations"])
+            raw["marked"] = Marked(marked["series_uid"], _placed(marked["placed"]), names)
         return cls(**raw)
+
+
+def _placed(values: Sequence[Any]) -> tuple[Placed, ...]:
+    return tuple(Placed(**one) for one in values)

@@ -65,7 +65,7 @@ Never there, in every kind: {keywords(FORBIDDEN)}; overlays; private elements.
 #### Rejection note
 
 {named(KEY_OBJECT)}: one instance in a series of its own, in the patient and study of the result that it rejects,
-by TID 2010, with the title 113001, DCM, where an acquired series came late, and 113037, DCM, where its model was
+by TID 2010, with the title 113001, DCM, where an acquired series came late or a marked copy is needed no more, and 113037, DCM, where its model was
 recalled. It names every instance of the result, says in words why, and bears Synthetic Data YES. Its UIDs are
 derived from the result's series, so one rejection is one note. It goes to each destination that may hold the
 result. A note that the node receives is kept like any object, and changes nothing of what it shows."""

@@ -109,9 +109,9 @@ One application entity, with the AE title of `node.ae_title`, receives, answers 
 | answer | a peer queries, retrieves, asks for commitment | from the archive |
 | ask | a study is complete, or a rule is about to fire | C-FIND at peers that may be asked; C-MOVE where a rule fetches |
 | make | a rule fires | nothing on the network |
-| send | a result was made | C-STORE to each destination, an association each |
+| send | a result was made, or released; or one waits for a person and a research destination takes a marked copy of it | C-STORE to each destination, an association each |
 | verify delivery | all of a series was answered 0000 | N-ACTION, else C-FIND; sends again what is not there |
-| take back | an acquired series came late, or a person recalled a model | C-STORE of a rejection note to each destination that may hold the result |
+| take back | an acquired series came late, a person recalled a model, or what a marked copy was made of is decided | C-STORE of a rejection note to each destination that may hold it |
 
 A study is complete by evidence: nobody is sending it, the sender's own count is reached, or it has been
 quiet for `completion.quiet_s`. Sequencing: receive → complete → make → send → verify delivery. Each step is

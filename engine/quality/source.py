@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from engine.preprocess import Resample, foreground
+from engine.quality.holes import deep_in_holes
 from engine.quality.planes import order_and_gap, repeats_and_jumps
 from engine.quality.seen import STEP_MM, Seen, enclosed
 from engine.volume import Volume
@@ -117,16 +117,8 @@ def _shades(seen: Seen, scale: float) -> dict[str, float]:
 def _void_ml(seen: Seen, scale: float) -> float:
     """Return how much lies deep in closed holes of the body, in ml: signal that metal took."""
     dark = _DARK * scale - (_HU if seen.volume.unit == "HU" else 0.0)
-    shown = seen.voxels >= dark
-    image = SimpleITK.GetImageFromArray(shown.astype(np.uint8))
-    closed = SimpleITK.BinaryFillhole(image)  # type: ignore[no-untyped-call]
-    hole = (SimpleITK.GetArrayFromImage(closed) > 0) & ~shown
-    for _ in range(_DEEP):
-        padded = np.pad(hole, 1)
-        for axis in range(3):
-            hole = hole & np.roll(padded, 1, axis)[1:-1, 1:-1, 1:-1]
-            hole &= np.roll(padded, -1, axis)[1:-1, 1:-1, 1:-1]
-    return float(hole.sum()) * float(np.prod(seen.steps_mm)) / 1000
+    deep = deep_in_holes(seen.voxels >= dark, _DEEP)
+    return float(deep.sum()) * float(np.prod(seen.steps_mm)) / 1000
 
 
 def _background(seen: Seen, scale: float) -> Mapping[str, float]:

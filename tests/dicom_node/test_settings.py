@@ -75,11 +75,11 @@ def test_a_peer_of_the_interface_is_understood(load):
         may = ["echo", "store", "find", "move", "get", "commit"]
         ask = ["find", "move", "commit"]
         use = "clinical"
-        when_held = "send_marked"
         [[destination]]
         name = "share"
         kind = "folder"
         path = "../results"
+        when_held = "send_marked"
         """
     )
     scanner, pacs = settings.peers
@@ -87,9 +87,21 @@ def test_a_peer_of_the_interface_is_understood(load):
         None, (), "research", "hold",
     )  # fmt: skip
     assert (pacs.port, pacs.ask, pacs.use, pacs.when_held) == (
-        4242, ("find", "move", "commit"), "clinical", "send_marked",
+        4242, ("find", "move", "commit"), "clinical", "hold",
     )  # fmt: skip
     assert settings.destination_names() == ("pacs", "share")
+    assert (settings.clinical_names(), settings.marked_names()) == ({"pacs"}, {"share"})
+
+
+def test_what_waits_for_a_person_goes_to_research_alone(load):
+    place = '[[destination]]\nname = "share"\nkind = "folder"\npath = "x"\n'
+    ward = f'{PEER}port = 4242\nuse = "clinical"\nwhen_held = "send_marked"\n'
+    with pytest.raises(SettingsError) as caught:
+        load(peers=f'{ward}{place}use = "clinical"\nwhen_held = "send_marked"\n')
+    said = 'when_held = "send_marked" and use = "clinical": what waits goes to research alone'
+    assert [one.partition(";")[0] for one in caught.value.mistakes] == [
+        f"peers.toml: {name}: {said}" for name in ("pacs", "share")
+    ]
 
 
 def test_what_is_kept_whatever_happens_is_named_by_peers_and_studies(load):

@@ -152,3 +152,54 @@ def test_what_the_gate_of_a_model_refuses_is_not_made(start, orthanc):
     )
     assert [one["code"] for one in answer["jobs"][0]["reasons"]] == ["OUT_OF_DISTRIBUTION"]
     assert (answer["deliveries"], orthanc.series()) == ([], {})
+
+
+LAB = {"when_held": "send_marked", "ask": ["find"]}
+MARK = "HELD - NOT RELEASED"
+
+
+def went(answer: dict) -> dict[tuple[str, str], str]:
+    """Return how far each delivery is, by destination and what it is of."""
+    return {(one["destination"], one["copy"]): one["state"] for one in answer["deliveries"]}
+
+
+def test_research_sees_a_marked_copy_while_it_waits_and_is_told_when_that_is_over(start, orthanc):
+    ward = {"name": "ward", "kind": "folder", "path": "../ward"}
+    node = start(release="by_hand", peers=[orthanc.peer(**LAB), VIEWER], destinations=[ward])
+    series = MrSeries(seed="held, and seen by research")
+    send(node.port, series.datasets())
+    there = {("pacs", "marked"): "receipted"}
+    answer = node.until(series.study_uid, lambda a: went(a) == there)
+    (job,) = answer["jobs"]
+    assert (job["state"], orthanc.series().keys()) == ("held", {job["marked"]})
+    for one in orthanc.series()[job["marked"]]:
+        ds = dcmread(BytesIO(orthanc.file(one)))
+        assert ds.SeriesDescription.startswith(f"{MARK}: sCT")
+        assert ds.ImageComments.startswith(f"{MARK} (RELEASE_WANTED): task ct_from_mr says")
+        assert (ds.SyntheticData, ds.ContentQualification) == ("YES", "RESEARCH")
+    assert found(node) == [series.series_uid]
+    assert not (node.data.parent / "ward").exists()
+    assert f"marked copy {job['marked']}  pacs: receipted" in node.command("jobs", "list").stdout
+
+    node.kill()
+    node.start()
+    node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
+    over = {("pacs", "result"): "receipted", ("ward", "result"): "receipted"}
+    answer = node.until(
+        series.study_uid, lambda a: went(a) == {**there, **over, ("pacs", "note"): "sent"}
+    )
+    (result,) = answer["jobs"][0]["series_uids"]
+    notes = orthanc.series().keys() - {result, job["marked"]}
+    (note,) = [
+        dcmread(BytesIO(orthanc.file(one))) for uid in notes for one in orthanc.series()[uid]
+    ]
+    (study,) = note.CurrentRequestedProcedureEvidenceSequence
+    assert [one.SeriesInstanceUID for one in study.ReferencedSeriesSequence] == [job["marked"]]
+    assert note.ConceptNameCodeSequence[0].CodeValue == "113001"
+    assert [one.name for one in (node.data.parent / "ward").iterdir()] == [result]
+    assert set(found(node)) == {series.series_uid, result, str(note.SeriesInstanceUID)}
+    assert node.command("verify-archive").returncode == 0
+    assert (
+        f"series {job['marked']} (marked copy: {MARK})"
+        in node.command("why", series.study_uid).stdout
+    )

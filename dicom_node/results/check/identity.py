@@ -27,6 +27,8 @@ __all__ = ["copied", "faults_of_set", "instance", "series"]
 _LABELS = ("CT", "PT", "T1", "T1CE", "T2", "PD", "FLAIR", "STIR")
 _GRIDS = ("native", "rt-axial")
 _WITHOUT_SOURCE = 9000
+_HELD = 80
+"""Series numbers of marked copies come after this slot, two for each label."""
 
 
 def copied(source: Dataset, body_part: str, *, acquired: bool) -> Table:
@@ -80,7 +82,7 @@ def series(making: Making) -> Table:
     date, time = exactly(at.strftime("%Y%m%d")), exactly(at.strftime("%H%M%S.%f"))
     events = ("InstanceCreation", "Series", "Content")
     return {
-        "SeriesInstanceUID": exactly(series_uid(making.job_key, making.task.makes)),
+        "SeriesInstanceUID": exactly(series_uid(making.job_key, _kind(making))),
         "SeriesNumber": exactly(_series_number(source, making)),
         "InstanceCreatorUID": exactly(making.site.node_uid),
         **{f"{event}Date": date for event in events},
@@ -91,14 +93,20 @@ def series(making: Making) -> Table:
 def instance(making: Making, z: int) -> Table:
     """Return what makes slice ``z`` (from 0) one of its own."""
     return {
-        "SOPInstanceUID": exactly(instance_uid(making.job_key, making.task.makes, z + 1)),
+        "SOPInstanceUID": exactly(instance_uid(making.job_key, _kind(making), z + 1)),
         "InstanceNumber": exactly(z + 1),
     }
 
 
+def _kind(making: Making) -> str:
+    """Return of what UIDs are derived: a marked copy shares none with its result."""
+    return f"{making.task.makes} held" if making.held else making.task.makes
+
+
 def _series_number(source: Dataset, making: Making) -> int:
     """Return a hundred times the source's, and the slot of what was made on which grid."""
-    slot = 10 * _LABELS.index(making.task.makes) + _GRIDS.index(making.grid) + 1
+    label, grid = _LABELS.index(making.task.makes), _GRIDS.index(making.grid)
+    slot = _HELD + 2 * label + grid + 1 if making.held else 10 * label + grid + 1
     number = int(valid_text(source, "SeriesNumber") or 0)
     return (
         100 * number + slot

@@ -1,6 +1,6 @@
 """Every mark that a result is synthetic, and how it says that it was made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dicom_node.dicom import derive_uid
 from dicom_node.results.check.wanted import Table, Wanted, code, exactly, items
@@ -11,6 +11,10 @@ from dicom_node.results.words import comments_of, described, name_of, what_was_d
 __all__ = ["faults_of_words", "marks"]
 
 _SCHEME = "99SYNTHNODE"
+_HELD = "HELD - NOT RELEASED"
+_READ_FIRST = ("SeriesDescription", "ImageComments")
+_LONGEST = 64
+"""Characters of a Long String (PS3.5 6.2)."""
 
 
 def marks(making: Making, *, resampled: bool) -> Table:
@@ -73,5 +77,18 @@ def faults_of_words(making: Making) -> Iterator[str]:
     }
     for keyword, (text, words) in said.items():
         yield from (f"{keyword} does not say {word}" for word in words if word not in text)
+    yield from _faults_of_held(making, {word: said[word][0] for word in _READ_FIRST})
     if site.qualification not in ("RESEARCH", "SERVICE", "PRODUCT"):
         yield f"ContentQualification {site.qualification} is none of the standard's"
+
+
+def _faults_of_held(making: Making, said: Mapping[str, str]) -> Iterator[str]:
+    """Yield what people would not read first of a copy whose result waits for a person, and why."""
+    for keyword, text in said.items():
+        if text.startswith(_HELD) != bool(making.held):
+            yield f"{keyword} {'does not begin' if making.held else 'begins'} with {_HELD}"
+    if len(said["SeriesDescription"]) > _LONGEST:
+        yield f"SeriesDescription is longer than {_LONGEST} characters"
+    for reason in making.held:
+        if str(reason.code) not in said["ImageComments"]:
+            yield f"ImageComments does not say {reason.code}"

@@ -111,7 +111,8 @@ LATER = (
     "INSERT INTO process VALUES ('h/b/1/1', 'web', :at, :at, '[]')",
     "INSERT INTO request VALUES ('1.1', 't', 'anna', 'http', :at, '[]', true, '[]')",
     "INSERT INTO held VALUES ('1.1.7', 7, '1.0', '1.1', '1.9', '1.2', 'ee', 5, 'p7', 'NODE', :at,"
-    " 1, 'CT')",
+    " 1, 'CT', 'result'), ('1.1.8', 7, '1.0', '1.1', '1.11', '1.2', 'ef', 5, 'p8', 'NODE', :at,"
+    " 1, 'CT', 'marked')",
     "INSERT INTO rejection VALUES ('1.9', 'recalled', '1.1', 'A', 'wrong', :at, '[]', '1.10',"
     " '1.10.1', :at, NULL, NULL)",
     "INSERT INTO recall VALUES ('tiny', '1.0', 'A', 'wrong', :at, NULL)",
@@ -254,3 +255,46 @@ def test_processes_that_start_at_once_migrate_one_after_the_other(database_url, 
     database = Database(database_url, tmp_path)
     assert tables(database) == set(Base.metadata.tables)
     database.close()
+
+
+HELD = (
+    "INSERT INTO held VALUES ('1.1.7', 7, '1.0', '1.1', '1.9', '1.2', 'ee', 5, 'p7', 'NODE', :at,"
+    " 1, 'CT')",
+)
+COPIES = (
+    "INSERT INTO held VALUES ('1.1.8', 7, '1.0', '1.1', '1.11', '1.2', 'ef', 5, 'p8', 'NODE', :at,"
+    " 1, 'CT', 'marked')",
+    "INSERT INTO delivery (id, study_uid, series_uid, destination, state, attempts, refusals,"
+    " token, due, created_at) VALUES (6, '1.1', '1.11', 'lab', 'waiting', 0, 0, 0, :at, :at),"
+    " (7, '1.1', '1.11', 'desk', 'sent', 1, 0, 1, :at, :at)",
+    "INSERT INTO rejection VALUES ('1.12', 'withdrawn', '1.1', 'A', 'released', :at, '[]', NULL,"
+    " NULL, :at, NULL, NULL), ('1.13', 'withdrawn', '1.1', 'A', 'released', :at, '[]', NULL, NULL,"
+    " :at, NULL, NULL), ('1.13', 'superseded', '1.1', 'A', 'acquired', :at, '[]', NULL, NULL, :at,"
+    " NULL, NULL)",
+)
+"""A marked copy that waits for one place and was sent to another, and two that are withdrawn."""
+
+
+def found(database: Database, query: str) -> list[tuple]:
+    with database.reading() as session:
+        return [tuple(row) for row in session.execute(text(query))]
+
+
+def test_what_is_held_is_a_result_until_somebody_says_otherwise_and_an_older_program_sees_no_copy(
+    in_flight,
+):
+    database, _, _ = in_flight
+    migrate.upgrade(database._engine, "0010")
+    fill(database, HELD)
+    database.prepare()
+    assert found(database, "SELECT sop_instance_uid, role FROM held") == [("1.1.7", "result")]
+    fill(database, COPIES)
+    migrate.downgrade(database._engine, "0010")
+    assert found(database, "SELECT sop_instance_uid FROM held") == [("1.1.7",)]
+    assert found(database, "SELECT path FROM doomed") == [("p8",)]
+    states = found(database, "SELECT id, state FROM delivery ORDER BY id")
+    assert states == [(5, "sending"), (6, "failed"), (7, "sent")]
+    why = found(database, "SELECT series_uid, because FROM rejection ORDER BY series_uid")
+    assert why == [("1.12", "superseded"), ("1.13", "superseded")]
+    database.prepare()
+    assert found(database, "SELECT role FROM held") == [("result",)]

@@ -13,13 +13,13 @@ from dicom_node.lease import Lease, process_owner
 from dicom_node.notes import KEY_OBJECT, NotesStage
 from dicom_node.outbox import Outbox
 from dicom_node.rejections import Because, Rejections
-from dicom_node.results import Site, series_uid
+from dicom_node.results import Site, held_kind, series_uid
 from dicom_node.rules import Current, Elsewhere, Offer, Rule, RulesStage, Versions
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox as OutboxSettings
 from dicom_node.settings import Peer
 from dicom_node.values import Job, JobState, Origin, Priority
-from dicom_node.worker import enter_made
+from dicom_node.worker import enter_made, hold_made
 from tests.dicom_node.archive.objects import Store
 from tests.support.mr import MrSeries, encoded
 from tests.support.need import free_port
@@ -30,6 +30,7 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 NODE_UID = "2.25.9"
 US = Lease(process_owner(), 30.0)
 PLACES = ("pacs", "share")
+WAITS = {"code": "RELEASE_WANTED", "text": "a person has to look at it"}
 
 
 def ct(series: MrSeries, uid: str, number: int = 20) -> list:
@@ -60,6 +61,7 @@ class Scene:
         self.store, self.task = store, task
         self.pacs = Scp(free_port())
         self.share = store.files.folder.parent / "share"
+        self.marked = self.clinical = frozenset[str]()
         rule = Rule("sct", task, "native", PLACES, Priority.ROUTINE, ())
         self.current = Current((rule,), Offer({task.name: task}, PLACES), Versions({}))
         self.rules = RulesStage(
@@ -73,6 +75,10 @@ class Scene:
     @property
     def database(self) -> Database:
         return self.store.database
+
+    @property
+    def archive(self) -> Archive:
+        return self.store.archive
 
     @property
     def model(self) -> tuple[str, str]:
@@ -94,8 +100,8 @@ class Scene:
         with self.database.transaction() as session:
             return JobQueue(session).claim(self.store.now, US)
 
-    def placed(self, series: MrSeries, job: Job, number: int = 20) -> MadeSeries:
-        uid = series_uid(job.key, "CT")
+    def placed(self, series: MrSeries, job: Job, number: int = 20, kind: str = "CT") -> MadeSeries:
+        uid = series_uid(job.key, kind)
         entries = tuple(
             self.store.archive.place(Received(encoded(ds), SYNTAX, "NODE", Origin.MADE))
             for ds in synthetic(series, uid, number)
@@ -109,6 +115,23 @@ class Scene:
             queue.finish(job, Ended(JobState.DONE, (), (made.series_uid,)))
             places = queue.destinations(job.id)
             enter_made(session, self.store.archive, made, job.id, places, self.store.now)
+
+    def hold(self, series: MrSeries, number: int = 2) -> tuple[Job, str, str]:
+        """Receive a study and have what is made of it wait; return the job, result and copy."""
+        self.send(series.datasets())
+        self.plan()
+        return self.wait(series, self.claim(), number)
+
+    def wait(self, series: MrSeries, job: Job, number: int = 2) -> tuple[Job, str, str]:
+        """End a job as the worker does, held, with a marked copy for who takes one."""
+        made = self.placed(series, job, number)
+        marked = self.placed(series, job, number, held_kind("CT"))
+        with self.database.transaction() as session:
+            queue = JobQueue(session)
+            queue.finish(job, Ended(JobState.HELD, (WAITS,), (made.series_uid,)))
+            places = sorted(self.marked & set(queue.destinations(job.id)))
+            hold_made(session, self.archive, (made, marked), job.id, places, self.store.now)
+        return job, made.series_uid, marked.series_uid
 
     def make(self, series: MrSeries, number: int = 20) -> str:
         """Receive a study and make what it lacks; return the series' UID."""
@@ -128,7 +151,7 @@ class Scene:
         }
         for name in names or PLACES:
             DestinationStage(
-                Target(Remote(name), senders[name]),
+                Target(Remote(name), senders[name], name in self.clinical, name in self.marked),
                 (self.database, self.store.files.folder),
                 US,
                 Patience(timedelta(days=7), 3),
@@ -187,6 +210,6 @@ def tell_elsewhere(url: str, folder, now) -> None:
 
 
 __all__ = [
-    "CT_IMAGE", "KEY_OBJECT", "NODE_UID", "PLACES", "US", "Scene", "ct", "notes_stage",
+    "CT_IMAGE", "KEY_OBJECT", "NODE_UID", "PLACES", "US", "WAITS", "Scene", "ct", "notes_stage",
     "synthetic", "tell_elsewhere",
 ]  # fmt: skip

@@ -18,7 +18,11 @@ from tests.support.mr import MrSeries, part10
 SITE = Site(NODE_UID, "Test Hospital")
 SERIES = MrSeries()
 REJECTED = synthetic(SERIES, "1.2.7")
-TITLES = {Because.SUPERSEDED: "113001", Because.RECALLED: "113037"}
+TITLES = {
+    Because.SUPERSEDED: "113001",
+    Because.RECALLED: "113037",
+    Because.WITHDRAWN: "113001",
+}
 
 
 def rejection(because: Because = Because.SUPERSEDED, **values) -> Rejection:

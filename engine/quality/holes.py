@@ -1,0 +1,39 @@
+"""Closed holes of a body: what no way through the dark leads out of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["deep_in_holes", "holes"]
+
+
+def holes(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what is not ``shown`` and not joined, face to face, to the outside of the image."""
+    dark = np.pad(~shown, 1, constant_values=True)
+    outside = np.zeros_like(dark)
+    for axis in range(dark.ndim):
+        outside[(slice(None),) * axis + ([0, -1],)] = True
+    while True:
+        before = int(outside.sum())
+        for axis in range(dark.ndim):
+            for turned in (slice(None), slice(None, None, -1)):
+                _run_on(np.moveaxis(outside, axis, 0)[turned], np.moveaxis(dark, axis, 0)[turned])
+        if int(outside.sum()) == before:
+            return np.asarray((dark & ~outside)[(slice(1, -1),) * dark.ndim])
+
+
+def _run_on(outside: NDArray[np.bool_], dark: NDArray[np.bool_]) -> None:
+    """Let the outside run on through the dark along the first axis, in place."""
+    for index in range(1, len(outside)):
+        outside[index] |= outside[index - 1] & dark[index]
+
+
+def deep_in_holes(shown: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
+    """Return what lies more than ``depth`` steps, face to face, within closed holes."""
+    hole = holes(shown)
+    for _ in range(depth):
+        padded, inside = np.pad(hole, 1), hole.copy()
+        for axis in range(hole.ndim):
+            for step in (1, -1):
+                inside &= np.roll(padded, step, axis)[(slice(1, -1),) * hole.ndim]
+        hole = inside
+    return hole
