@@ -323,10 +323,9 @@ class RulesStage:
         jobs = [made_by(job, made) for job in of_study]
         for series_uid, label, by in late:
             said = by, f"series {by} is acquired {label}, and came after it was made"
-            with_it = [uid for series in jobs if series_uid in series for uid in series]
-            for uid in dict.fromkeys((series_uid, *with_it)):
-                if uid not in withdrawn:
-                    rejections.reject((study_uid, uid), Because.SUPERSEDED, said, now)
+            with_it = {uid for series in jobs if series_uid in series for uid in series}
+            for uid in sorted(({series_uid} | with_it) - withdrawn):
+                rejections.reject((study_uid, uid), Because.SUPERSEDED, said, now)
 
     def note(self, session: Session, study_uid: str, study: Understood) -> None:
         """Keep what was understood of each series."""

@@ -18,7 +18,7 @@ from tests.support.matrix.sites import commit_sites, disk_sites
 from tests.support.matrix.workshop import SQLITE, Clean, open_workshop
 
 STATES = {"study": StudyState, "job": JobState, "delivery": DeliveryState, "fetch": FetchState}
-SAMPLE = 6
+SAMPLE = 4
 SEED = 20261123
 MOST_MISSED = 0.05
 

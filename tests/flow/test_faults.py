@@ -9,7 +9,7 @@ from tests.support.matrix.moments import Moment, some
 from tests.support.matrix.points import TAKES_SPACE, Aim
 from tests.support.matrix.workshop import Clean, Workshop, open_workshop
 
-SAMPLE, SEED = 10, 20261124
+SAMPLE, SEED = 4, 20261124
 BURST = 3
 HOUR_S = 3600.0
 FULL_S = 60.0

@@ -221,6 +221,7 @@ def sending(node: RunningNode, images: int) -> Callable[[], None]:
 
 
 @OWN_PLANE
+@pytest.mark.slow
 def test_images_leave_memory_level(patient):
     """A thousand of them; a quarter makes an arena of memory a thread."""
     stays_level(patient, sending(patient, 50), 20, growth_mb=30)

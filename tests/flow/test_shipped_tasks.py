@@ -57,7 +57,7 @@ def node(tmp_path_factory):
     orthanc.stop()
 
 
-QUICK = {"hlsnc-head-ct", "calf-spine-stir"}
+QUICK = {"calf-spine-stir"}
 """One of heads and one of spines; the others in ``make slow``."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, null, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.condition import Condition, asked_groups
@@ -134,8 +134,9 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
             names = names.where(or_(*(_like(PatientNameRow.name, group) for group in groups)))
             yield StudyRow.uid.in_(names)
     elif keyword == "ModalitiesInStudy" and not _has_stars(wanted):
-        has_one = SeriesRow.study_uid == StudyRow.uid, SeriesRow.modality.in_(wanted)
-        yield select(SeriesRow.uid).where(*has_one).exists()
+        any_of = aliased(SeriesRow)  # of the study, whichever series is asked for
+        has_one = any_of.study_uid == StudyRow.uid, any_of.modality.in_(wanted)
+        yield select(any_of.uid).where(*has_one).exists()
     elif keyword == "Modality" and not _has_stars(wanted):
         yield SeriesRow.modality.in_(wanted)
 

@@ -61,8 +61,8 @@ def test_ctrl_c_in_a_terminal_is_for_the_serving_process_alone(tmp_path):
     node = RunningNode(NodeConf(tmp_path).write()).start()
     worker = node.wait_for("worker started")["pid"]
     (child,) = until(lambda: children(worker))
-    groups = {os.getpgid(pid) for pid in (node.process.pid, worker, int(child))}
-    assert len(groups) == 3
+    pids = node.process.pid, worker, int(child)
+    assert until(lambda: len({os.getpgid(pid) for pid in pids}) == 3)
     assert node.stop() == 0
     assert not node.words, "a traceback"
 

@@ -133,7 +133,8 @@ def test_a_crash_between_the_last_word_and_the_commit_loses_no_word(scene, scp, 
 def test_a_delivery_that_somebody_else_took_is_not_told_twice(scene, scp, trail):
     def steal(_event) -> int:
         with scene.database.transaction() as session:
-            session.query(DeliveryRow).one().token += 1
+            row = session.query(DeliveryRow).one()
+            row.token, row.lease_owner = row.token + 1, "another"
         return 0
 
     scp.answer = steal

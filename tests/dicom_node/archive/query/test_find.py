@@ -160,6 +160,12 @@ def test_series_that_retention_has_deleted_are_neither_counted_nor_matched(store
     assert find("STUDY", "StudyInstanceUID", ModalitiesInStudy="CT") == [study_uid()]
 
 
+def test_series_are_found_by_the_modalities_of_their_study(store, find):  # noqa: F811
+    filled(store)
+    assert len(find("SERIES", "SeriesInstanceUID", ModalitiesInStudy="CT")) == 2
+    assert find("SERIES", "SeriesInstanceUID", ModalitiesInStudy="PT") == []
+
+
 def test_what_is_kept_apart_makes_no_study_that_is_found(store, find):  # noqa: F811
     store.keep(instance("one"))
     taken = instance("one").SOPInstanceUID

@@ -30,7 +30,7 @@ from tests.dicom_node.results.check.test_mutations import flipped, named, rich
 from tests.dicom_node.results.companions.conftest import as_unit, written
 from tests.dicom_node.results.kinds import KINDS
 
-SAMPLE, SAMPLE_OF_BYTES = 25, 25
+SAMPLE, SAMPLE_OF_BYTES = 12, 12
 """Mutations of each companion, and bytes, that are tried in the quick suite; in the slow, all."""
 CASES = [(name, "CT") for name in Companion] + [("overlay", "PT"), ("uncertainty", "FLAIR")]
 
