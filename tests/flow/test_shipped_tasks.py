@@ -58,7 +58,7 @@ def node(tmp_path_factory):
 
 
 QUICK = {"calf-spine-stir"}
-"""One of heads and one of spines; the others in ``make slow``."""
+"""Of few slices; the others in ``make slow``."""
 
 
 @pytest.mark.parametrize(
