@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.battery.cases import CLEAN, FAULTS, FIRST_SEED
+from benchmarks.battery.plot import draw_faults, draw_spreads, read_limits
 from benchmarks.battery.results import RESULT_FAULTS
-from benchmarks.battery.run import Case, Part, Share, run, summary
+from benchmarks.battery.run import Case, Part, Share, run, shown, summary
 from engine.task import read_bundle
 
 RESULTS = Path("benchmarks/results")
@@ -33,9 +34,13 @@ def main() -> None:
     parser.add_argument("--faults", nargs="*", default=FAULTS, help="which ones; all unless said")
     parser.add_argument("--data", type=Path, help="the folder of real series; none unless said")
     parser.add_argument("--no-network", action="store_true", help="headers and pixels alone")
+    parser.add_argument("--pictures", metavar="MODEL", help="draw one subject's faults, no more")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--save", metavar="NAME", help="write benchmarks/results/NAME.json")
     wanted = parser.parse_args()
+    if wanted.pictures:
+        _draw(wanted.conf, wanted.pictures)
+        return
     models = wanted.models or sorted(
         path.name
         for path in (wanted.conf / "models").iterdir()
@@ -68,6 +73,12 @@ def main() -> None:
         _show(part)
     if wanted.save:
         _write(wanted.save, found, wanted.conf, models)
+
+
+def _draw(conf: Path, model: str) -> None:
+    """Draw what is planted, before the network runs, and how true spreads are."""
+    draw_faults(list(shown(conf, model, FIRST_SEED)), RESULTS / "battery-faults.png")
+    draw_spreads(read_limits(conf / "models"), RESULTS / "battery-spreads.png")
 
 
 def _show(found: dict) -> None:  # type: ignore[type-arg]

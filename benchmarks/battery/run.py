@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydicom.dataset import Dataset
 
 from benchmarks.battery.cases import CLEAN, Study, pixels_of, planted, studies, task_of
 from benchmarks.battery.headers import FOR_RADIOTHERAPY
 from benchmarks.battery.judge import Outcome, judge
+from benchmarks.battery.pixels import PIXEL_FAULTS
 from benchmarks.battery.planted import judge_results
 from benchmarks.battery.real import judge_real
 from engine.task import Task
 
-__all__ = ["Case", "Part", "Share", "run", "summary"]
+__all__ = ["Case", "Part", "Share", "run", "shown", "summary"]
 
 Part = Literal["inputs", "real", "results"]
 
@@ -118,6 +120,16 @@ def _of_study(
             series = planted(study.series, study.seed, fault, others)
             asked = replace(task, grid="rt-axial") if fault == FOR_RADIOTHERAPY else task
             yield subject, fault, judge(series, asked, network=share.network)
+
+
+def shown(conf: Path, model: str, seed: int) -> Iterator[tuple[str, list[Dataset], Outcome]]:
+    """Yield one subject without a fault and with each of its pixels, its slices and what became."""
+    task, recipes = task_of(conf / "models", model), conf / "train"
+    study = next(studies(recipes / f"{model}.toml", [seed]))
+    others = _others(study, _foreign(recipes))
+    for fault in (CLEAN, *PIXEL_FAULTS):
+        series = planted(study.series, seed, fault, others)
+        yield fault, next(iter(series.values())), judge(series, task, network=False)
 
 
 _HEAD, _SPINE = "agi-head-flair", "calf-spine-stir"
