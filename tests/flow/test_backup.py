@@ -138,6 +138,7 @@ def weights(url: str, node) -> tuple[bool, ...]:
     return tuple(bool(same) for (same,) in found)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_old_study_goes_and_comes_again_without_a_second_series(
     start, orthanc, long_database_url

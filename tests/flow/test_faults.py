@@ -51,6 +51,7 @@ def failed(workshop: Workshop, chosen: list[Moment], clean: Clean) -> dict:
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_disk_or_database_that_fails_for_a_moment_costs_a_moment(workshop, clean):
     assert failed(workshop, some(faults(clean), SAMPLE, SEED), clean) == {}

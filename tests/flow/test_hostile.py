@@ -189,6 +189,7 @@ def test_twenty_thousand_spoilt_conversations_leave_a_node_that_serves(node, dat
     stays_level(node, spoilt(node, 3 + data_plane), 20_000, growth_mb=25)
 
 
+@pytest.mark.slow
 @OWN_PLANE
 def test_echoes_leave_memory_level(patient):
     stays_level(patient, lambda: echo(patient.port), 1000, growth_mb=8)

@@ -40,6 +40,7 @@ def cut(workshop: Workshop, chosen: list[Moment]) -> dict[str, list[str]]:
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_after_a_power_cut_what_was_answered_is_there_and_the_flow_goes_on(workshop, clean):
     assert cut(workshop, some(every(clean), SAMPLE, SEED)) == {}

@@ -73,6 +73,7 @@ def test_an_archive_keeps_199_of_200_and_the_node_is_killed_meanwhile(
     assert pacs.asked == [dropped], "only it was sent again"
 
 
+@pytest.mark.slow
 def test_killed_between_a_report_and_its_row_the_report_counts_when_it_comes_again(start, pacs):
     node = start(peers=[peer(pacs)], port=pacs.node_port)
     series = MrSeries(seed="between report and row", slices=18)

@@ -83,6 +83,7 @@ def test_who_was_learned_from_sets_no_limits(recipe, bundle, others, tmp_path):
     assert not (bundle / QUALITY).exists()
 
 
+@pytest.mark.slow
 def test_limits_are_the_same_whatever_the_number_of_processes(recipe, bundle, others):
     first = calibrate(recipe, bundle, others).digest
     assert calibrate(recipe, bundle, others, workers=2).digest == first
