@@ -1,9 +1,9 @@
-"""Closed holes of a body: what no way through the dark leads out of."""
+"""Closed holes of a body, which no way through the dark leads out of, and how deep a voxel lies."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["deep_in_holes", "holes"]
+__all__ = ["eroded", "holes"]
 
 
 def holes(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -27,13 +27,12 @@ def _run_on(outside: NDArray[np.bool_], dark: NDArray[np.bool_]) -> None:
         outside[index] |= outside[index - 1] & dark[index]
 
 
-def deep_in_holes(shown: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
-    """Return what lies more than ``depth`` steps, face to face, within closed holes."""
-    hole = holes(shown)
-    for _ in range(depth):
-        padded, inside = np.pad(hole, 1), hole.copy()
-        for axis in range(hole.ndim):
+def eroded(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """Return what lies more than ``steps``, face to face, within ``mask``; its image ends it."""
+    for _ in range(steps):
+        padded, inside = np.pad(mask, 1), mask.copy()
+        for axis in range(mask.ndim):
             for step in (1, -1):
-                inside &= np.roll(padded, step, axis)[(slice(1, -1),) * hole.ndim]
-        hole = inside
-    return hole
+                inside &= np.roll(padded, step, axis)[(slice(1, -1),) * mask.ndim]
+        mask = inside
+    return mask

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.quality.holes import eroded
 from engine.quality.planes import repeats_and_jumps
 from engine.quality.seen import Seen
 
@@ -83,12 +84,7 @@ def _surface_distance(
 
 def _surface(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the indices (N, 3) of voxels of ``mask`` with a neighbour outside of it."""
-    padded = np.pad(mask, 1)
-    core = mask.copy()
-    for axis in range(3):
-        for way in (-1, 1):
-            core &= np.roll(padded, way, axis)[1:-1, 1:-1, 1:-1]
-    return np.argwhere(mask & ~core).astype(np.float64)
+    return np.argwhere(mask & ~eroded(mask, 1)).astype(np.float64)
 
 
 def _nearest(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

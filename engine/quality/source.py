@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.preprocess import Resample, foreground
-from engine.quality.holes import deep_in_holes
+from engine.quality.holes import eroded, holes
 from engine.quality.planes import order_and_gap, repeats_and_jumps
 from engine.quality.seen import STEP_MM, Seen, enclosed
 from engine.volume import Volume
@@ -117,7 +117,7 @@ def _shades(seen: Seen, scale: float) -> dict[str, float]:
 def _void_ml(seen: Seen, scale: float) -> float:
     """Return how much lies deep in closed holes of the body, in ml: signal that metal took."""
     dark = _DARK * scale - (_HU if seen.volume.unit == "HU" else 0.0)
-    deep = deep_in_holes(seen.voxels >= dark, _DEEP)
+    deep = eroded(holes(seen.voxels >= dark), _DEEP)
     return float(deep.sum()) * float(np.prod(seen.steps_mm)) / 1000
 
 

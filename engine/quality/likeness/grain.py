@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.preprocess import foreground
+from engine.quality.holes import eroded
 from engine.volume import Volume
 
 __all__ = ["STEPS", "Grain", "grain_of"]
@@ -41,7 +42,7 @@ def grain_of(volume: Volume) -> NDArray[np.float32]:
     body = np.asarray(foreground(voxels, volume.unit))
     shown = np.flatnonzero(body.any(axis=(1, 2)))
     chosen = shown[:: -(-len(shown) // _PLANES)] if len(shown) else shown
-    found = [_roughness(voxels[index])[_within(body[index])] for index in chosen]
+    found = [_roughness(voxels[index])[eroded(body[index], _RIM)] for index in chosen]
     rough = np.concatenate(found) if found else np.zeros(0)
     if not rough.size:
         return np.zeros(STEPS, dtype=np.float32)
@@ -55,17 +56,6 @@ def _roughness(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     padded = np.pad(plane.astype(np.float64), 1, mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     return np.asarray(around.std(axis=(2, 3)))
-
-
-def _within(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return what of a body's plane lies away from its edge."""
-    inside = body
-    for _ in range(_RIM):
-        padded = np.pad(inside, 1)
-        inside = (
-            inside & padded[2:, 1:-1] & padded[:-2, 1:-1] & padded[1:-1, 2:] & padded[1:-1, :-2]
-        )
-    return inside
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.quality.holes import deep_in_holes, holes
+from engine.quality.holes import eroded, holes
 
 
 def shell() -> np.ndarray:
@@ -33,5 +33,5 @@ def test_what_touches_the_rim_of_the_image_is_open():
 
 
 def test_only_what_is_deep_counts():
-    assert deep_in_holes(shell(), 2).sum() == 3**3
-    assert not deep_in_holes(shell(), 4).any()
+    assert eroded(holes(shell()), 2).sum() == 3**3
+    assert not eroded(holes(shell()), 4).any()
