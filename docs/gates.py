@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.quality import RESULT, SOURCE, Figure
+from engine.task import read_bundle
 
 ROOT = Path(__file__).parents[1]
 BATTERY = ROOT / "benchmarks" / "results" / "battery.json"
@@ -18,7 +19,12 @@ def fragments() -> dict[str, str]:
     limits = _limits()
     return {
         "gate-source.inc": _figures(
-            SOURCE, {name: one["sources"][0] for name, one in limits.items()}
+            SOURCE,
+            {
+                f"{name} {label}": found
+                for name, one in limits.items()
+                for label, found in zip(_labels(name), one["sources"], strict=True)
+            },
         ),
         "gate-result.inc": _figures(RESULT, {name: one["result"] for name, one in limits.items()}),
         "spread.inc": _spreads(),
@@ -32,8 +38,14 @@ def _limits() -> dict[str, dict[str, Any]]:
     return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
+def _labels(model: str) -> list[str]:
+    """Return what a model is given, where that is several; else nothing needs a name."""
+    labels = read_bundle(ROOT / "conf" / "models" / model).contract.labels
+    return list(labels) if len(labels) > 1 else [""]
+
+
 def _figures(known: Mapping[str, Figure], limits: Mapping[str, Mapping[str, Any]]) -> str:
-    head = ["figure", "what it is", "code", *(f"`{name}`" for name in limits)]
+    head = ["figure", "what it is", "code", *(f"`{name.strip()}`" for name in limits)]
     lines = [_row(head), _row(["---"] * len(head))]
     for name, figure in known.items():
         what = figure.what.format(unit="the result's unit")
@@ -90,16 +102,26 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+_PARTS = {
+    "inputs": "In the source",
+    "clean": "No fault: headers and pixels alone",
+    "real": "In real series, and real voxels",
+    "results": "In the result",
+}
+
+
 def _battery() -> str:
     if not BATTERY.is_file():
         return NONE
     found = json.loads(BATTERY.read_text(encoding="utf-8"))
-    lines = [f"Measured {found['at']} at {found['commit']}.\n", "**In the source**\n"]
-    lines += _table(found["inputs"])
-    if found["real"]:
-        lines += ["", "**In real series, and real voxels**\n", *_table(found["real"])]
-    lines += ["", "**In the result**\n", *_table(found["results"])]
-    return "\n".join(lines) + "\n"
+    lines = []
+    for part, title in _PARTS.items():
+        if (one := found.get(part)) is None:
+            lines += [f"**{title}.** {NONE}"]
+        else:
+            at = f"Measured {one['at']} at {one['commit']}."
+            lines += [f"**{title}.** {at}\n", *_table(one["faults"]), ""]
+    return "\n".join(lines)
 
 
 def _table(faults: Mapping[str, Any]) -> list[str]:

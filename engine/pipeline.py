@@ -20,7 +20,7 @@ from engine.models import build
 from engine.postprocess import Stored, check, quantise, restore
 from engine.preprocess import Atlas, Chain, Trace, Window
 from engine.provenance import PIPELINE_VERSION, Provenance
-from engine.quality import Check, Mirror, Verdict, read_gate
+from engine.quality import Check, Mirror, Verdict, read_gate, unjudged
 from engine.reason import Code, Reason
 from engine.task import Bundle, Generation, Output, Task
 from engine.volume import Array, Volume
@@ -191,6 +191,8 @@ class Synthesis:
         Figures by name, in the volume's unit.
     checks : tuple of Check
         What the model's gate found, of which nothing is refused; empty for a model that has none.
+    unjudged : tuple of Reason
+        Why nobody knows what such a result looks like: the model has no limits for it.
     spread : Volume or None
         By how much each voxel may be off, one standard deviation in the volume's unit, on its grid
         (:class:`engine.quality.Spread`); None for a model without limits.
@@ -202,12 +204,14 @@ class Synthesis:
     provenance: Provenance
     quality: Mapping[str, float]
     checks: tuple[Check, ...] = ()
+    unjudged: tuple[Reason, ...] = ()
     spread: Volume | None = None
 
     @property
     def held(self) -> tuple[Reason, ...]:
         """Why a person has to look at it before it leaves; empty where nobody has to."""
-        return tuple(check.reason for check in self.checks if check.verdict is Verdict.HOLD)
+        held = (check.reason for check in self.checks if check.verdict is Verdict.HOLD)
+        return (*self.unjudged, *held)
 
 
 def read(files: Sequence[Path]) -> Reading:
@@ -290,6 +294,7 @@ def synthesise(volumes: Sequence[Volume], task: Task, device: Device | None = No
         provenance=_provenance(task, made),
         quality={**quality, **{one.name: one.figure for one in checks}},
         checks=checks,
+        unjudged=unjudged(task.bundle, gate, volumes),
         spread=spread,
     )
 

@@ -78,6 +78,15 @@ class Grid:
         z, y, x = (n * step for n, step in zip(self.shape, self.spacing_mm, strict=True))
         return z, y, x
 
+    @property
+    def plane(self) -> tuple[str, float]:
+        """The plane that slices are nearest to, and by how many degrees they lean from it."""
+        normal = np.cross(self.affine[:3, 2], self.affine[:3, 1])
+        along = np.abs(normal) / np.linalg.norm(normal)
+        across = {"axial": along[2], "sagittal": along[0], "coronal": along[1]}
+        plane = max(across, key=lambda one: float(across[one]))
+        return plane, float(np.degrees(np.arccos(min(1.0, float(across[plane])))))
+
     def centres(self, indices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Patient coordinates (N, 3) in mm of array indices (N, 3)."""
         return indices @ self.affine[:3, :3].T + self.affine[:3, 3]

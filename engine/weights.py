@@ -1,6 +1,5 @@
 """Weights in: safetensors only, read once the file's hash is the one that the bundle names."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,9 +8,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from engine.errors import ModelMissing, ModelTampered
+from engine.errors import ModelTampered
+from engine.task import content
 
-__all__ = ["content", "load_into", "read"]
+__all__ = ["load_into", "read"]
 
 
 def read(path: Path, sha256: str, *, what: str = "weights") -> dict[str, Tensor]:
@@ -30,35 +30,6 @@ def read(path: Path, sha256: str, *, what: str = "weights") -> dict[str, Tensor]
     except SafetensorError as exc:
         why = " ".join(str(exc).split())
         raise ModelTampered(f"{what} {path.name}: not a safetensors file: {why}") from exc
-
-
-def content(path: Path, sha256: str, *, what: str) -> bytes:
-    """Return the bytes of ``path``; errors call it ``what``.
-
-    The bytes that are hashed are the bytes that are parsed: the file is read once, so it cannot
-    change between the check and the use.
-
-    Raises
-    ------
-    ModelMissing
-        When there is no such file.
-    ModelTampered
-        When its SHA-256 differs from ``sha256`` (hex).
-    """
-    try:
-        found = path.read_bytes()
-    except OSError as exc:
-        raise ModelMissing(
-            f"{what} {path.name} cannot be read ({exc.strerror}); put the bundle "
-            f"{path.parent.parent.name} back from its source, then retry the job"
-        ) from exc
-    seen = hashlib.sha256(found).hexdigest()
-    if seen != sha256:
-        raise ModelTampered(
-            f"the SHA-256 of {what} {path.name} is {seen[:16]}…, the bundle names {sha256[:16]}…; "
-            "put the file back from its source, or install it as a new version"
-        )
-    return found
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:

@@ -10,8 +10,7 @@ from pathlib import Path
 from dicom_node import log
 from dicom_node.app.clock import SetBack, Stage, utc_now
 from dicom_node.app.peers import Peers, fetch_mistakes, web_server
-from dicom_node.app.recall import notes_stage
-from dicom_node.app.told import query_teller, tell_left_open
+from dicom_node.app.told import end_teller, query_teller, tell_left_open
 from dicom_node.archive import Archive, Associations, Files, Space
 from dicom_node.archive.query import HeaderFiller
 from dicom_node.archive.upkeep import Eraser
@@ -41,8 +40,10 @@ from dicom_node.errors import NodeError, NotPossible, SettingsError
 from dicom_node.installation import device_uid, half_restored
 from dicom_node.jobs import JobQueue
 from dicom_node.lease import Lease, process_owner
+from dicom_node.notes import NotesStage
 from dicom_node.outbox import Outbox, Receipts
 from dicom_node.questions import Fetches
+from dicom_node.results import Site
 from dicom_node.retention import Keep, RetentionStage
 from dicom_node.rules import (
     Current,
@@ -153,7 +154,7 @@ class Node:
             **self._completion_stages(),
             "clock": (SetBack(self.database), _TICK_S),
             "rules": (self.rules_stage(), _TICK_S),
-            "notes": (notes_stage(self), _TICK_S),
+            "notes": (self.notes_stage(), _TICK_S),
             "headers": (HeaderFiller(self.database, self.archive.folder), _TICK_S),
             "retention": (
                 RetentionStage(self.database, self.archive.folder, Keep.of(self.settings)),
@@ -164,6 +165,13 @@ class Node:
             stages[f"destination {target.who.name}"] = (self._destination(target), _TICK_S)
         of_peers = self.peers.stages(self.rules, self.node_uid)
         return {**stages, **self.certificates(), **of_peers, **self._audit_stages()}
+
+    def notes_stage(self) -> NotesStage:
+        """Return the stage that tells destinations what is rejected."""
+        of_site = self.settings.file.site
+        site = Site(self.node_uid, of_site.institution, of_site.content_qualification)
+        stopped = end_teller(self.audit, self.targets)
+        return NotesStage((self.database, self.archive), site, self.audit, stopped)
 
     def _completion_stages(self) -> dict[str, tuple[Stage, float]]:
         """Return the stage that judges, and one for each sender that counts."""

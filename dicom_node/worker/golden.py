@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -52,11 +52,22 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a golden case ended."""
+    """How a golden case ended.
+
+    Parameters
+    ----------
+    passed : bool
+        Whether it came out as it was kept.
+    text : str
+        How far it did.
+    held : list of str
+        Why a person would have to release it, came it from a job; empty where nobody would.
+    """
 
     case: str
     passed: bool
     text: str
+    held: list[str] = field(default_factory=list)
 
 
 def cases_of(bench: Bench, bundle: Bundle) -> list[Case]:
@@ -72,7 +83,7 @@ def cases_of(bench: Bench, bundle: Bundle) -> list[Case]:
 
 def record(
     bench: Bench, bundle: Bundle, source: Path, wanted: Case, by: tuple[str, datetime]
-) -> Case:
+) -> tuple[Case, list[str]]:
     """Do a task with the DICOM files of a folder, and keep both as a golden case.
 
     Parameters
@@ -83,6 +94,11 @@ def record(
         What it is to be called, and what is to be done; its folder is not known yet.
     by : (str, datetime)
         Who says that what came of it is right, and when.
+
+    Returns
+    -------
+    (Case, list of str)
+        The case, and why the gates would hold its result.
 
     Raises
     ------
@@ -95,7 +111,7 @@ def record(
         raise NotPossible(text)
     files = sorted(path for path in source.rglob("*") if path.is_file())
     try:
-        made = _make(bench, bundle, wanted.task, files)
+        made, held = _make(bench, bundle, wanted.task, files)
     except EngineError as exc:
         raise NotPossible(f"{bundle.name} does not take {source}: {exc}") from exc
     place.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
@@ -112,22 +128,22 @@ def record(
     except OSError as exc:
         shutil.rmtree(part, ignore_errors=True)
         raise NotPossible(f"{place}: cannot be written: {exc.strerror}") from exc
-    return replace(wanted, folder=place / wanted.name)
+    return replace(wanted, folder=place / wanted.name), held
 
 
 def run_case(bench: Bench, bundle: Bundle, case: Case) -> Outcome:
     """Do a golden case again, as a job would, and hold it against what was kept."""
     try:
         expected = np.load(case.folder / _EXPECTED, allow_pickle=False)
-        made = _make(bench, bundle, case.task, sorted((case.folder / _SOURCE).iterdir()))
+        made, held = _make(bench, bundle, case.task, sorted((case.folder / _SOURCE).iterdir()))
     except (EngineError, NotKnown, NotPossible) as exc:
         return Outcome(case.name, passed=False, text=str(exc))
     except (OSError, ValueError) as exc:
         return Outcome(case.name, passed=False, text=f"it cannot be read: {exc}; record it again")
-    return _held(case, made, expected)
+    return replace(_compared(case, made, expected), held=held)
 
 
-def _held(case: Case, made: NDArray[Any], expected: NDArray[Any]) -> Outcome:
+def _compared(case: Case, made: NDArray[Any], expected: NDArray[Any]) -> Outcome:
     if made.shape != expected.shape:
         text = f"{made.shape} voxels were made, {expected.shape} were kept"
         return Outcome(case.name, passed=False, text=text)
@@ -138,8 +154,10 @@ def _held(case: Case, made: NDArray[Any], expected: NDArray[Any]) -> Outcome:
     return Outcome(case.name, passed=away <= case.tolerance, text=text)
 
 
-def _make(bench: Bench, bundle: Bundle, task_name: str, files: Sequence[Path]) -> NDArray[Any]:
-    """Return the voxels that a task with a model makes of files."""
+def _make(
+    bench: Bench, bundle: Bundle, task_name: str, files: Sequence[Path]
+) -> tuple[NDArray[Any], list[str]]:
+    """Return the voxels that a task with a model makes of files, and why its gates hold them."""
     if task_name not in bench.catalogue.tasks:
         known = ", ".join(sorted(bench.catalogue.tasks)) or "none"
         raise NotKnown(f"there is no task '{task_name}'; there are: {known}")
@@ -152,8 +170,9 @@ def _make(bench: Bench, bundle: Bundle, task_name: str, files: Sequence[Path]) -
     volumes = [read_voxels(one.chosen) for one in looked if one.chosen is not None]
     options = settings.file.engine
     device = choose(options.device, batch=options.batch or None, threads=options.threads or None)
-    voxels = synthesise(volumes, task, device).volume.voxels
-    return np.asarray(voxels, dtype=np.float32)
+    made = synthesise(volumes, task, device)
+    held = [str(reason) for reason in made.held]
+    return np.asarray(made.volume.voxels, dtype=np.float32), held
 
 
 def _looked(bench: Bench, task: Task, files: Sequence[Path]) -> list[Findings]:

@@ -8,11 +8,11 @@ of the same subject with left for right. Each figure has limits that were set on
 """
 
 from engine.quality.figures import RESULT, SOURCE, Figure
-from engine.quality.gate import Gate, read_gate
+from engine.quality.gate import Gate, read_gate, unjudged
 from engine.quality.likeness import Likeness, grain_of, picture_of
 from engine.quality.measure import compare, measure_result, measure_source
 from engine.quality.mirror import Mirror
-from engine.quality.result import result_figures
+from engine.quality.result import result_figures, slice_figures
 from engine.quality.seen import Seen
 from engine.quality.source import source_figures
 from engine.quality.spread import Spread
@@ -37,6 +37,8 @@ __all__ = [
     "picture_of",
     "read_gate",
     "result_figures",
+    "slice_figures",
     "source_figures",
+    "unjudged",
     "worst",
 ]

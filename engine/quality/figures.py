@@ -32,7 +32,7 @@ class Figure:
         much: its lower limit is never below 0.
     middle : float or None
         Of a figure that tells two sides from each other: a lower limit lies there at the least,
-        but where subjects were seen beyond it.
+        unless subjects were seen beyond it.
     """
 
     what: str
@@ -54,6 +54,11 @@ def _cut(end: str) -> Figure:
 
 def _extent(way: str) -> Figure:
     return Figure(f"the body's extent {way} in mm", "both", _FIELD, 5.0, is_ratio=True)
+
+
+def _step(way: str) -> Figure:
+    text = f"the greatest step from {way}, beside that of the next but one and the steps around"
+    return Figure(text, "high", _LIKE, 0.05, is_ratio=True)
 
 
 def _shade(one: str, other: str) -> Figure:
@@ -112,18 +117,28 @@ SOURCE: Mapping[str, Figure] = {
         Code.GEOM_MISSING, 0.1,
     ),
     "slice_order": Figure(
-        "the distance of a slice from its neighbours, beside theirs from each other", "high",
-        Code.GEOM_SPACING, 0.02,
+        "the distance of a slice from its neighbours, beside theirs from each other and the steps "
+        "around", "high", Code.GEOM_SPACING, 0.02,
     ),
     "slice_gap": Figure(
-        "the distance of two neighbouring slices, beside that of the next but one", "high",
-        Code.GEOM_GAP, 0.02,
+        "the distance of two neighbouring slices, beside that of the next but one and the steps "
+        "around", "high", Code.GEOM_GAP, 0.02,
     ),
+    "step_s": _step(_FEET),
+    "step_p": _step(_FRONT),
+    "step_l": _step(_RIGHT),
     "shade_s": _shade("upper", "lower"),
     "shade_p": _shade("back", "front"),
-    "shade_l": _shade("left", "right"),
+    "shade_l": Figure(
+        "the brightness of the body's left side beside its mirror image", "both", _LIKE, 0.02,
+        is_ratio=True,
+    ),
     "background": Figure(
         "the brightness around the body, as a share of the bright end", "high", _LIKE, 0.01
+    ),
+    "halo": Figure(
+        "the brightness of the air around the body, beside that of the air further away", "high",
+        _LIKE, 0.02, is_ratio=True,
     ),
     "noise": Figure("the noise, as a share of the bright end", "both", _LIKE, 0.0, is_ratio=True),
     "noise_slab": Figure("the noise of the noisiest slice, beside the usual", "high", _LIKE, 0.1),
@@ -178,11 +193,33 @@ RESULT: Mapping[str, Figure] = {
     "rough_s": _along(_ROUGH, _FEET, "high"),
     "rough_p": _along(_ROUGH, _FRONT, "high"),
     "rough_l": _along(_ROUGH, _RIGHT, "high"),
+    "result_slice_repeat": Figure(
+        "the smallest step between the result's own neighbouring slices, beside those around it",
+        "low", _QC, 0.0, is_ratio=True,
+    ),
+    "result_slice_order": Figure(
+        "the distance of one of its slices from the neighbours, beside theirs from each other and "
+        "the steps around", "high", _QC, 0.02,
+    ),
+    "result_slice_gap": Figure(
+        "the distance of two of its neighbouring slices, beside that of the next but one and the "
+        "steps around", "high", _QC, 0.02,
+    ),
+    "result_slice_rough": Figure(
+        "the roughest of its slices, beside the usual one", "high", _QC, 0.1, is_ratio=True
+    ),
     "told": Figure("what source and result tell of each other, in nats", "low", _QC, 0.02),
     "told_turned": Figure(
         "what they would if the result were turned, beside that", "high", _QC, 0.02, refuses=True
     ),
     "told_mirrored": Figure("what they would if left were right, beside that", "high", _QC, 0.01),
+    "offset_mm": Figure(
+        "how far from its place the result tells most of the source, in mm", "high", _QC, 0.5
+    ),
+    "sided": Figure(
+        "how well the differences between left and right agree in source and result", "low", _QC,
+        0.02, middle=0.0,
+    ),
     "unlike": Figure(
         "how far a cube of 15 mm departs from what the source's brightness says", "high", _QC, 0.5
     ),

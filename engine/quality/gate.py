@@ -4,24 +4,24 @@ Limits stand in the bundle's ``quality.json`` and what sources were like in a fi
 it. The contract names both by their SHA-256: other limits are another model.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from engine.errors import SpecError
 from engine.quality.figures import RESULT, SOURCE, Figure
 from engine.quality.likeness import Likeness
 from engine.quality.measure import measure_result, measure_source
 from engine.quality.spread import Spread
-from engine.quality.verdict import Check, Limit
-from engine.task import Bundle
+from engine.quality.verdict import UNLIMITED, Check, Limit, Verdict
+from engine.reason import Code, Reason
+from engine.task import PLANES, Bundle, lacking, own_limits, unknown
+from engine.task.labels import are_labels
 from engine.task.parts import Part, is_number
 from engine.volume import Volume
-from engine.weights import content, read
+from engine.weights import read
 
-__all__ = ["Gate", "read_gate"]
+__all__ = ["Gate", "read_gate", "unjudged"]
 
 Limits = Mapping[str, Limit]
 _KEYS = ("calibrated_on", "bands", "sources", "result", "uncertainty")
@@ -34,7 +34,8 @@ class Gate:
     Parameters
     ----------
     sources : tuple of mapping
-        Limits by name of :data:`engine.quality.figures.SOURCE`, for each source.
+        Limits by name of :data:`engine.quality.figures.SOURCE`, for each source; what a figure
+        without one says, a person has to judge.
     result : mapping
         Limits by name of :data:`engine.quality.figures.RESULT`.
     bands : (low, high)
@@ -47,6 +48,8 @@ class Gate:
         Of the result.
     spread : Spread
         How far a result may be off.
+    planes : tuple of tuple of str
+        Of the slices of each source that limits were set on; empty where they do not say.
     """
 
     sources: tuple[Limits, ...]
@@ -56,6 +59,7 @@ class Gate:
     labels: tuple[str, ...]
     unit: str
     spread: Spread
+    planes: tuple[tuple[str, ...], ...] = ()
 
     def of_sources(self, volumes: Sequence[Volume]) -> tuple[Check, ...]:
         """Judge what goes in: NumPy voxels as acquired, one volume per source."""
@@ -82,15 +86,40 @@ def _held_against(
 ) -> list[Check]:
     checks = []
     for name, figure in known.items():
-        seen, limit = figures[name], limits[name]
+        seen, limit = figures[name], limits.get(name, UNLIMITED)
         what = f"{whose}{figure.what.format(unit=unit)}"
-        verdict = limit.verdict(seen)
-        checks.append(Check(name, what, seen, limit.broken(seen), verdict, figure.code))
+        verdict, code = limit.verdict(seen), figure.code
+        if verdict is Verdict.PASS and not limit.is_on(figure.side):
+            limit, verdict, code = UNLIMITED, Verdict.HOLD, Code.QC_FAILED
+        checks.append(Check(name, what, seen, limit.broken(seen), verdict, code))
     return checks
 
 
+def unjudged(bundle: Bundle, gate: Gate | None, volumes: Sequence[Volume]) -> tuple[Reason, ...]:
+    """Return why nothing is known about the results of such sources; empty where limits say it.
+
+    Parameters
+    ----------
+    gate : Gate or None
+        That of ``bundle``, as :func:`read_gate` gave it.
+    volumes : sequence of Volume
+        What goes in, one per source.
+    """
+    if gate is None:
+        reason = lacking(bundle)
+        return () if reason is None else (reason,)
+    found = []
+    for label, known, volume in zip(gate.labels, gate.planes, volumes, strict=False):
+        plane, _ = volume.grid.plane
+        if plane not in known:
+            ways = " and ".join(known)
+            why = f"its limits were set on {ways} slices of {label}, these are {plane}"
+            found.append(unknown(bundle, why))
+    return tuple(found)
+
+
 def read_gate(bundle: Bundle) -> Gate | None:
-    """Return the gate of ``bundle``; None where it has no limits.
+    """Return the gate of ``bundle``; None where it has no limits of its own.
 
     Raises
     ------
@@ -99,24 +128,16 @@ def read_gate(bundle: Bundle) -> Gate | None:
     SpecError
         When they do not say what they must.
     """
-    if bundle.quality is None or bundle.likeness is None:
+    part, labels = own_limits(bundle), bundle.contract.labels
+    if isinstance(part, Reason):
         return None
-    where = f"{bundle.name}: {bundle.quality.file}"
-    text = content(bundle.path / bundle.quality.file, bundle.quality.sha256, what="limits")
-    try:
-        values = json.loads(text)
-    except ValueError as exc:
-        raise SpecError(f"{where}: not JSON: {exc}") from exc
-    if not isinstance(values, dict):
-        raise SpecError(f"{where}: an object is wanted")
-    part, labels = Part(where, values), bundle.contract.labels
     part.only(_KEYS)
     sources = part.objects("sources")
     if len(sources) != len(labels):
         raise part.refused("sources", f"limits for each of {', '.join(labels)}")
     return Gate(
         sources=tuple(
-            _limits(Part(f"{where}: sources: {label}", one), SOURCE)
+            _limits(Part(f"{part.where}: sources: {label}", one), SOURCE)
             for label, one in zip(labels, sources, strict=True)
         ),
         result=_limits(part.part("result"), RESULT),
@@ -125,7 +146,20 @@ def read_gate(bundle: Bundle) -> Gate | None:
         labels=labels,
         unit=bundle.output.unit,
         spread=_spread(part.part("uncertainty")),
+        planes=_planes(part.part("calibrated_on"), len(labels)),
     )
+
+
+def _planes(about: Part, sources: int) -> tuple[tuple[str, ...], ...]:
+    """Return the planes that each source had; limits of former versions do not say."""
+    if "planes" not in about.values:
+        return ()
+    value: Any = about.values["planes"]
+    if not isinstance(value, list) or len(value) != sources:
+        raise about.refused("planes", "a list for each source")
+    if not all(are_labels(one, PLANES) for one in value):
+        raise about.refused("planes", f"for each source a list of {', '.join(PLANES)}")
+    return tuple(tuple(one) for one in value)
 
 
 def _spread(part: Part) -> Spread:
@@ -138,7 +172,7 @@ def _spread(part: Part) -> Spread:
 
 def _limits(part: Part, known: Mapping[str, Figure]) -> Limits:
     part.only(tuple(known))
-    return {name: _limit(part.part(name)) for name in known}
+    return {name: _limit(part.part(name)) for name in known if name in part.values}
 
 
 def _limit(part: Part) -> Limit:

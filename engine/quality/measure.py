@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.preprocess import air_of, resample_onto
 from engine.quality.likeness import Likeness, grain_of, picture_of
-from engine.quality.result import cubed, result_figures
+from engine.quality.result import cubed, result_figures, slice_figures
 from engine.quality.seen import Seen
 from engine.quality.source import source_figures
 from engine.volume import Volume
@@ -49,11 +49,14 @@ def measure_result(
     bands : sequence of float
         Values of the result, rising, between which shares of the body are counted.
     """
-    return compare(Seen.of(source), Seen.of(made), Seen.of(again), bands)
+    return {
+        **compare(Seen.of(source), Seen.of(made), Seen.of(again), bands),
+        **slice_figures(made),
+    }
 
 
 def compare(source: Seen, made: Seen, again: Seen, bands: Sequence[float]) -> dict[str, float]:
-    """Return all figures of one result; see :func:`measure_result`.
+    """Return the figures of one result beside its source; see :func:`measure_result`.
 
     A result on a grid of its own is held against its source where that sees.
     """

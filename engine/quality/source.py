@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.preprocess import Resample, foreground
-from engine.quality.holes import eroded, holes
-from engine.quality.planes import order_and_gap, repeats_and_jumps
-from engine.quality.seen import STEP_MM, Seen, enclosed
+from engine.preprocess import foreground
+from engine.quality.holes import eroded, grown, holes
+from engine.quality.planes import order_and_gap, own_slices, repeats_and_jumps
+from engine.quality.seen import Seen, enclosed
 from engine.volume import Volume
 
 __all__ = ["source_figures"]
@@ -24,6 +24,10 @@ _NOT_BODY, _SLIGHT = 0.02, 0.1
 """Shares of the fullest section of a body: next to nothing, and what may be its end or speckle."""
 _DARK = 0.1
 """Of the bright end: no tissue."""
+_NEAR, _FAR = (1, 4), 5
+"""Steps from the body: of the air that ghosts lie in, and of the air beyond it."""
+_MOST_AIR = 75
+"""A percentile: a part of a body that was taken for air does not count."""
 _DEEP = 3
 """Steps of what is looked at: so deep in a hole lies no part of a vessel or of a small cavity."""
 
@@ -45,8 +49,10 @@ def source_figures(volume: Volume, seen: Seen) -> dict[str, float]:
     return {
         **_coverage(seen),
         **_slices(volume),
+        **_steps(seen),
         **_shades(seen, scale),
         **_background(seen, scale),
+        "halo": _halo(seen),
         "noise": typical,
         "noise_slab": float(noises.max()) / typical,
         "saturated": _saturated(voxels, volume.unit),
@@ -79,18 +85,11 @@ def _end(areas: NDArray[np.float64]) -> float:
 
 def _slices(volume: Volume) -> dict[str, float]:
     """Return figures of the source's own slices: those that show nothing, repeat, or jump."""
-    plane = Resample((0.0, STEP_MM, STEP_MM)).apply(
-        volume.with_voxels(np.asarray(volume.voxels, dtype=np.float32))
-    )
-    voxels = np.asarray(plane.voxels)
-    areas = np.asarray(foreground(voxels, volume.unit)).mean(axis=(1, 2))
-    most = max(float(areas.max()), 1e-6)
-    shown = np.flatnonzero(areas > _SLIGHT * most)
-    first, last = (int(shown[0]), int(shown[-1]) + 1) if shown.size else (0, len(areas))
-    repeats, jumps = repeats_and_jumps(voxels[first:last])
-    order, gap = order_and_gap(voxels[first:last])
+    slices, areas = own_slices(volume)
+    repeats, jumps = repeats_and_jumps(slices)
+    order, gap = order_and_gap(slices)
     return {
-        "empty_slices": float((areas[first:last] <= _NOT_BODY * most).sum()),
+        "empty_slices": float((areas <= _NOT_BODY).sum()),
         "slice_repeat": repeats,
         "slice_jump": jumps,
         "slice_order": order,
@@ -98,12 +97,25 @@ def _slices(volume: Volume) -> dict[str, float]:
     }
 
 
+def _steps(seen: Seen) -> dict[str, float]:
+    """Return the greatest step along each of the patient's axes: where an image was wrapped."""
+    found = {}
+    for axis, name in enumerate(_AXES):
+        part = seen.box[axis]
+        found[f"step_{name}"] = order_and_gap(np.moveaxis(seen.voxels, axis, 0)[part])[1]
+    return found
+
+
 def _shades(seen: Seen, scale: float) -> dict[str, float]:
-    """Return how bright the body is on one side beside the other, along each axis."""
+    """Return how bright the body is on one side beside the other, along each axis.
+
+    Left is held against its mirror image, voxel by voxel: what lies there is the same. The other
+    sides differ; of these it is the mean of each half.
+    """
     body, voxels = seen.body[seen.box], seen.voxels[seen.box]
     above_air = voxels + _HU if seen.volume.unit == "HU" else voxels
     figures = {}
-    for axis, name in enumerate(_AXES):
+    for axis, name in enumerate(_AXES[:2]):
         half = body.shape[axis] // 2
         sides = []
         for part in (slice(None, half), slice(half, None)):
@@ -111,7 +123,11 @@ def _shades(seen: Seen, scale: float) -> dict[str, float]:
             inside = above_air[where][body[where]]
             sides.append(max(float(inside.mean()), 0.0) + 1e-3 * scale if inside.size else scale)
         figures[f"shade_{name}"] = sides[1] / sides[0]
-    return figures
+    left = slice(body.shape[2] - body.shape[2] // 3, None)
+    inside = (body & body[:, :, ::-1])[:, :, left]
+    tissue = np.maximum(above_air, _DARK / 5 * scale)
+    ratios = tissue[:, :, left] / tissue[:, :, ::-1][:, :, left]
+    return {**figures, "shade_l": float(np.median(ratios[inside])) if inside.any() else 1.0}
 
 
 def _void_ml(seen: Seen, scale: float) -> float:
@@ -134,6 +150,23 @@ def _background(seen: Seen, scale: float) -> Mapping[str, float]:
     if seen.volume.unit == "HU":
         level += _HU
     return {"background": level / scale}
+
+
+def _halo(seen: Seen) -> float:
+    """Return how bright the air around the body is beside the air further away.
+
+    Ghosts of what moved lie there; where there is no such air, it tells nothing, and is 1.
+    """
+    near = grown(seen.body, _NEAR[1]) & ~grown(seen.body, _NEAR[0])
+    far = ~grown(seen.body, _FAR)
+    if not near.any() or not far.any():
+        return 1.0
+    above_air = seen.voxels + _HU if seen.volume.unit == "HU" else seen.voxels
+    least = 1e-3 * max(float(np.percentile(above_air, _BRIGHT)), 1e-6)
+    levels = (
+        max(float(np.percentile(above_air[where], _MOST_AIR)), least) for where in (near, far)
+    )
+    return next(levels) / next(levels)
 
 
 def _noises(voxels: NDArray[np.float32]) -> NDArray[np.float64]:

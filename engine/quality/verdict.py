@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf, isfinite
 
 from engine.reason import Code, Reason
 
-__all__ = ["Check", "Limit", "Verdict", "worst"]
+__all__ = ["UNLIMITED", "Check", "Limit", "Verdict", "worst"]
 
 
 class Verdict(StrEnum):
@@ -32,6 +33,11 @@ class Limit:
     hold: tuple[float, float]
     refuse: tuple[float, float]
 
+    def is_on(self, side: str) -> bool:
+        """Whether there is a limit on a side: ``low``, ``high``, or ``both``."""
+        low, high = (isfinite(one) for one in self.hold)
+        return (low or side == "high") and (high or side == "low")
+
     def verdict(self, figure: float) -> Verdict:
         """Return what follows from a figure; of what is no number, the worst."""
         if not self.refuse[0] <= figure <= self.refuse[1]:
@@ -41,6 +47,10 @@ class Limit:
     def broken(self, figure: float) -> tuple[float, float]:
         """Return the range that a figure is out of; the narrower where it is out of none."""
         return self.refuse if self.verdict(figure) is Verdict.REFUSE else self.hold
+
+
+UNLIMITED = Limit((-inf, inf), (-inf, inf))
+"""That of a figure which has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +82,11 @@ class Check:
     def reason(self) -> Reason:
         """The check as a reason: what was seen and what was wanted."""
         low, high = self.limit
-        if high == float("inf"):
+        if low == -inf and high == inf:
+            wanted = "the model's limits do not say what"
+        elif high == inf:
             wanted = f"at least {low:.4g}"
-        elif low == -float("inf"):
+        elif low == -inf:
             wanted = f"at most {high:.4g}"
         else:
             wanted = f"{low:.4g} to {high:.4g}"

@@ -5,7 +5,9 @@ no torch, so rules may ask it anything.
 """
 
 from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
+from engine.task.content import content
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
+from engine.task.limits import lacking, own_limits, read_limits, unknown
 from engine.task.serving import Generation, NamedFile, Output
 from engine.task.task import GRIDS, Task, is_pin, read_task
 
@@ -22,7 +24,12 @@ __all__ = [
     "NamedFile",
     "Output",
     "Task",
+    "content",
     "is_pin",
+    "lacking",
+    "own_limits",
     "read_bundle",
+    "read_limits",
     "read_task",
+    "unknown",
 ]

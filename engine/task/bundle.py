@@ -1,7 +1,6 @@
 """A model on disk, read into a value: nothing in it is executed."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from engine.errors import ModelMissing, SpecError
 from engine.provenance import ModelIdentity
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS, are_labels
-from engine.task.parts import Part
+from engine.task.parts import Part, object_of
 from engine.task.serving import Generation, NamedFile, Output
 
 __all__ = ["PLANES", "Bundle", "Contract", "read_bundle"]
@@ -147,7 +146,9 @@ def read_bundle(path: Path) -> Bundle:
             f"{path.name}: a bundle's folder is named in lower case, digits and . _ - only, and "
             "may have @ and its version behind that"
         )
-    metadata, inference, contract = (_object(path, name, text) for name, text in texts.items())
+    metadata, inference, contract = (
+        object_of(f"{path.name}: {_FILES[name]}", text) for name, text in texts.items()
+    )
     if missing := [key for key in _METADATA_KEYS if key not in metadata.values]:
         raise SpecError(f"{metadata.where}: lacks {', '.join(missing)}")
     inference.only(_INFERENCE_KEYS)
@@ -189,17 +190,6 @@ def _text(path: Path, name: str) -> bytes:
     except OSError as exc:
         text = f"bundle {path.name} has no readable {_FILES[name]}; put it back"
         raise ModelMissing(text) from exc
-
-
-def _object(path: Path, name: str, text: bytes) -> Part:
-    where = f"{path.name}: {_FILES[name]}"
-    try:
-        value = json.loads(text)
-    except ValueError as exc:
-        raise SpecError(f"{where}: not JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise SpecError(f"{where}: holds a {type(value).__name__}, an object is wanted")
-    return Part(where, value)
 
 
 def _digest(texts: Mapping[str, bytes]) -> str:

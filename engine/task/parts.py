@@ -1,5 +1,6 @@
 """Objects of JSON and TOML, read key by key: what is absent or spoilt is named by its place."""
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from engine.errors import SpecError
 
-__all__ = ["Part", "is_number"]
+__all__ = ["Part", "is_number", "object_of"]
 
 _TEXT = re.compile(r"(?s).*\S.*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -100,3 +101,20 @@ class Part:
         """Return the error that says what was seen and what is wanted."""
         seen = repr(self.values[key]) if key in self.values else "absent"
         return SpecError(f"{self.where}: {key} is {seen}; {wanted} is wanted")
+
+
+def object_of(where: str, text: bytes) -> Part:
+    """Return the object that a text of JSON is.
+
+    Raises
+    ------
+    SpecError
+        When it is no JSON, or no object.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as exc:
+        raise SpecError(f"{where}: not JSON: {exc}") from exc
+    if not isinstance(values, dict):
+        raise SpecError(f"{where}: holds a {type(values).__name__}, an object is wanted")
+    return Part(where, values)

@@ -1,5 +1,7 @@
 """What the engine does by a model's gate: before the network runs, and with what it made."""
 
+import json
+
 import pytest
 
 from engine.errors import InputRefused, ResultRefused
@@ -55,7 +57,41 @@ def test_on_a_straight_grid_the_result_is_judged_where_its_source_sees(tmp_path,
     assert abs(figures[0] - figures[1]) < 0.05
 
 
-def test_a_model_without_limits_is_judged_by_its_contract_alone(tmp_path, cpu):
-    bundle = read_bundle(bundle_of(lively(), tmp_path / "lively"))
-    synthesis = synthesise([phantom()], Task("sct", ("T1",), "CT", bundle), cpu)
-    assert (synthesis.checks, synthesis.held, synthesis.spread) == ((), (), None)
+def made_by(folder, cpu):
+    return synthesise([phantom()], Task("sct", ("T1",), "CT", read_bundle(folder)), cpu)
+
+
+def test_what_a_model_without_limits_makes_is_held_for_nobody_knows_what_it_should_be(
+    tmp_path, cpu
+):
+    synthesis = made_by(bundle_of(lively(), tmp_path / "lively"), cpu)
+    assert (synthesis.checks, synthesis.spread) == ((), None)
+    (reason,) = synthesis.held
+    assert str(reason.code) == "QC_FAILED"
+    assert "nothing is known about what results of lively@1.0.0 look like" in reason.text
+    assert "'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits" in reason.text
+
+
+def test_limits_of_weights_that_were_exchanged_since_judge_nothing(tmp_path, cpu):
+    folder = put_gate(bundle_of(lively(), tmp_path / "lively"), limits())
+    assert made_by(folder, cpu).held == ()
+    before = read_bundle(folder).weights_sha256
+    named = json.loads((folder / "contract.json").read_text())
+    bundle_of(lively(seed=4), folder)  # the contract names the new ones, and the limits as before
+    contract = json.loads((folder / "contract.json").read_text())
+    gate = {key: named[key] for key in ("quality", "likeness")}
+    (folder / "contract.json").write_text(json.dumps({**contract, **gate}))
+    synthesis = made_by(folder, cpu)
+    (reason,) = synthesis.held
+    own = contract["weights"]["sha256"]
+    assert f"set on weights {before[:16]}…, its own are {own[:16]}…" in reason.text
+    assert (synthesis.checks, synthesis.spread) == ((), None)
+
+
+def test_what_limits_were_not_set_on_is_judged_and_held_all_the_same(tmp_path, cpu):
+    said = {"planes": [["sagittal"]]}
+    folder = bundle_of(lively(), tmp_path / "lively")
+    synthesis = made_by(put_gate(folder, {**limits(), "calibrated_on": said}), cpu)
+    assert [one.name for one in synthesis.checks] == [*SOURCE, *RESULT]
+    (reason,) = synthesis.held
+    assert "set on sagittal slices of T1, these are axial" in reason.text

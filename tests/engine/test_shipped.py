@@ -7,11 +7,13 @@ import pytest
 
 from engine.device import choose
 from engine.pipeline import synthesise
-from engine.task import Generation, Output, Task, read_bundle
+from engine.quality import RESULT, SOURCE, read_gate
+from engine.task import Generation, Output, Task, lacking, read_bundle
 from tests.engine.test_pipeline import MARKERS_MM, phantom
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "conf" / "models" / "hlsnc-head-ct"
+MODELS = sorted(path.parent.name for path in BUNDLE.parent.glob("*/contract.json"))
 MADE = Path(__file__).parent / "shipped" / "hlsnc-head-ct.npz"
 
 
@@ -24,6 +26,16 @@ def test_a_bundle_of_the_first_form_still_says_what_it_said(bundle):
     assert bundle.generation == Generation("slices")
     assert bundle.output == Output((-1000.0, 2000.0), -1000.0, "HU", (-1.0, 1.0), 0.0)
     assert bundle.atlas is None
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_shipped_model_has_limits_of_its_own_and_one_for_every_figure(name):
+    bundle = read_bundle(BUNDLE.parent / name)
+    assert lacking(bundle) is None
+    gate = read_gate(bundle)
+    for known, limits in ((SOURCE, gate.sources), (RESULT, (gate.result,))):
+        for one in limits:
+            assert [key for key, figure in known.items() if not one[key].is_on(figure.side)] == []
 
 
 def made_now(bundle) -> np.ndarray:

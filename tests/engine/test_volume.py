@@ -130,3 +130,22 @@ def test_other_values_keep_place_unit_and_sources():
 
 def test_places_of_a_whole_grid_agree_with_centres():
     assert places(GRID)[1, 2, 3] == pytest.approx(GRID.centres(np.array([[1.0, 2, 3]]))[0])
+
+
+@pytest.mark.parametrize(
+    ("across", "plane"),
+    [((0, 0, 1), "axial"), ((0, 0, -1), "axial"), ((1, 0, 0), "sagittal"), ((0, -1, 0), "coronal")],
+)
+def test_a_grid_knows_the_plane_of_its_slices(across, plane):
+    rows = np.roll(across, 1)
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([across, rows, np.cross(across, rows)], axis=1)
+    assert Grid((2, 3, 4), affine).plane == (plane, 0.0)
+
+
+def test_a_leaning_grid_is_of_the_nearest_plane_by_so_many_degrees():
+    lean = np.radians(20)
+    affine = np.eye(4)
+    affine[:3, :3] = [[0, 0, 1], [-np.sin(lean), np.cos(lean), 0], [np.cos(lean), np.sin(lean), 0]]
+    plane, away_deg = Grid((2, 3, 4), affine).plane
+    assert (plane, away_deg) == ("axial", pytest.approx(20))

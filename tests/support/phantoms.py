@@ -24,7 +24,7 @@ def scanned(recipe: Recipe, subject: int, folder: Path) -> Pair:
 
 
 def answered(
-    pair: Pair, name: str, node: RunningNode, orthanc: Orthanc, folder: Path, wait_s: float = 120
+    pair: Pair, name: str, node: RunningNode, orthanc: Orthanc, folder: Path, wait_s: float = 300
 ) -> list[bytes]:
     """Send a pair's sources as a study of Study Description ``name``; return what Orthanc then has.
 

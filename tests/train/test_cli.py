@@ -26,6 +26,7 @@ def test_a_recipe_becomes_a_bundle_by_one_command_and_what_is_done_stays(recipe_
     done = call("make", recipe_file, "--bundle", bundle, "--run", run, "--workers", 1)
     assert done.exit_code == 0, done.output
     assert "Making 3 of 3 phantoms" in done.output
+    assert "it has no limits: a node holds all that it makes until 'calibrate'" in done.output
     assert read_bundle(bundle).learned_from == "phantom heads (no patient data)"
     made = [run / checkpoint.FILE, run / "regression" / checkpoint.FILE]
     made += sorted((run / "data").glob("*.npz"))

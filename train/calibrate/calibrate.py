@@ -92,11 +92,18 @@ def calibrate(
         "refused": len(entries) - len(subjects),
         "seeds": [subjects[0].number, subjects[-1].number],
         "phantoms": sorted({str(entry.about.get("recipe", "unknown")) for entry in entries}),
+        "planes": _planes(subjects),
         "weights": read.weights_sha256,
         "rule": asdict(RULE),
     }
     _keep(data / FIGURES, subjects)
     return _write(bundle, *_limits(subjects, bands, about))
+
+
+def _planes(subjects: Sequence[Subject]) -> list[list[str]]:
+    """Return the planes that the slices of each source lay in."""
+    sources = range(len(subjects[0].planes))
+    return [sorted({one.planes[number] for one in subjects}) for number in sources]
 
 
 def _bands(paths: Sequence[Path]) -> tuple[float, float]:

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from engine.device import Device
 from engine.pipeline import Generator
-from engine.quality import Mirror, Seen, compare, grain_of, picture_of, source_figures
+from engine.quality import (
+    Mirror,
+    Seen,
+    compare,
+    grain_of,
+    picture_of,
+    slice_figures,
+    source_figures,
+)
 from engine.volume import Volume
 from engine.xp import to_numpy
 from train.calibrate.spread import Errors, errors_of
@@ -34,6 +42,8 @@ class Subject:
         Of each source.
     result : mapping
         Figures of the result.
+    planes : tuple of str
+        Which plane the slices of each source are nearest to.
     errors : Errors
         How far two answers are apart, and how far one is off.
     """
@@ -44,6 +54,7 @@ class Subject:
     pictures: tuple[NDArray[np.float32], ...]
     grains: tuple[NDArray[np.float32], ...]
     result: Mapping[str, float]
+    planes: tuple[str, ...]
     errors: Errors
 
 
@@ -63,7 +74,8 @@ def look(pair: Pair, generator: Generator, device: Device, bands: Sequence[float
     sent = as_sent(pair)
     seen = [Seen.of(volume) for volume in sent]
     mirror = Mirror.through(sent[0])
-    made = Seen.of(_plain(generator(sent, device).volume))
+    result = _plain(generator(sent, device).volume)
+    made = Seen.of(result)
     other = generator([mirror.of(one) for one in sent], device).volume
     again, number = Seen.of(mirror.of(_plain(other))), int(pair.about["subject"])
     return Subject(
@@ -72,7 +84,8 @@ def look(pair: Pair, generator: Generator, device: Device, bands: Sequence[float
         sources=tuple(source_figures(one, small) for one, small in zip(sent, seen, strict=True)),
         pictures=tuple(picture_of(small) for small in seen),
         grains=tuple(grain_of(one) for one in sent),
-        result=compare(seen[0], made, again, bands),
+        planes=tuple(one.grid.plane[0] for one in sent),
+        result={**compare(seen[0], made, again, bands), **slice_figures(result)},
         errors=errors_of(made, again, Seen.of(pair.target), number),
     )
 

@@ -27,6 +27,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _MM = click.FloatRange(0.5, 8.0)
 _COUNT = click.IntRange(1, 256)
 _REGRESSION = "regression"
+_NO_LIMITS = "it has no limits: a node holds all that it makes until 'calibrate' has set them"
 
 _data = click.option("--data", type=_FOLDER, help="Prepared pairs.  [default: RUN/data]")
 _run = click.option("--run", "out", type=_FOLDER, help="Results.  [default: runs/RECIPE]")
@@ -234,6 +235,7 @@ def export(recipe: Path, bundle: Path, data: Path | None, out: Path | None) -> N
     read = read_recipe(recipe)
     run = out or _run_of(read)
     _export(read, data or run / "data", run, bundle)
+    click.echo(_NO_LIMITS)
 
 
 @main.command(short_help="Set the limits that a bundle's sources and results are held against.")
@@ -308,6 +310,8 @@ def make(
         others = run / "limits"
         write_phantoms(read, others, workers, read.gate.seeds)
         set_limits(read, bundle, others, workers)
+    else:
+        click.echo(_NO_LIMITS)
 
 
 def _run_of(recipe: Recipe) -> Path:

@@ -94,7 +94,8 @@ def golden(context: Context, name: str, folder: Path, task: str, tolerance: floa
     Look at what the node makes of the study first. Every golden case of a model is made again
     whenever it is signed or verified, and has to come out the same. On another kind of device, or
     with other software, last digits differ: that is what the tolerance is for. Files and result
-    are kept in the data folder, in golden/, under the name of FOLDER.
+    are kept in the data folder, in golden/, under the name of FOLDER. A result that the gates would
+    hold is kept, and named HELD.
 
     \b
     Example:
@@ -108,7 +109,11 @@ def golden(context: Context, name: str, folder: Path, task: str, tolerance: floa
     checked(node, bundle)
     from dicom_node.cli.models.golden import keep  # it loads what computes
 
-    place = keep(context, bundle, folder, (case, task, tolerance), by)
+    place, held = keep(context, bundle, folder, (case, task, tolerance), by)
     said = f"golden case {case} of {bundle.name}@{bundle.version} was recorded by {by}"
     tell_changed(context, node, bundle.name, said)
     click.echo(f"{place}: kept")
+    for text in held:
+        click.echo(f"HELD: {text}")
+    if held:
+        click.echo(f"{name} is not signed for clinical use as long as it has this case")

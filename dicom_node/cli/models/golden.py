@@ -21,8 +21,8 @@ def run_all(context: Context, bundle: Bundle) -> list[dict[str, Any]]:
 
 def keep(
     context: Context, bundle: Bundle, source: Path, wanted: tuple[str, str, float], by: str
-) -> Path:
-    """Record a golden case; return where it lies.
+) -> tuple[Path, list[str]]:
+    """Record a golden case; return where it lies, and why the gates would hold its result.
 
     Parameters
     ----------
@@ -32,4 +32,5 @@ def keep(
     name, task, tolerance = wanted
     bench = load_bench(context.conf, context.environ)
     case = Case(Path(name), task, tolerance)
-    return record(bench, bundle, source, case, (by, utc_now())).folder
+    kept, held = record(bench, bundle, source, case, (by, utc_now()))
+    return kept.folder, held

@@ -11,9 +11,11 @@ from dicom_node.errors import NotPossible
 from dicom_node.rejections import Recalls
 from dicom_node.signature import Standing, standing
 from dicom_node.values import Model
-from engine.task import Bundle
+from engine.errors import EngineError
+from engine.reason import Reason
+from engine.task import Bundle, lacking
 
-__all__ = ["checked", "model_of", "not_recalled", "tell_changed"]
+__all__ = ["checked", "limits_lack", "model_of", "not_recalled", "tell_changed"]
 
 
 def model_of(bundle: Bundle) -> Model:
@@ -38,6 +40,14 @@ def checked(node: Node, bundle: Bundle) -> Standing:
     if found.state == "unsigned" and models.require_signature:
         raise NotPossible(f"MODEL_UNSIGNED: {found.text}; [models] require_signature wants one")
     return found
+
+
+def limits_lack(bundle: Bundle) -> Reason | None:
+    """Return why a model has no limits that its results could be held against."""
+    try:
+        return lacking(bundle)
+    except EngineError as exc:
+        return exc.reasons[0]
 
 
 def not_recalled(session: Session, model: Model) -> None:

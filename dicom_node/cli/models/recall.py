@@ -62,7 +62,8 @@ def recall(
     sends it. Then archives that may be asked are asked whether they list it still. Run it again to
     see how far it is: the first name and reason stay.
 
-    Exit status 3 while a note is not answered, or an archive lists a series still.
+    Exit status 3 while a note is not answered, an archive lists a series still, or one that may be
+    asked does not answer.
 
     \b
     Example:
@@ -99,6 +100,8 @@ def _lines(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _place(place: Mapping[str, Any]) -> str:
     told = f"{place['destination']}: {place['sent']} of {place['total']} were sent; {_note(place)}"
+    if place["silent"]:
+        return f"{told}; could not be asked what it lists: {place['asked']}"
     if place["found"] is None:
         return f"{told}; not asked what it lists: {place['asked']}"
     lists = f"lists {place['found']} of them still" if place["found"] else "lists none of them"
@@ -119,5 +122,5 @@ def _end(about: Mapping[str, Any]) -> str:
         return "Confirmed: every note was answered, and no archive that was asked lists any of it."
     return (
         "Confirmed in part: have what is listed still removed there, and run this again for notes "
-        "that are on their way."
+        "that are on their way and for whoever could not be asked."
     )

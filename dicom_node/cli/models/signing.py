@@ -1,6 +1,8 @@
 """Models: sign one for a destination."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,7 +10,7 @@ from dicom_node import signature
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.cli.context import Context, Words
-from dicom_node.cli.models.known import checked, model_of, not_recalled, tell_changed
+from dicom_node.cli.models.known import checked, limits_lack, model_of, not_recalled, tell_changed
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Evidence, Signings
 from engine.task import Bundle
@@ -30,6 +32,8 @@ def sign(context: Context, name: str, by: str, places: tuple[str, ...], key: Pat
     Its bundle has to have a signature that counts here: by one of [models] keys. With --key the
     bundle is signed first: signature.json (OpenSSF model signing) then covers every other file of
     it. One changed byte of contract or weights is another model, which nobody has signed.
+
+    A model without limits of its own is not signed, nor one whose gates hold a golden case.
 
     \b
     Example:
@@ -74,13 +78,15 @@ def _evidence(context: Context, node: Node, bundle: Bundle) -> Evidence:
     Raises
     ------
     NotPossible
-        When the signature of its bundle does not count, it has no golden case, or one is not made
-        again as it was kept.
+        When the signature of its bundle does not count, it has no limits or no golden case, or one
+        is not made again as it was kept, or would be held.
     """
     name, stands = f"{bundle.name}@{bundle.version}", checked(node, bundle)
     if stands.state != "signed":
         text = f"{stands.text}; name the key of who signed it in [models] keys, or sign it: --key"
         raise NotPossible(f"MODEL_UNSIGNED: {text}")
+    if (reason := limits_lack(bundle)) is not None:
+        raise NotPossible(f"{reason}; only a model with limits is signed for clinical use")
     from dicom_node.cli.models.golden import run_all  # it loads what computes
 
     ended = run_all(context, bundle)
@@ -88,10 +94,20 @@ def _evidence(context: Context, node: Node, bundle: Bundle) -> Evidence:
         text = f"{name} has no golden case; 'dicom-node models golden {name} FOLDER' keeps one"
         raise NotPossible(text)
     for case in ended:
-        if not case["passed"]:
-            raise NotPossible(f"golden case {case['case']} of {name} failed: {case['text']}")
+        _good(name, case)
         click.echo(f"golden case {case['case']}: {case['text']}")
     return Evidence(stands.text, stands.key, {one["case"]: one["text"] for one in ended})
+
+
+def _good(name: str, case: Mapping[str, Any]) -> None:
+    """Raise NotPossible where a golden case speaks against a model."""
+    which = f"golden case {case['case']} of {name}"
+    if not case["passed"]:
+        raise NotPossible(f"{which} failed: {case['text']}")
+    if case["held"]:
+        text = f"{which} would be held: {'; '.join(case['held'])}"
+        todo = "set the limits on subjects like it, or delete the case and keep one that passes"
+        raise NotPossible(f"{text}; {todo}")
 
 
 def _keep(

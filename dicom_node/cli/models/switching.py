@@ -8,7 +8,7 @@ from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.audit import person_of
 from dicom_node.cli.context import Context
-from dicom_node.cli.models.known import checked, model_of, not_recalled, tell_changed
+from dicom_node.cli.models.known import checked, limits_lack, model_of, not_recalled, tell_changed
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Activations
 from engine.errors import SpecError
@@ -41,6 +41,8 @@ def activate(context: Context, name: str) -> None:
         said = f"{model.name}@{model.version} is used from now on, {model.digest}"
         tell_changed(context, node, bundle.name, said)
     click.echo(f"{model.name}@{model.version} is used from now on")
+    if (reason := limits_lack(bundle)) is not None:
+        click.echo(f"every result of it is held: {reason}")
 
 
 @click.command()

@@ -8,11 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from dicom_node.app import open_node
+from dicom_node.app.clock import utc_now
 from dicom_node.catalogue import load_catalogue
 from dicom_node.cli import main
-from dicom_node.models import Activations, Signings
+from dicom_node.cli.models.known import model_of
+from dicom_node.models import Activations, Evidence, Signings
 from dicom_node.signature import FILE, sign
 from tests.support.bundle import write_bundle
+from tests.support.gated import QUALITY, hold, limits, put_gate, refuse
 from tests.support.mr import MrSeries
 from tests.support.node import NodeConf
 from tests.support.signing import flip, make_keys
@@ -61,8 +64,18 @@ class Site:
         self.done("models", "golden", "tiny@1.0.0", self.head, *task, *BY, *words)
 
     def newer(self, version="2.0.0"):
-        """A bundle of another version, on a stick."""
+        """A bundle of another version, on a stick; it has no limits."""
         return write_bundle(self.folder / "stick" / "tiny", seed=8, version=version)
+
+    def sign(self) -> tuple[object, ...]:
+        return ("models", "sign", "tiny@1.0.0", *BY, "--key", self.keys.private)
+
+    def give(self, values: dict | None) -> None:
+        """Give the model other limits, or none."""
+        write_bundle(self.models / "tiny")
+        (self.models / "tiny" / FILE).unlink(missing_ok=True)
+        if values is not None:
+            put_gate(self.models / "tiny", values)
 
     def signed(self) -> set[str]:
         node = open_node(self.conf, {})
@@ -118,6 +131,97 @@ def test_the_key_stays_where_it_is_and_its_signature_can_be_made_elsewhere(site)
     said = site.refused("models", "sign", "tiny@1.0.0", *BY, "--key", other.private)
     assert "which [models] keys has not" in said
     assert site.signed() == set()
+
+
+def test_a_model_without_limits_is_not_signed_and_how_limits_are_set_is_told(site):
+    site.give(None)
+    site.golden()
+    said = site.refused(*site.sign())
+    assert (
+        "QC_FAILED: nothing is known about what results of tiny@1.0.0 look like: it has no limits "
+        "to hold them against; 'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits on "
+        "held-out subjects; only a model with limits is signed for clinical use\n"
+    ) in said
+    assert site.signed() == set()
+    (model,) = json.loads(site.done("models", "list", "--json"))
+    assert model["limits"] == "QC_FAILED"
+    assert "limits: QC_FAILED: nothing is known" in site.done("models", "verify")
+
+
+def test_a_model_with_limits_of_other_weights_is_not_signed_and_verify_names_both(site):
+    other, own = "ab" * 32, load_catalogue(site.conf).models["tiny"].weights_sha256
+    site.give({**limits(), "calibrated_on": {"weights": other}})
+    site.golden()
+    both = f"its limits were set on weights {other[:16]}…, its own are {own[:16]}…"
+    assert both in site.refused(*site.sign())
+    (model,) = json.loads(site.done("models", "verify", "--files-only", "--json"))
+    assert (model["limits"]["state"], both in model["limits"]["text"]) == ("QC_FAILED", True)
+    assert site.signed() == set()
+
+
+def test_a_golden_case_that_the_gates_would_hold_is_told_and_keeps_a_model_unsigned(site):
+    site.give(limits({"noise": hold(0.9, None)}, {"p50": hold(None, -2000)}))
+    words = ("models", "golden", "tiny@1.0.0", site.head, "--task", "ct_from_mr", *BY)
+    said = site.done(*words)
+    assert "HELD: OUT_OF_DISTRIBUTION: the noise, as a share of the bright end (noise) is" in said
+    assert "tiny@1.0.0 is not signed for clinical use as long as it has this case" in said
+    said = site.refused(*site.sign())
+    assert "golden case head-1 of tiny@1.0.0 would be held: OUT_OF_DISTRIBUTION: the noise" in said
+    assert "(noise) is" in said
+    assert "at least 0.9 is wanted; QC_FAILED: the median of the body in HU (p50) is" in said
+    assert "at most -2000 is wanted; set the limits on subjects like it, or delete the case" in said
+    assert site.signed() == set()
+    said = site.done("models", "verify")
+    assert "golden case head-1: HELD: the same, voxel by voxel" in said
+    assert "it would be held: QC_FAILED: the median" in said
+    (model,) = json.loads(site.done("models", "verify", "--json"))
+    (case,) = model["golden"]
+    assert (case["passed"], len(case["held"]), model["limits"]["state"]) == (True, 2, "ok")
+
+
+def test_a_golden_case_that_the_gates_refuse_has_failed(site):
+    site.golden()
+    site.give(limits({"noise": refuse(0.9, None)}))
+    said = site.refused(*site.sign())
+    assert "golden case head-1 of tiny@1.0.0 failed: OUT_OF_DISTRIBUTION: the noise" in said
+    assert site.signed() == set()
+
+
+@pytest.mark.parametrize("values", [None, limits({"noise": hold(0.9, None)})])
+def test_what_was_signed_before_and_would_not_be_today_is_no_longer_verified(site, values):
+    site.give(values)
+    site.golden()
+    node = open_node(site.conf, {})
+    model = model_of(node.catalogue.models["tiny"])
+    with node.database.transaction() as session:
+        Signings(session).sign(model, "ward", "Anna", Evidence("", ""), utc_now())
+    node.database.close()
+    found = site("models", "verify")
+    assert found.exit_code == 1
+    assert "signed for ward, which it would not be today" in found.output
+
+
+@pytest.mark.parametrize("change", ["one byte", "gone"])
+def test_limits_that_are_not_those_that_the_contract_names_are_not_verified(site, change):
+    path = site.models / "tiny" / QUALITY
+    if change == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes() + b" ")
+    found = site("models", "verify", "--json")
+    (model,) = json.loads(found.output)
+    state, code = {"gone": ("MODEL_MISSING", "MODEL_MISSING")}.get(
+        change, ("tampered", "MODEL_TAMPERED")
+    )
+    assert (found.exit_code, model["state"], model["limits"]["state"]) == (1, state, code)
+    assert QUALITY in model["text"]
+    assert code in site.refused(*site.sign())
+
+
+def test_who_activates_a_model_without_limits_is_told_what_follows(site):
+    site.done("models", "add", site.newer())
+    said = site.done("models", "activate", "tiny@2.0.0")
+    assert "every result of it is held: QC_FAILED: nothing is known about what results" in said
 
 
 def test_without_a_golden_case_nothing_is_signed(site):
@@ -231,6 +335,20 @@ def test_a_version_that_was_recalled_is_neither_activated_nor_gone_back_to(site)
         assert "model tiny 1.0.0 was recalled by" in said
         assert "use another version" in said
     assert site.used() == "2.0.0"
+
+
+def test_the_list_says_which_version_is_recalled_by_whom_and_why(site):
+    site.done("models", "add", site.newer())
+    assert "RECALLED" not in site.done("models", "list")
+    site.done("models", "recall", "tiny@1.0.0", *BY, "--why", "shifted", "--wait", "0")
+    listed = {one["version"]: one for one in json.loads(site.done("models", "list", "--json"))}
+    assert listed["2.0.0"]["recalled"] is None
+    recalled = listed["1.0.0"]["recalled"]
+    assert (recalled["by"], recalled["why"], set(recalled)) == (
+        BY[1], "shifted", {"at", "by", "why"},
+    )  # fmt: skip
+    (line,) = [one for one in site.done("models", "list").splitlines() if "RECALLED" in one]
+    assert line == f"    RECALLED by {BY[1]}, {recalled['at']}: shifted"
 
 
 def test_a_model_of_a_new_name_lies_under_its_name(site):

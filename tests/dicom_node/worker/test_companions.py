@@ -207,11 +207,12 @@ def test_what_came_of_it_is_input_to_nothing_when_it_is_sent_back(sent):
     assert answer["rules"][0]["fired"]  # CT is missing still
 
 
-def test_a_model_without_limits_makes_all_but_the_map_and_says_why(tmp_path):
-    node = Node(live(tmp_path, rules=RULES).folder)
-    assert len(node.job["series_uids"]) == 4
-    (reason,) = node.job["reasons"]
-    assert (node.job["state"], reason["code"]) == ("done", "COMPANION_MISSING")
+def test_a_model_without_limits_makes_all_but_the_map_and_says_why_and_all_of_it_waits(tmp_path):
+    node = Node(live(tmp_path, rules=RULES, gate=None).folder)
+    assert {row.label for row in node.rows(HeldRow)} == {"CT", "report", "overlay", "pdf"}
+    codes = [reason["code"] for reason in node.job["reasons"]]
+    assert (node.job["state"], codes) == ("held", ["QC_FAILED", "COMPANION_MISSING"])
+    assert node.out == {}
     assert "no map of the uncertainty" in node.call("why", SERIES.study_uid).stdout
     assert "23 of 23 objects are the same" in node.remake().stdout
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelMissing, ModelTampered, SpecError
-from engine.quality import RESULT, SOURCE, Verdict, read_gate, worst
+from engine.quality import RESULT, SOURCE, Verdict, read_gate, unjudged, worst
 from engine.task import read_bundle
 from tests.engine.heads import head, head_grid
 from tests.support.bundle import write_bundle
-from tests.support.gated import LIKENESS, QUALITY, hold, likeness, limits, put_gate, refuse
+from tests.support.gated import ANY, LIKENESS, QUALITY, hold, likeness, limits, put_gate, refuse
 
 HU = "HU"
 
@@ -51,6 +51,62 @@ def test_a_result_is_judged_beside_its_source_and_that_of_the_mirrored_one(folde
     (found,) = [one for one in checks if one.verdict is not Verdict.PASS]
     assert (found.name, found.figure) == ("disagreement", pytest.approx(40, abs=0.1))
     assert "in HU (disagreement) is 40; at most 10 is wanted" in found.reason.text
+
+
+def of(checks, *names):
+    return {one.name: (str(one.verdict), str(one.code)) for one in checks if one.name in names}
+
+
+def test_a_figure_that_has_no_limit_is_for_a_person_to_judge(folder):
+    nothing = {"hold": ANY, "refuse": ANY}
+    values = without(limits({"halo": nothing, "noise": hold(0, None)}), "sources", 0, "symmetry")
+    checks = gate_of(folder, values).of_sources([head(head_grid())])
+    held = ("HOLD", "QC_FAILED")
+    assert of(checks, "halo", "noise", "symmetry") == dict.fromkeys(
+        ("halo", "noise", "symmetry"), held
+    ), "no limit at all, none above, and not a word of it"
+    assert {one.name for one in checks if one.verdict is not Verdict.PASS} == {
+        "halo", "noise", "symmetry",
+    }  # fmt: skip
+    (reason,) = [one.reason for one in checks if one.name == "halo"]
+    assert reason.text.endswith("; the model's limits do not say what is wanted")
+
+
+def test_a_figure_that_is_beyond_the_one_limit_it_has_says_that_one(folder):
+    gate = gate_of(folder, limits({"noise": hold(0.9, None)}))
+    checks = gate.of_sources([head(head_grid())])
+    assert of(checks, "noise") == {"noise": ("HOLD", "OUT_OF_DISTRIBUTION")}
+
+
+def test_a_result_without_a_limit_for_a_figure_is_held(folder):
+    source = head(head_grid())
+    made = source.with_voxels(np.asarray(source.voxels) - 1000, unit=HU)
+    gate = gate_of(folder, without(limits(), "result", "told"))
+    checks = gate.of_result(source, made, made)
+    assert of(checks, "told", "p50") == {
+        "told": ("HOLD", "QC_FAILED"),
+        "p50": ("PASS", "QC_FAILED"),
+    }
+
+
+def test_limits_of_other_weights_are_no_gate(folder):
+    values = limits()
+    assert gate_of(folder, {**values, "calibrated_on": {"weights": "ab" * 32}}) is None
+
+
+@pytest.mark.parametrize(
+    ("planes", "held"),
+    [(None, False), ([["axial", "coronal"]], False), ([["coronal", "sagittal"]], True)],
+)
+def test_slices_of_a_plane_that_no_limits_were_set_on_are_for_a_person_to_judge(
+    folder, planes, held
+):
+    said = {} if planes is None else {"planes": planes}
+    bundle = read_bundle(put_gate(folder, {**limits(), "calibrated_on": said}))
+    reasons = unjudged(bundle, read_gate(bundle), [head(head_grid())])
+    assert len(reasons) == held
+    for reason in reasons:
+        assert "set on coronal and sagittal slices of T1, these are axial" in reason.text
 
 
 def test_a_figure_that_is_no_number_is_the_worst(folder):
@@ -105,9 +161,10 @@ def without(values, *path):
         (lambda values: b"[]", "an object is wanted"),
         (lambda values: {**values, "more": 1}, "unknown key 'more'"),
         (lambda values: {**values, "sources": []}, "sources .* limits for each of T1"),
-        (lambda values: without(values, "sources", 0, "noise"), "noise"),
-        (lambda values: without(values, "result", "told"), "told"),
         (lambda values: {**values, "bands": [3, 1]}, "bands"),
+        (lambda values: {**values, "calibrated_on": {"planes": []}}, "a list for each source"),
+        (lambda values: {**values, "calibrated_on": {"planes": [["flat"]]}}, "a list of axial"),
+        (lambda values: {**values, "result": {**values["result"], "x": 1}}, "unknown key 'x'"),
         (lambda values: limits({"noise": {"hold": [0, 2], "refuse": [1, 2]}}),
          "noise: refuse is .* a range around that of hold"),
         (lambda values: {**values, "uncertainty": {"floor": -1.0, "slope": 0.0}}, "floor is -1"),

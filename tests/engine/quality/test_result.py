@@ -28,6 +28,17 @@ def source():
     return head(GRID, T1)
 
 
+@pytest.fixture(scope="module")
+def made():
+    return ct()
+
+
+@pytest.fixture(scope="module")
+def sound(source, made):
+    """The figures of a result that nothing is wrong with."""
+    return figures(source, made)
+
+
 def figures(source, made, again=None):
     return measure_result(source, made, made if again is None else again, BANDS)
 
@@ -61,13 +72,23 @@ def repeated(voxels):
     return voxels
 
 
+def closed_up(voxels):
+    voxels[30:-5] = voxels[35:].copy()
+    return voxels
+
+
 FAULTS = {
     "10 mm": (lambda v: np.roll(v, 3, axis=1), "shift_mm", 7),
+    "10 mm, by what is inside": (lambda v: np.roll(v, 3, axis=1), "offset_mm", 7),
     "+200 HU": (lambda v: v + 200, "p50", 150),
     "a slab of noise": (slab, "rough_s", 2),
     "upside down": (lambda v: v[::-1], "told_turned", 0.2),
     "front to back": (lambda v: v[:, ::-1], "told_turned", 0.1),
     "a missing slice": (missing, "seam_s", 3),
+    "an own slice missing": (missing, "result_slice_order", 1),
+    "slices lost and closed up": (closed_up, "result_slice_gap", 0.1),
+    "an own slice twice": (repeated, "result_slice_repeat", -0.4),
+    "noise in own slices": (slab, "result_slice_rough", 2),
     "a seam": (seam, "seam_l", 0.5),
     "a slice twice": (repeated, "repeat_s", -0.2),
     "no bone": (lambda v: np.minimum(v, 100), "share_2", -0.05),
@@ -76,28 +97,25 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_moves_its_figure(source, fault):
+def test_a_fault_moves_its_figure(source, made, sound, fault):
     change, name, least = FAULTS[fault]
-    made = ct()
-    before, after = figures(source, made)[name], figures(source, changed(made, change))[name]
+    before, after = sound[name], figures(source, changed(made, change))[name]
     assert (after - before) / least >= 1, (before, after)
 
 
-def test_figures_are_those_of_the_table_and_finite(source):
-    found = figures(source, ct())
-    assert set(found) == set(RESULT)
-    assert np.isfinite(list(found.values())).all()
+def test_figures_are_those_of_the_table_and_finite(sound):
+    assert set(sound) == set(RESULT)
+    assert np.isfinite(list(sound.values())).all()
 
 
-def test_contours_of_the_same_head_agree(source):
-    found = figures(source, ct())
-    assert found["body_dice"] > 0.97
-    assert found["body_hd95_mm"] <= 4.3
-    assert found["shift_mm"] < 1
+def test_contours_of_the_same_head_agree(sound):
+    assert sound["body_dice"] > 0.97
+    assert sound["body_hd95_mm"] <= 4.3
+    assert sound["shift_mm"] < 1
 
 
-def test_a_result_of_air_is_as_far_as_can_be(source):
-    found = figures(source, changed(ct(), lambda v: np.full_like(v, -1000)))
+def test_a_result_of_air_is_as_far_as_can_be(source, made):
+    found = figures(source, changed(made, lambda v: np.full_like(v, -1000)))
     assert found["body_dice"] == 0
     assert found["body_hd95_mm"] == found["shift_mm"] == 200
 
@@ -109,14 +127,12 @@ def test_a_result_on_a_grid_of_its_own_is_held_against_its_source(source):
     assert found["shift_mm"] < 1.5
 
 
-def test_disagreement_is_that_with_the_mirrored_source_brought_back(source):
-    made = ct()
+def test_disagreement_is_that_with_the_mirrored_source_brought_back(source, made):
     found = figures(source, made, changed(made, lambda v: v + 30))
     assert found["disagreement"] == pytest.approx(30, abs=1)
 
 
-def test_a_lesion_that_one_of_two_has_is_the_greatest_difference(source):
-    made = ct()
+def test_a_lesion_that_one_of_two_has_is_the_greatest_difference(source, made):
     found = figures(source, changed(made, lesion), made)
     assert found["disagreement"] == 0
     assert found["disagreement_most"] == pytest.approx(470, abs=20)
@@ -141,3 +157,10 @@ def test_a_mirrored_head_is_that_head_with_left_for_right():
     found = figures(volume, ct(at=turned))
     assert flipped.grid.affine[0, 2] == pytest.approx(-volume.grid.affine[0, 2])
     assert found["told_mirrored"] < 1
+
+
+def test_sides_that_are_exchanged_are_told_by_what_differs_between_them():
+    turned = pose(turned=(0, 0, 0.2))
+    volume, right = head(GRID, at=turned), ct(at=turned)
+    assert figures(volume, right)["sided"] > 0.25
+    assert figures(volume, changed(right, lambda v: v[:, :, ::-1]))["sided"] < -0.1

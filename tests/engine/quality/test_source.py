@@ -62,6 +62,13 @@ def ghosts(voxels):
     return voxels + 0.2 * np.roll(voxels, 30, axis=1) + 0.2 * np.roll(voxels, -30, axis=1)
 
 
+def moved(voxels):
+    """Acquired in two poses, 12 mm apart: every fourth line in the other."""
+    spectra = [np.fft.fft(pose, axis=1) for pose in (voxels, np.roll(voxels, 4, axis=1))]
+    spectra[0][:, 1::4] = spectra[1][:, 1::4]
+    return np.abs(np.fft.ifft(spectra[0], axis=1))
+
+
 def clipped(voxels):
     return np.minimum(voxels, 500)
 
@@ -87,6 +94,10 @@ def half(voxels):
     return voxels
 
 
+def wrapped(voxels):
+    return np.roll(voxels, 28, axis=0)
+
+
 def folded(voxels):
     return np.roll(voxels, 35, axis=1)
 
@@ -104,9 +115,11 @@ FAULTS = {
     "noisy": (noisy, "noise", 0.02),
     "noisy slice": (noisy_slice, "noise_slab", 1),
     "ghosts": (ghosts, "background", 0.05),
+    "moved": (moved, "halo", 0.1),
     "clipped": (clipped, "saturated", 0.1),
     "void": (void, "blank", 0.002),
     "half": (half, "symmetry", -0.05),
+    "wrapped": (wrapped, "step_s", 1),
     "folded": (folded, "cut_front", 0.2),
 }
 

@@ -49,6 +49,7 @@ def test_limits_of_others_stand_in_the_bundle_and_it_is_another_model(recipe, bu
     assert about["subjects"] == FEWEST
     assert about["seeds"] == [FIRST, FIRST + FEWEST - 1]
     assert about["weights"] == made.weights_sha256
+    assert about["planes"] == [["axial"]]
     assert (bundle / LIKENESS).is_file()
 
 

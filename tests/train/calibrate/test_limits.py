@@ -1,4 +1,4 @@
-"""Limits lie beyond the furthest subject, on the sides where a figure can be wrong."""
+"""Limits lie beyond all subjects, on the sides where a figure can be wrong."""
 
 from math import inf
 
@@ -43,6 +43,14 @@ def test_what_set_the_limits_passes_and_nearly_all_that_is_like_it():
     assert np.mean([found.verdict(one) is not Verdict.PASS for one in drawn[100:]]) < 1e-3
 
 
+def test_one_odd_subject_of_many_is_within_the_limit_and_does_not_move_it_far():
+    many = [10 + 0.1 * (number % 21) for number in range(60)]
+    usual, with_odd = limit("high", seen=many).hold[1], limit("high", seen=[*many, 14.0]).hold[1]
+    assert usual == pytest.approx(12.375)
+    assert with_odd == 14.0
+    assert limit("high", seen=[10.0, 11.0, 12.0, 14.0]).hold[1] > 15
+
+
 @pytest.mark.parametrize("odd", [float("nan"), inf, -inf])
 def test_what_is_no_number_is_refused(odd):
     assert limit(refuses=True).verdict(odd) is Verdict.REFUSE
@@ -69,6 +77,6 @@ def test_what_tells_two_sides_apart_has_its_limit_between_them():
     known = {"x": Figure("the x", "low", Code.OUT_OF_DISTRIBUTION, 0.05, middle=0.0)}
     assert limits_of([{"x": one} for one in (0.2, 0.9, 1.0)], known)["x"].hold[0] == 0.0
     seen_beyond = [{"x": one} for one in (-0.3, 0.9, 1.0)]
-    assert limits_of(seen_beyond, known)["x"].hold[0] == pytest.approx(-0.35)
+    assert limits_of(seen_beyond, known, Rule(0.5))["x"].hold[0] == pytest.approx(-0.9)
     far_from_it = [{"x": one} for one in (0.8, 0.9, 1.0)]
-    assert limits_of(far_from_it, known)["x"].hold[0] == pytest.approx(0.725)
+    assert limits_of(far_from_it, known, Rule(0.5))["x"].hold[0] == pytest.approx(0.75)
