@@ -14,6 +14,7 @@ __all__ = [
     "IMPLEMENTATION_VERSION_NAME",
     "MANUFACTURER",
     "MODEL_NAME",
+    "OWN_SIGN",
     "PARSER_ERRORS",
     "PATIENT_ROOT_FIND",
     "PATIENT_ROOT_GET",
@@ -58,6 +59,9 @@ doubted."""
 MANUFACTURER = "DICOM Synthesis Node project"
 MODEL_NAME = "DICOM Synthesis Node"
 """Stable: planning systems choose density curves by it, and it is no scanner's name."""
+
+OWN_SIGN = "this node made it"
+"""What is said of a series that bears this node's marks, wherever its UIDs come from."""
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, Double Float and integer Pixel Data (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25)."""

@@ -14,7 +14,7 @@ from dicom_node.app.build import Node
 from dicom_node.archive import Archive, Held, MadeSeries, Studies
 from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import Decisions, JobQueue
-from dicom_node.rejections import Rejections
+from dicom_node.rejections import Recalls, Rejections
 from dicom_node.values import Decided, Job, JobState
 from dicom_node.worker import enter_made
 
@@ -35,7 +35,7 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
     Raises
     ------
     NotKnown, NotPossible
-        When there is no such job, or it is not held.
+        When there is no such job, it is not held, or its model is recalled.
     ArchiveBroken
         When its files are not there any more.
     """
@@ -43,6 +43,7 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
         queue, held = JobQueue(session), Held(session)
         _hold_study(session, node, job_id)
         made = _made(session, job_id)
+        _not_recalled(session, Decisions(session).held(job_id))
         job = Decisions(session).release(job_id, _decided("released", by, made, now))
         held.released(job_id)
         _withdraw(session, job, by, now)
@@ -70,6 +71,7 @@ def reject_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, tel
         made = _made(session, job_id)
         job = Decisions(session).reject(job_id, _decided("rejected", by, made, now))
         _withdraw(session, job, by, now)
+        Rejections(session).give_up([job_id], by, now)
         Held(session).discard([job_id], now)
         tell(job)
     return job
@@ -81,7 +83,8 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
     Raises
     ------
     NotKnown, NotPossible
-        When there is no such job, it is not held, or something is at the folder's place.
+        When there is no such job, it is not held, its model is recalled, or something is at the
+        folder's place.
     ArchiveBroken
         When a file cannot be copied; nothing is left behind.
     """
@@ -89,6 +92,7 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
         raise NotPossible(f"there is something at {folder} already; name a folder that is not")
     with node.database.transaction() as session:
         job, made = Decisions(session).held(job_id), _made(session, job_id)
+        _not_recalled(session, job)
         places = [node.archive.folder / entry.place for entry in made.everything]
         try:
             _copy(places, folder)
@@ -127,6 +131,13 @@ def _made(session: Session, job_id: int) -> MadeSeries:
     if made is None:  # no transaction of ours leaves this behind
         raise ArchiveBroken(f"job {job_id} is held, and nothing that it made is here; reject it")
     return made
+
+
+def _not_recalled(session: Session, job: Job) -> None:
+    """Raise NotPossible where the model is recalled: nobody need have looked at the job yet."""
+    if recall := Recalls(session).of(job.model.name, job.model.version):
+        text = "nothing of it leaves, and it is given up within a moment"
+        raise NotPossible(f"job {job.id}: {recall.reason}; {text}")
 
 
 def _hold_study(session: Session, node: Node, job_id: int) -> None:

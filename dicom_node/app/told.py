@@ -20,11 +20,14 @@ from dicom_node.audit import (
     remote_of,
 )
 from dicom_node.catalogue import Catalogue
+from dicom_node.destination import Target
+from dicom_node.destination.told import tell_end
+from dicom_node.notes import Stopped
 from dicom_node.scu import Inquiry
 from dicom_node.settings import Settings
 from dicom_node.values import Instance
 
-__all__ = ["query_teller", "tell_left_open", "tell_started", "tell_stopped"]
+__all__ = ["end_teller", "query_teller", "tell_left_open", "tell_started", "tell_stopped"]
 
 _log = log.get("audit")
 _COUNTED = "the node ended before the association did; counted in the archive at the next start"
@@ -78,6 +81,19 @@ def query_teller(audit: Audit, now: Callable[[], datetime]) -> Callable[[Inquiry
         way = events.Way(source=US, destination=remote_of(inquiry.peer), requestor=US)
         asked = events.Asked(inquiry.sop_class_uid, inquiry.identifier, inquiry.transfer_syntax_uid)
         audit.record(events.query(now(), way, asked))
+
+    return tell
+
+
+def end_teller(audit: Audit, targets: Callable[[], Sequence[Target]]) -> Stopped:
+    """Return what tells of a delivery that is taken back before it has ended."""
+
+    def tell(
+        now: datetime, name: str, answered: Sequence[tuple[Instance, int | None]], error: str
+    ) -> None:
+        if audit.on:
+            who = {target.who.name: target.who for target in targets()}
+            tell_end(audit, now, who.get(name, Remote(name)), answered, error)
 
     return tell
 

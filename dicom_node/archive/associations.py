@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -10,10 +11,18 @@ from sqlalchemy.orm import Session
 from dicom_node.db import AssociationRow, InstanceRow, SendingRow, StudyRow, instance_of
 from dicom_node.values import Instance, Origin, StudyState
 
-__all__ = ["INGEST", "Associations"]
+__all__ = ["INGEST", "AssociationEnd", "Associations"]
 
 INGEST = "INGEST"
 """The peer's name of files from disk."""
+
+
+class AssociationEnd(StrEnum):
+    """How an association ended: only a release says that all was sent as meant."""
+
+    RELEASED = "released"
+    ABORTED = "aborted"
+    LOST = "lost"
 
 
 class Associations:
@@ -27,7 +36,8 @@ class Associations:
 
         A release says that its studies were sent as meant; anything else, that they were cut off.
         """
-        self._close([association_id], now, "released" if released else "aborted")
+        how = AssociationEnd.RELEASED if released else AssociationEnd.ABORTED
+        self._close([association_id], now, how)
 
     def left_open(
         self, titles: Mapping[str, str], folder: Path
@@ -77,7 +87,7 @@ class Associations:
         )
         ids = list(self._session.scalars(open_ones))
         if ids:
-            self._close(ids, now, "lost")
+            self._close(ids, now, AssociationEnd.LOST)
         return len(ids)
 
     def restart_quiet(self, now: datetime) -> None:
@@ -86,7 +96,7 @@ class Associations:
             update(StudyRow).where(StudyRow.state == StudyState.RECEIVING).values(last_at=now)
         )
 
-    def _close(self, ids: Sequence[str], now: datetime, how: str) -> None:
+    def _close(self, ids: Sequence[str], now: datetime, how: AssociationEnd) -> None:
         self._session.execute(
             update(AssociationRow)
             .where(AssociationRow.id.in_(ids), AssociationRow.closed_at.is_(None))
@@ -96,5 +106,5 @@ class Associations:
         self._session.execute(
             update(StudyRow)
             .where(StudyRow.uid.in_(studies), StudyRow.state == StudyState.RECEIVING)
-            .values(interrupted=how != "released")
+            .values(interrupted=how is not AssociationEnd.RELEASED)
         )

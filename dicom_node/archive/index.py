@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from operator import itemgetter
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.query.note import Headers, note_headers
@@ -16,7 +16,7 @@ from dicom_node.db.statements import arrivals
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Origin, StudyState
 
-__all__ = ["Entry", "Known", "Outcome", "Seen", "add_conflict", "add_entries"]
+__all__ = ["Entry", "Known", "Outcome", "Seen", "add_conflict", "add_entries", "claim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,14 @@ def add_conflict(connection: Connection, entry: Entry) -> None:
     )
     if connection.scalar(insert.returning(ConflictRow.id)) is not None:
         _add_studies(connection, [entry])
+
+
+def claim(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Make what was received the node's own again, where it is byte for byte what was made here."""
+    uids = [entry.identity.sop_instance_uid for entry in entries]
+    if uids:
+        mine = InstanceRow.sop_instance_uid.in_(uids)
+        connection.execute(update(InstanceRow).where(mine).values(origin=Origin.MADE))
 
 
 def _known(connection: Connection, uids: Sequence[str]) -> dict[str, Known]:

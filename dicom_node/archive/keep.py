@@ -16,7 +16,15 @@ from dicom_node.archive.files import Files, SpoolFile
 from dicom_node.archive.group import GroupCommit
 from dicom_node.archive.held import Held, MadeSeries
 from dicom_node.archive.identity import identify
-from dicom_node.archive.index import Entry, Known, Outcome, Seen, add_conflict, add_entries
+from dicom_node.archive.index import (
+    Entry,
+    Known,
+    Outcome,
+    Seen,
+    add_conflict,
+    add_entries,
+    claim,
+)
 from dicom_node.archive.part10 import meta_header
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.header import header_of_file, read_header
@@ -199,7 +207,9 @@ class Archive:
         if taken:
             text = f"the UIDs of {taken} of {len(entries)} objects made here are taken by other"
             raise ArchiveBroken(f"{text} content; nothing was entered, the first content stays")
-        pairs = zip(entries, known, strict=True)
+        pairs = list(zip(entries, known, strict=True))
+        there = [entry for entry, one in pairs if one.outcome is Outcome.SAME]
+        claim(session.connection(), there)  # somebody had sent it back here
         return sum(entry.size for entry, one in pairs if one.outcome is Outcome.NEW)
 
     def hold(

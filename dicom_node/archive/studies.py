@@ -22,6 +22,7 @@ from dicom_node.db import (
     SeriesRow,
     StudyRow,
     instance_of,
+    series_of_jobs,
 )
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Instance, Origin, StudyState
@@ -249,13 +250,12 @@ class Studies:
     def made(self, study_uid: str) -> list[str]:
         """Return the UIDs of the series of a study that were made here, deleted ones too.
 
-        Whatever was ever queued for anyone is among them: marked copies, too.
+        And all that its jobs may have made: what was held and given up may be sent back, too.
         """
         query = select(InstanceRow.series_uid).where(
             InstanceRow.study_uid == study_uid, InstanceRow.origin == Origin.MADE
         )
-        jobs = select(JobRow.series_uids).where(JobRow.study_uid == study_uid)
-        done = {uid for uids in self._session.scalars(jobs) for uid in uids}
+        done = series_of_jobs(self._session, study_uid)
         left = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
         return sorted({*self._session.scalars(query), *done, *self._session.scalars(left)})
 
@@ -272,15 +272,35 @@ class Studies:
         )
 
     def hold(self, study_uid: str) -> None:
-        """Let nobody else change a study until the end of the transaction."""
-        self._session.execute(
-            select(StudyRow.uid).where(StudyRow.uid == study_uid).with_for_update()
-        )
+        """Let nobody else change a study until the end of the transaction.
+
+        Rows that only name it may be written meanwhile (PostgreSQL's FOR NO KEY UPDATE): a worker
+        that ends a job holds that job, and names the study in the series that it enters. Who holds
+        the study goes on to the job, and each would wait for the other.
+        """
+        mine = select(StudyRow.uid).where(StudyRow.uid == study_uid)
+        self._session.execute(mine.with_for_update(key_share=True))
 
     def was_deleted(self, study_uid: str) -> bool:
         """Return whether objects of a study were ever deleted."""
         query = select(DeletionRow.id).where(DeletionRow.study_uid == study_uid).limit(1)
         return self._session.scalar(query) is not None
+
+    def news(self, study_uid: str) -> set[str]:
+        """Return the series of which something came since the study was planned last."""
+        planned = select(func.max(DecisionRow.decided_at)).where(DecisionRow.study_uid == study_uid)
+        queued = select(func.max(JobRow.created_at)).where(JobRow.study_uid == study_uid)
+        times = [self._session.scalar(planned), self._session.scalar(queued)]
+        since = max((one for one in times if one is not None), default=None)
+        found: set[str] = set()
+        for row in (InstanceRow, ConflictRow):
+            query = select(row.series_uid).where(row.study_uid == study_uid)
+            if row is InstanceRow:
+                query = query.where(InstanceRow.origin != Origin.MADE)
+            if since is not None:
+                query = query.where(row.received_at > since)
+            found.update(self._session.scalars(query.distinct()))
+        return found
 
     def instances(self, uids: Sequence[str]) -> list[Instance]:
         """Return the instances with these UIDs, in UID order; the absent are left out."""

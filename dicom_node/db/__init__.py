@@ -17,7 +17,15 @@ from dicom_node.db.beside import (
     TokenRow,
     TrailRow,
 )
-from dicom_node.db.convert import instance_of, model_of
+from dicom_node.db.convert import (
+    Maker,
+    Place,
+    instance_of,
+    makers_of,
+    model_of,
+    series_of,
+    series_of_jobs,
+)
 from dicom_node.db.session import Database
 from dicom_node.db.tables import (
     AssociationRow,
@@ -55,7 +63,9 @@ __all__ = [
     "HeldRow",
     "InstanceRow",
     "JobRow",
+    "Maker",
     "PatientNameRow",
+    "Place",
     "ProcessRow",
     "PromiseRow",
     "QuestionRow",
@@ -70,5 +80,8 @@ __all__ = [
     "TrailRow",
     "WantedRow",
     "instance_of",
+    "makers_of",
     "model_of",
+    "series_of",
+    "series_of_jobs",
 ]

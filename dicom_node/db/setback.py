@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from dicom_node.db.beside import DoomedRow, ProcessRow
+from dicom_node.db.beside import DoomedRow, ProcessRow, RejectionRow
 from dicom_node.db.tables import (
     DeliveryRow,
     FetchRow,
@@ -21,11 +21,9 @@ from dicom_node.db.tables import (
     StudyRow,
 )
 
-__all__ = ["bring_back", "latest"]
+__all__ = ["WAITED_FOR", "bring_back", "latest"]
 
-_WAITED_FOR: tuple[
-    InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], ...
-] = (
+WAITED_FOR: tuple[InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], ...] = (
     StudyRow.last_at,
     StudyRow.asked_at,
     StudyRow.plan_at,
@@ -40,6 +38,7 @@ _WAITED_FOR: tuple[
     FetchRow.until,
     PromiseRow.due,
     DoomedRow.due,
+    RejectionRow.due,
 )
 
 
@@ -61,7 +60,7 @@ def bring_back(session: Session, now: datetime, by: timedelta) -> int:
         How far the clock was set back.
     """
     count = 0
-    for column in _WAITED_FOR:
+    for column in WAITED_FOR:
         for row in session.scalars(select(column.class_).where(column > now)):
             setattr(row, column.key, getattr(row, column.key) - by)
             count += 1

@@ -22,6 +22,7 @@ from dicom_node.errors import LeaseLost, PeerAway
 from dicom_node.lease import Lease
 from dicom_node.models import Signings
 from dicom_node.outbox import Outbox
+from dicom_node.rejections import Recalls
 from dicom_node.tally import Tally
 from dicom_node.values import Delivery, Instance
 
@@ -187,7 +188,13 @@ class DestinationStage:
         return True
 
     def _against(self, session: Session, delivery: Delivery) -> str | None:
-        """Return why a delivery may not go: it waits for a person, or its model is not signed."""
+        """Return why a delivery may not go.
+
+        Its model is recalled, or not signed; or it is marked, and this destination takes no such.
+        """
+        place = delivery.study_uid, delivery.series_uid
+        if recall := Recalls(session).against([place]).get(place):
+            return str(recall.reason)
         if not self._target.marked and Outbox(session, self._folder).is_marked(delivery):
             return f"{self._name} {_NOT_MARKED}"
         if not self._target.clinical:
@@ -209,7 +216,7 @@ class DestinationStage:
                 if len(fresh) == _COMMIT_EVERY or self._now() - renewed >= third:
                     wanted = self._keep(delivery, fresh)
                     fresh, renewed = {}, self._now()
-                    if not wanted:  # it was rejected meanwhile
+                    if not wanted:  # it was rejected, or its model recalled, meanwhile
                         break
                 if self._stopping.is_set():
                     break
@@ -224,6 +231,8 @@ class DestinationStage:
         with self._database.transaction() as session:
             outbox = Outbox(session, self._folder)
             wanted = outbox.renew(delivery, now, self._lease)
+            place = delivery.study_uid, delivery.series_uid
+            wanted = wanted and not Recalls(session).against([place])
             outbox.answered(delivery, statuses, now)
         return wanted
 

@@ -5,6 +5,7 @@ it, and the word of how it ended.
 """
 
 from dicom_node.jobs.decisions import Decisions
+from dicom_node.jobs.earlier import Earlier
 from dicom_node.jobs.key import JobPlan, job_key, together
 from dicom_node.jobs.made import companion_of, made_by
 from dicom_node.jobs.queue import Ended, JobQueue
@@ -15,6 +16,7 @@ __all__ = [
     "COMPANIONS",
     "FORMAT",
     "Decisions",
+    "Earlier",
     "Ended",
     "JobPlan",
     "JobQueue",

@@ -1,6 +1,6 @@
 """Jobs: added once per key, claimed by one, finished only by who holds the token."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -211,6 +211,8 @@ class JobQueue:
     def keep_only(self, study_uid: str, wanted: Mapping[str, str]) -> tuple[int, ...]:
         """Cancel what waits, runs or is held for a study and is wanted by no rule any more.
 
+        What ended without a result is wanted no more either: see :meth:`retry`.
+
         Parameters
         ----------
         wanted : mapping
@@ -222,19 +224,19 @@ class JobQueue:
             Which were cancelled; a worker that runs one finds its token void. What is held of one
             is for the caller to give up.
         """
-        open_jobs = self._session.scalars(
+        without_result = self._session.scalars(
             select(JobRow)
-            .where(JobRow.study_uid == study_uid, JobRow.state.in_(_UNDECIDED))
+            .where(JobRow.study_uid == study_uid, JobRow.state != JobState.DONE)
             .order_by(JobRow.id)
             .with_for_update()
         ).all()
         cancelled = []
-        for row in open_jobs:
+        for row in without_result:
             rules = self._session.scalars(select(WantedRow).where(WantedRow.job_id == row.id)).all()
             past = [one for one in rules if wanted.get(one.rule) != row.key]
             for one in past:
                 self._session.delete(one)
-            if len(past) == len(rules):
+            if len(past) == len(rules) and row.state in _UNDECIDED:
                 newer = any(one.rule in wanted for one in past)
                 text = _TAKEN_OVER if newer else _FIRES_NO_MORE
                 row.state, row.token = JobState.CANCELLED, row.token + 1
@@ -243,28 +245,6 @@ class JobQueue:
                 cancelled.append(row.id)
         self._session.flush()
         return tuple(cancelled)
-
-    def made_before(self, plan: JobPlan) -> str | None:
-        """Return the key of the job that once made what a plan asks for, from the same instances.
-
-        With another model it would be another job. But once its result has left, and its objects
-        were deleted here, the study that is sent again is not to get a second series.
-        """
-        rows = self._session.scalars(
-            select(JobRow)
-            .join(WantedRow, WantedRow.job_id == JobRow.id)
-            .where(
-                JobRow.study_uid == plan.study_uid,
-                JobRow.state == JobState.DONE,
-                JobRow.task == plan.task,
-                JobRow.grid == plan.grid,
-                WantedRow.rule == plan.rule,
-            )
-            .order_by(JobRow.id.desc())
-        )
-        wanted = _roles((one.label, one.sop_instance_uids) for one in plan.sources)
-        same = (row for row in rows if _roles((s[0], s[2]) for s in row.sources) == wanted)
-        return next((row.key for row in same), None)
 
     def make_again(self, job_id: int, now: datetime) -> None:
         """Let a job that is done run again: its objects are wanted, and here no more."""
@@ -279,8 +259,8 @@ class JobQueue:
         Raises
         ------
         NotKnown, NotPossible
-            When there is no such job, or it is waiting, running or done, or what it works on was
-            deleted.
+            When there is no such job, or it is waiting, running or done, or nothing wants it as
+            its study is now, or what it works on was deleted.
         """
         row = self._row(job_id)
         if row.state not in _RETRIABLE and not (row.state == JobState.DONE and self._is_gone(row)):
@@ -290,13 +270,18 @@ class JobQueue:
                 f"job {job_id}: what it made is rejected, as 'dicom-node why' says; it is not made "
                 "again"
             )
+        if not self._is_wanted(row):
+            raise NotPossible(
+                f"job {job_id}: no rule and no request wants it any more; 'dicom-node why "
+                f"{row.study_uid}' says what they make of the study as it is now"
+            )
         if not self._has_sources(row):
             raise NotPossible(
                 f"job {job_id}: what it works on is not here any more; send study {row.study_uid} "
                 "again"
             )
+        row.decided = row.decided if row.state == JobState.DONE else None  # released once is enough
         row.state, row.due, row.attempts, row.reasons = JobState.WAITING, now, 0, []
-        row.decided = None
         return job_of(row)
 
     def cancel(self, job_id: int) -> Job:
@@ -332,6 +317,11 @@ class JobQueue:
         if row is None:
             raise NotKnown(f"there is no job {job_id}; 'dicom-node jobs list' shows them")
         return row
+
+    def _is_wanted(self, row: JobRow) -> bool:
+        """Whether a rule or a request wanted it when its study was planned last."""
+        query = select(WantedRow.rule).where(WantedRow.job_id == row.id).limit(1)
+        return self._session.scalar(query) is not None
 
     def _is_rejected(self, row: JobRow) -> bool:
         """Whether what a job made is not to be used any more."""
@@ -370,10 +360,6 @@ class JobQueue:
 def _held(job: Job) -> tuple[ColumnElement[bool], ...]:
     """Return the fence: still running, and still with the token that was handed out."""
     return JobRow.id == job.id, JobRow.token == job.token, JobRow.state == JobState.RUNNING
-
-
-def _roles(sources: Iterable[tuple[str, Sequence[str]]]) -> set[tuple[str, str]]:
-    return {(label, uid) for label, uids in sources for uid in uids}
 
 
 def _named(companions: Sequence[Companion]) -> dict[str, list[str]]:

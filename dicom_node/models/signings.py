@@ -1,6 +1,6 @@
 """Models that somebody signed for a destination: one changed byte is another model, unsigned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dicom_node.db import JobRow, RejectionRow, SigningRow, model_of
-from dicom_node.values import Model
+from dicom_node.db import RejectionRow, SeriesRow, SigningRow, makers_of
+from dicom_node.dicom import OWN_SIGN
+from dicom_node.values import Instance, Model, Origin
 from engine.reason import Code, Reason
 
 __all__ = ["Evidence", "Signed", "Signings", "unsigned"]
@@ -95,23 +96,48 @@ class Signings:
         note = select(RejectionRow.note_series_uid)
         if self._session.scalar(note.where(RejectionRow.note_series_uid == series_uid).limit(1)):
             return None
-        model = self._maker(study_uid, series_uid)
-        if model is None:
+        maker = makers_of(self._session, [(study_uid, series_uid)]).get((study_uid, series_uid))
+        if maker is None:
             text = f"nobody can say which model made series {series_uid}, and {destination} is"
             return Reason(Code.MODEL_UNSIGNED, f"{text} for clinical use")
         query = select(SigningRow.id).where(
-            SigningRow.digest == model.digest, SigningRow.destination == destination
+            SigningRow.digest == maker.model.digest, SigningRow.destination == destination
         )
         signed = self._session.scalar(query.limit(1)) is not None
-        return None if signed else unsigned(model, destination)
+        return None if signed else unsigned(maker.model, destination)
 
-    def _maker(self, study_uid: str, series_uid: str) -> Model | None:
-        """Return the model of the job that made a series."""
-        rows: Sequence[JobRow] = self._session.scalars(
-            select(JobRow).where(JobRow.study_uid == study_uid).order_by(JobRow.id)
-        ).all()
-        made = [model_of(row) for row in rows if series_uid in row.series_uids]
-        return made[-1] if made else None
+    def barred(self, instances: Iterable[Instance], destination: str) -> dict[str, str]:
+        """Return which of some instances a clinical destination may not be given, each with why.
+
+        What was made here and somebody sent back is received, and needs the same signature; also
+        where its UIDs are others by now, and its marks were found when its study was planned. What
+        was acquired needs none.
+
+        Returns
+        -------
+        dict
+            SOP Instance UID to a sentence.
+        """
+        asked = list(instances)
+        made = {(one.study_uid, one.series_uid) for one in asked if one.origin is Origin.MADE}
+        places = {(one.study_uid, one.series_uid) for one in asked}
+        ours = made | makers_of(self._session, places).keys()
+        ours |= self._by_marks(places - ours)
+        against = {place: self.against(*place, destination) for place in ours}
+        found = {
+            one.sop_instance_uid: against.get((one.study_uid, one.series_uid)) for one in asked
+        }
+        return {uid: str(why) for uid, why in found.items() if why is not None}
+
+    def _by_marks(self, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return the series that bear this node's marks."""
+        row, uids = SeriesRow, {uid for _, uid in places}
+        query = select(row.study_uid, row.uid, row.reasons).where(row.uid.in_(uids), row.synthetic)
+        return {
+            (study, uid)
+            for study, uid, reasons in self._session.execute(query)
+            if any(OWN_SIGN in reason["text"] for reason in reasons or ())
+        }.intersection(places)
 
 
 def unsigned(model: Model, destination: str) -> Reason:

@@ -6,6 +6,6 @@ Document per series, in the archive and queued for every destination that may ho
 
 from dicom_node.notes.document import KEY_OBJECT, make_note
 from dicom_node.notes.recall import carry_out
-from dicom_node.notes.stage import NotesStage
+from dicom_node.notes.stage import NotesStage, Stopped
 
-__all__ = ["KEY_OBJECT", "NotesStage", "carry_out", "make_note"]
+__all__ = ["KEY_OBJECT", "NotesStage", "Stopped", "carry_out", "make_note"]

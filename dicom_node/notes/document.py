@@ -33,7 +33,7 @@ TITLES: Mapping[Because, Dataset] = {
     Because.WITHDRAWN: code("113001", "DCM", "Rejected for Quality Reasons"),
     Because.RECALLED: code("113037", "DCM", "Rejected for Patient Safety Reasons"),
 }
-"""By which a peer knows a rejection note (CID 7010)."""
+"""By which a peer knows a rejection note (CID 7010); what was refused was sent to nobody."""
 _SLOT: Mapping[Because, int] = {
     Because.WITHDRAWN: 97,
     Because.SUPERSEDED: 98,

@@ -43,9 +43,10 @@ def carry_out(store: tuple[Database, Path], recall: Recall, now: datetime) -> No
 
 def _block(session: Session, job_id: int, recall: Recall, now: datetime) -> int:
     job, is_open = Decisions(session).block(job_id, recall.record)
-    if is_open:
-        Held(session).discard([job_id], now)
     rejections = Rejections(session)
     said = recall.by, f"model {recall.name} {recall.version}: {recall.why}"
+    if is_open:
+        rejections.give_up([job_id], said, now, Because.RECALLED)
+        Held(session).discard([job_id], now)
     places = [(job.study_uid, uid) for uid in made_by(job, rejections.made(job.study_uid))]
     return sum(rejections.reject(one, Because.RECALLED, said, now) for one in places)

@@ -18,7 +18,7 @@ from dicom_node.db.upsert import insert_into
 from dicom_node.dicom import STORED, STORED_WITH_WARNING
 from dicom_node.errors import LeaseLost, NotPossible
 from dicom_node.lease import Lease, is_lost
-from dicom_node.outbox.receipts import VOID
+from dicom_node.outbox.receipts import CommitmentState
 from dicom_node.outbox.source import files_of, is_marked, uids_of
 from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import Delivery, DeliveryState, Instance, Role
@@ -275,7 +275,9 @@ class Outbox:
                 .values(sent_at=None, status=None, receipted_at=None, failure=None)
             )
             self._session.execute(  # a report of before says nothing of what is sent now
-                update(CommitmentRow).where(CommitmentRow.delivery_id == row.id).values(state=VOID)
+                update(CommitmentRow)
+                .where(CommitmentRow.delivery_id == row.id)
+                .values(state=CommitmentState.VOID)
             )
         return len(rows)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,23 @@ from dicom_node.outbox.source import files_of
 from dicom_node.outbox.withdraw import is_note, is_rejected
 from dicom_node.values import DeliveryState, Instance
 
-__all__ = ["UNTOLD", "VOID", "Receipts", "Unvouched"]
+__all__ = ["UNTOLD", "CommitmentState", "Receipts", "Unvouched"]
 
 UNTOLD = 0xFFFF
 """As a failure: a count was short, and did not say of what."""
-VOID = "void"
-"""A request whose report, should it come, says nothing any more."""
-_ASKED, _ANSWERED, _ACTED = "asked", "answered", "acted on"
 _AT_ONCE, _NAMED = 500, 3
 _GONE = "some of its instances are not in the archive here any more: nothing to compare with"
+
+
+class CommitmentState(StrEnum):
+    """Where a request of ours stands that a destination commit itself."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+    ACTED = "acted on"
+    """Something was sent again since: what its report fails counts no more."""
+    VOID = "void"
+    """Its report, should it come, says nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,10 @@ class Receipts:
         """Keep that a transaction is about to be asked for; ``again`` unless it is accepted."""
         self._session.add(
             CommitmentRow(
-                transaction_uid=transaction_uid, delivery_id=sent.id, state=_ASKED, asked_at=now
+                transaction_uid=transaction_uid,
+                delivery_id=sent.id,
+                state=CommitmentState.ASKED,
+                asked_at=now,
             )
         )
         self._put_off(sent, {"ask_due": again})
@@ -137,7 +149,7 @@ class Receipts:
     def is_open(self, transaction_uid: str) -> bool:
         """Whether a transaction still waits for its report."""
         row = self._session.get(CommitmentRow, transaction_uid)
-        return row is not None and row.state == _ASKED
+        return row is not None and row.state == CommitmentState.ASKED
 
     def reported(self, report: Report, destinations: Collection[str], now: datetime) -> Taken:
         """Take a report of one of ``destinations``.
@@ -151,17 +163,17 @@ class Receipts:
         if asked is None or row is None or row.destination not in destinations:
             return Taken.NOT_OURS
         self._session.refresh(asked)  # whoever held the lock may have voided it
-        if asked.state == VOID:
+        if asked.state == CommitmentState.VOID:
             return Taken.KNOWN
         classes = self._classes(row.id)
         held = {one.sop_instance_uid for one in report.held
                 if classes.get(one.sop_instance_uid) == one.sop_class_uid}  # fmt: skip
         wrong = {one.sop_instance_uid: int(Failure.CLASS_CONFLICT) for one in report.held
                  if one.sop_instance_uid not in held}  # fmt: skip
-        counts = asked.state != _ACTED and self._is_last(asked)
+        counts = asked.state != CommitmentState.ACTED and self._is_last(asked)
         news = self._mark(row, held, {**wrong, **report.failed} if counts else {}, now)
-        if asked.state == _ASKED:
-            asked.state = _ANSWERED
+        if asked.state == CommitmentState.ASKED:
+            asked.state = CommitmentState.ANSWERED
         self._settle(row, "by storage commitment", now)
         return Taken.NEWS if news else Taken.KNOWN
 
@@ -314,8 +326,10 @@ class Receipts:
         row.due = next_try(now, row.resends)
         row.attempts = row.refusals = row.asks = 0
         self._set(row.id, sorted(failed), {"sent_at": None, "status": None})
-        made = CommitmentRow.delivery_id == row.id, CommitmentRow.state != VOID
-        self._session.execute(update(CommitmentRow).where(*made).values(state=_ACTED))
+        made = CommitmentRow.delivery_id == row.id, CommitmentRow.state != CommitmentState.VOID
+        self._session.execute(
+            update(CommitmentRow).where(*made).values(state=CommitmentState.ACTED)
+        )
 
 
 def _is_wanted() -> ColumnElement[bool]:

@@ -54,7 +54,8 @@ class Withdrawals:
         """End what waits of a series, and ask nobody for it any more.
 
         What was once claimed may be there, whatever was answered: an answer may have been lost.
-        What is being sent stops after the instance that is under way, and is ended the next time.
+        What is being sent stops when its lease is renewed next, within 16 instances, and is ended
+        the next time.
         """
         rows = self._session.scalars(
             select(DeliveryRow)

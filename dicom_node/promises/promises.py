@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -12,11 +12,18 @@ from dicom_node.commitment import Reference, Request
 from dicom_node.db import PromiseRow
 from dicom_node.db.upsert import insert_into
 
-__all__ = ["MOST_OPEN", "Added", "Promise", "Promises"]
+__all__ = ["MOST_OPEN", "Added", "Promise", "PromiseState", "Promises"]
 
 MOST_OPEN = 10_000
 """Requests of one peer that wait for it to take their report; more are refused."""
-_WAITING, _REPORTED, _GIVEN_UP = "waiting", "reported", "given up"
+
+
+class PromiseState(StrEnum):
+    """Where a request of a peer stands."""
+
+    WAITING = "waiting"
+    REPORTED = "reported"
+    GIVEN_UP = "given up"
 
 
 class Added(Enum):
@@ -63,14 +70,14 @@ class Promises:
         if row is None:
             insert = insert_into(self._session, PromiseRow).values(
                 peer=peer, transaction_uid=request.transaction_uid, instances=instances,
-                state=_WAITING, asked_at=now, due=due, attempts=0, refusals=0,
+                state=PromiseState.WAITING, asked_at=now, due=due, attempts=0, refusals=0,
             )  # fmt: skip
             new = insert.on_conflict_do_nothing().returning(PromiseRow.id)  # or sent twice at once
             return Added.AGAIN if self._session.scalar(new) is None else Added.NEW
         same = row.instances == instances
-        if not same and row.state == _WAITING:
+        if not same and row.state == PromiseState.WAITING:
             return Added.IN_USE
-        row.instances, row.state, row.asked_at, row.due = instances, _WAITING, now, due
+        row.instances, row.state, row.asked_at, row.due = instances, PromiseState.WAITING, now, due
         row.attempts, row.refusals, row.error = 0, 0, None
         return Added.AGAIN if same else Added.NEW
 
@@ -78,7 +85,11 @@ class Promises:
         """Return requests of ``peer`` that are due, the longest due first."""
         rows = self._session.scalars(
             select(PromiseRow)
-            .where(PromiseRow.peer == peer, PromiseRow.state == _WAITING, PromiseRow.due <= now)
+            .where(
+                PromiseRow.peer == peer,
+                PromiseRow.state == PromiseState.WAITING,
+                PromiseRow.due <= now,
+            )
             .order_by(PromiseRow.due, PromiseRow.id)
             .limit(most)
         )
@@ -86,7 +97,7 @@ class Promises:
 
     def reported(self, promise: Promise) -> None:
         """Note that the peer took the report."""
-        self._set(promise, {"state": _REPORTED, "error": None})
+        self._set(promise, {"state": PromiseState.REPORTED, "error": None})
 
     def later(self, promise: Promise, due: datetime, error: str, *, refused: bool) -> None:
         """Try again when it is ``due``."""
@@ -97,26 +108,32 @@ class Promises:
         """Leave all requests of a peer that is away alone until then."""
         self._session.execute(
             update(PromiseRow)
-            .where(PromiseRow.peer == peer, PromiseRow.state == _WAITING, PromiseRow.due < until)
+            .where(
+                PromiseRow.peer == peer,
+                PromiseRow.state == PromiseState.WAITING,
+                PromiseRow.due < until,
+            )
             .values(due=until)
         )
 
     def give_up(self, promise: Promise, error: str) -> None:
         """Report no more."""
-        self._set(promise, {"state": _GIVEN_UP, "error": error})
+        self._set(promise, {"state": PromiseState.GIVEN_UP, "error": error})
 
     def forget(self, peer: str, before: datetime) -> None:
         """Delete what was settled long ago."""
         self._session.execute(
             delete(PromiseRow).where(
                 PromiseRow.peer == peer,
-                PromiseRow.state != _WAITING,
+                PromiseRow.state != PromiseState.WAITING,
                 PromiseRow.asked_at < before,
             )
         )
 
     def _open(self, peer: str) -> int:
-        query = select(func.count()).where(PromiseRow.peer == peer, PromiseRow.state == _WAITING)
+        query = select(func.count()).where(
+            PromiseRow.peer == peer, PromiseRow.state == PromiseState.WAITING
+        )
         return int(self._session.scalar(query) or 0)
 
     def _set(self, promise: Promise, values: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dicom_node.db import InstanceRow, JobRow, QuestionRow, RequestRow, StudyRow
+from dicom_node.db import InstanceRow, QuestionRow, RequestRow, StudyRow, series_of_jobs
 from dicom_node.db.upsert import insert_into
 from dicom_node.scu import SeriesThere
 from dicom_node.values import Origin
@@ -108,8 +108,7 @@ class Questions:
         ).all()
         here = frozenset(uid for uid, _ in found)
         made = frozenset(uid for uid, origin in found if origin == Origin.MADE)
-        jobs = select(JobRow.series_uids).where(JobRow.study_uid == row.study_uid)
-        made |= {uid for uids in self._session.scalars(jobs) for uid in uids}  # deleted here since
+        made |= series_of_jobs(self._session, row.study_uid)  # deleted here since, or given up
         wishes = select(RequestRow.task).where(
             RequestRow.study_uid == row.study_uid, RequestRow.granted
         )

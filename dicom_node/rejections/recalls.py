@@ -1,12 +1,13 @@
 """Versions of models that are recalled: no job uses them any more."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dicom_node.db import RecallRow
+from dicom_node.db import Place, RecallRow, makers_of
 from dicom_node.db.upsert import insert_into
 from engine.reason import Code, Reason
 
@@ -65,6 +66,21 @@ class Recalls:
         """Return the recall of a version; None where there is none."""
         row = self._session.get(RecallRow, (name, version))
         return None if row is None else _recall(row)
+
+    def against(self, places: Collection[Place]) -> dict[Place, Recall]:
+        """Return the recall of the model that made each of some series; the others are absent.
+
+        Asked by whoever hands out anything, last before the first byte leaves: a recall counts from
+        its own commit on, whatever of its jobs was looked at since.
+
+        Parameters
+        ----------
+        places : collection of (study UID, series UID)
+        """
+        recalled = self.all()
+        makers = makers_of(self._session, places) if recalled else {}
+        found = {at: recalled.get((by.model.name, by.model.version)) for at, by in makers.items()}
+        return {place: recall for place, recall in found.items() if recall is not None}
 
     def ended(self, one: Recall, now: datetime) -> None:
         """Keep that all its jobs are refused and all its series rejected."""

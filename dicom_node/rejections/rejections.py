@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.db import (
@@ -30,6 +30,8 @@ class Because(StrEnum):
     RECALLED = "recalled"
     WITHDRAWN = "withdrawn"
     """A marked copy: what it was made for is decided, so nobody needs it any more."""
+    REFUSED = "refused"
+    """It waited for a person and was given up: who was given its files may send them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Rejections:
     ) -> bool:
         """Reject a series; return whether it was not yet, for this reason.
 
-        From the caller's commit on nothing of it leaves any more: see ``Outbox.claim``.
+        After the caller's commit no sending of it begins (``Outbox.claim``), and one that is under
+        way stops when its lease is renewed next (``Outbox.renew``).
 
         Parameters
         ----------
@@ -151,6 +154,39 @@ class Rejections:
         copies = query.where(row.job_id.in_(job_ids), row.role == Role.MARKED)
         places = sorted((study, series) for study, series in self._session.execute(copies))
         return sum(self.reject(place, Because.WITHDRAWN, said, now) for place in places)
+
+    def give_up(
+        self,
+        job_ids: Sequence[int],
+        said: tuple[str, str],
+        now: datetime,
+        because: Because = Because.REFUSED,
+    ) -> None:
+        """Reject what is held of jobs, before it is given up.
+
+        Nobody was sent it by us, so what is refused needs no note. Who was given its files may have
+        sent them on, and here: nobody is shown them. Made and held, or entered, anew it is not
+        rejected any more: see :meth:`anew`.
+
+        Parameters
+        ----------
+        said : (str, str)
+            By whom or what, and why.
+        """
+        row = HeldRow
+        query = select(row.study_uid, row.series_uid).distinct()
+        held = query.where(row.job_id.in_(job_ids), row.role == Role.RESULT)
+        places = sorted((study, series) for study, series in self._session.execute(held))
+        for place in places:
+            self.reject(place, because, said, now)
+        refused = RejectionRow.because == Because.REFUSED, RejectionRow.ended_at.is_(None)
+        mine = RejectionRow.series_uid.in_([series for _, series in places])
+        self._session.execute(update(RejectionRow).where(mine, *refused).values(ended_at=now))
+
+    def anew(self, series_uids: Sequence[str]) -> None:
+        """Forget that series were given up: they were made again, and are decided about anew."""
+        mine = RejectionRow.series_uid.in_(series_uids), RejectionRow.because == Because.REFUSED
+        self._session.execute(delete(RejectionRow).where(*mine))
 
     def is_rejected(self, series_uids: Sequence[str]) -> bool:
         """Return whether one of these series is."""

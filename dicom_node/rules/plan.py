@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from dicom_node.archive import SeriesFacts
 from dicom_node.rules.elsewhere import is_label, may_be
 from dicom_node.rules.rule import Rule
 from dicom_node.scu import SeriesThere
 from dicom_node.series import Findings, fits
 from engine.reason import Code, Reason
 
-__all__ = ["Candidate", "Decision", "decide", "forbid"]
+__all__ = ["Candidate", "Decision", "decide", "facts_of", "forbid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +166,26 @@ def _rank(one: Candidate) -> tuple[float, float, str]:
         return (float("-inf"), 0.0, one.series_uid)
     voxel_mm3 = spacing[0] * spacing[1] * step
     return (-round(voxel_mm3, 3), round(extent[0] * extent[1] * extent[2], 0), one.series_uid)
+
+
+def facts_of(one: Candidate) -> SeriesFacts:
+    """Return what was understood of a series, for every task."""
+    findings = one.findings
+    tasks: dict[str, Any] = {
+        name: {"verdict": "refuse" if against else "accept", "reasons": _plain(against)}
+        for name, against in one.against.items()
+    }
+    return SeriesFacts(
+        series_uid=one.series_uid,
+        modality=findings.modality or None,
+        description=findings.description or None,
+        label=str(findings.label),
+        synthetic=findings.synthetic,
+        verdict=findings.verdict,
+        reasons=tuple(_plain(findings.reasons)),
+        tasks=tasks,
+    )
+
+
+def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
+    return [{"code": str(reason.code), "text": reason.text} for reason in reasons]

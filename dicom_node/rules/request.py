@@ -156,8 +156,9 @@ class Requester:
         offer = study.offer or self._current.offer
         rule = wish(request.task, everyone, offer) or decision.rule
         plan = self._stage.plan(request.study_uid, replace(decision, rule=rule), study)
-        before = JobQueue(session).of_key(self._stage.key(session, plan))
-        job = self._stage.queue(session, plan, now)
+        key = self._stage.key(session, plan)
+        before = JobQueue(session).of_key(key)
+        job = self._stage.queue(session, key, plan, now)
         reasons = tuple(_ended(job)) if job.state in _ENDED else ()
         return Granted(request, reasons, job, new=before is None)
 

@@ -5,17 +5,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from dicom_node import log
-from dicom_node.archive import Held, SeriesFacts, Studies
+from dicom_node.archive import Held, Studies
 from dicom_node.db import Database
 from dicom_node.dicom import device_uid_of
 from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import (
     Decisions,
+    Earlier,
     JobPlan,
     JobQueue,
     Requests,
@@ -29,11 +29,11 @@ from dicom_node.rejections import Because, Recall, Recalls, Rejections
 from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.fetch import Bounds, Sought, seek
-from dicom_node.rules.plan import Candidate, Decision, decide, forbid
+from dicom_node.rules.plan import Candidate, Decision, decide, facts_of, forbid
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.wish import Offer, wish
 from dicom_node.scu import SeriesThere
-from dicom_node.series import Findings, OwnIdentity, examine, fits
+from dicom_node.series import Findings, OwnIdentity, examine, fits, strangers
 from dicom_node.values import Instance, Job, JobState, Model, Source
 from engine.provenance import PIPELINE_VERSION, digest_of
 from engine.reason import Code, Reason
@@ -110,9 +110,12 @@ def _identity_reasons(
     """Two patients in one study, or one UID with two contents: nobody can say whose image it is."""
     reasons: dict[str, list[Reason]] = {}
     patients = {findings.header.get("PatientID") for findings in found.values()}
+    images = [findings.header for findings in found.values() if findings.chosen is not None]
+    differing = strangers(images) or ("Patient ID",) * (len(patients) > 1)  # a report may misspell
     for uid in found:
-        if len(patients) > 1:
-            text = f"the study holds {len(patients)} different Patient IDs; correct them and resend"
+        if differing:
+            what = " and ".join(differing)
+            text = f"the study's series differ in {what}; correct them and resend"
             reasons.setdefault(uid, []).append(Reason(Code.IDENTITY_CONFLICT, text))
         if count := conflicts.get(uid, 0):
             text = (
@@ -277,6 +280,7 @@ class RulesStage:
             studies = Studies(session, self._folder)
             if not studies.routed(study_uid, revision):
                 return False  # an instance came while headers were read: it is planned again
+            nothing_new = _is_nothing_new(studies.news(study_uid), study)
             self.note(session, study_uid, study)
             for decision in decisions:
                 if decision.rule not in study.wishes:
@@ -286,9 +290,9 @@ class RulesStage:
                 study_uid, {one.rule.task.name: one.reasons for one in wished}
             )
             plans = together([self.plan(study_uid, one, study) for one in decisions if one.fired])
-            keys = {plan.rule: self.key(session, plan) for plan in plans}
+            keys = {plan.rule: self.key(session, plan, nothing_new=nothing_new) for plan in plans}
             for plan in plans:
-                self.queue(session, plan, now)
+                self.queue(session, keys[plan.rule], plan, now)
             self._keep_only(session, study_uid, keys, now)
             self._supersede(session, study_uid, study, now)
         fired = [decision.rule.name for decision in decisions if decision.fired]
@@ -301,6 +305,7 @@ class RulesStage:
         """Cancel jobs that no rule wants any more, and give up what is held of them."""
         cancelled = JobQueue(session).keep_only(study_uid, keys)
         Rejections(session).withdraw(cancelled, (_US, _CANCELLED), now)
+        Rejections(session).give_up(cancelled, (_US, _CANCELLED), now)
         Held(session).discard(cancelled, now)
 
     def _supersede(
@@ -314,7 +319,7 @@ class RulesStage:
         rejections = Rejections(session)
         made = rejections.made(study_uid)
         withdrawn = {one.series_uid for one in rejections.of_studies([study_uid])
-                     if one.because is Because.WITHDRAWN}  # fmt: skip
+                     if one.because in (Because.WITHDRAWN, Because.REFUSED)}  # fmt: skip
         acquired = {str(one.findings.label): one.series_uid for one in study.series
                     if not one.findings.synthetic}  # fmt: skip
         late = [(uid, label, acquired[label]) for uid, label in made.items()
@@ -329,22 +334,27 @@ class RulesStage:
 
     def note(self, session: Session, study_uid: str, study: Understood) -> None:
         """Keep what was understood of each series."""
-        facts = [_facts(one) for one in study.series]
+        facts = [facts_of(one) for one in study.series]
         Studies(session, self._folder).note_series(study_uid, facts)
 
-    def key(self, session: Session, plan: JobPlan) -> str:
+    def key(self, session: Session, plan: JobPlan, *, nothing_new: bool = False) -> str:
         """Return the UID of the job that a plan asks for.
 
-        Of a study that was deleted here and came again it is that of the job that it had.
+        Of a study that was deleted here and came again it is that of the job that it had, unless
+        the model of that is recalled; so it is where only synthetic series came since it was
+        planned last (``nothing_new``).
         """
-        deleted = Studies(session, self._folder).was_deleted(plan.study_uid)
-        before = JobQueue(session).made_before(plan) if deleted else None
+        earlier, before = Earlier(session), None
+        if nothing_new:
+            before = earlier.planned(plan)
+        elif Studies(session, self._folder).was_deleted(plan.study_uid):
+            before = earlier.made(plan)
         return before or job_key(self._node_uid, plan)
 
-    def queue(self, session: Session, plan: JobPlan, now: datetime) -> Job:
+    def queue(self, session: Session, key: str, plan: JobPlan, now: datetime) -> Job:
         """Return the job of a plan, queued if it is new; what it has made is sent on."""
         queue, outbox = JobQueue(session), Outbox(session, self._folder)
-        job = queue.add(self.key(session, plan), plan, now)
+        job = queue.add(key, plan, now)
         if job.state is JobState.DONE:  # made already: this rule only adds where it goes
             for series_uid in job.series_uids:
                 outbox.add(plan.study_uid, series_uid, plan.destinations, now)
@@ -378,23 +388,7 @@ def _peers_matter(decisions: Sequence[Decision]) -> bool:
     return any(one.fired or (one.rule.fetch and one.lacking) for one in decisions)
 
 
-def _facts(one: Candidate) -> SeriesFacts:
-    findings = one.findings
-    tasks: dict[str, Any] = {
-        name: {"verdict": "refuse" if against else "accept", "reasons": _plain(against)}
-        for name, against in one.against.items()
-    }
-    return SeriesFacts(
-        series_uid=one.series_uid,
-        modality=findings.modality or None,
-        description=findings.description or None,
-        label=str(findings.label),
-        synthetic=findings.synthetic,
-        verdict=findings.verdict,
-        reasons=tuple(_plain(findings.reasons)),
-        tasks=tasks,
-    )
-
-
-def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
-    return [{"code": str(reason.code), "text": reason.text} for reason in reasons]
+def _is_nothing_new(news: Collection[str], study: Understood) -> bool:
+    """Whether all that came is synthetic, our own or another's: it changes nothing."""
+    synthetic = {one.series_uid for one in study.series if one.findings.synthetic} | study.made
+    return bool(news) and synthetic.issuperset(news)

@@ -9,7 +9,7 @@ docs/reference/acceptance.md says what is asked, in which order and on which gro
 from dicom_node.series.anatomy import shows_face
 from dicom_node.series.examine import TELLING, Judged, examine, judge
 from dicom_node.series.findings import Findings, Label, Verdict
-from dicom_node.series.instances import OwnIdentity
+from dicom_node.series.instances import OwnIdentity, strangers
 from dicom_node.series.label import label_of
 from dicom_node.series.scope import fits
 from dicom_node.series.text import named
@@ -29,4 +29,5 @@ __all__ = [
     "label_of",
     "named",
     "shows_face",
+    "strangers",
 ]

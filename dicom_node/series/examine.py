@@ -82,6 +82,7 @@ def examine(files: Sequence[Path], own: OwnIdentity) -> Findings:
         reasons=tuple(dict.fromkeys(reasons)),
         chosen=parts.chosen,
         header=MappingProxyType(speaker),
+        kinds=tuple(_kinds(parts.chosen.frames)) if parts.chosen else (),
         slices=parts.slices,
         contrast_agent=any(one.contrast_agent for one in labelled),
     )

@@ -70,6 +70,8 @@ class Findings:
         The one stack of its slices, where these lie on one lattice.
     header : mapping
         Keyword to plain value, of the first slice; for the conditions of rules.
+    kinds : tuple of mapping
+        The headers of the stack, one for each kind of slice: a contract is held against all.
     slices : int
         Different places along the stack; of the largest part where the series falls into several.
     contrast_agent : bool
@@ -86,6 +88,7 @@ class Findings:
     header: Mapping[str, Any]
     slices: int
     contrast_agent: bool
+    kinds: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -12,11 +12,20 @@ PS3.3 C.12.1 (SOP Common, with Synthetic Data), C.7.1.1 (Patient), C.7.6.3 (Imag
 import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
+from dicom_node.dicom import OWN_SIGN
 from dicom_node.series.facts import Header, codes, number, words
 from engine.reason import Code, Reason
 
-__all__ = ["OwnIdentity", "identity_faults", "pixel_faults", "species_faults", "synthetic_signs"]
+__all__ = [
+    "OwnIdentity",
+    "identity_faults",
+    "pixel_faults",
+    "species_faults",
+    "strangers",
+    "synthetic_signs",
+]
 
 SYNTHESIZING_EQUIPMENT = "109100"
 """CID 7005: equipment that contributed to an instance by making it."""
@@ -33,9 +42,14 @@ ID_LENGTH, UID_LENGTH = 64, 64
 
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _CALLED_SYNTHETIC = re.compile(
-    r"\bsynthetic|\bsynth(esi[sz]ed)?\b|\bs-?ct (from|of)\b|pseudo.?ct|substitute.?ct|\bmrcat\b|"
-    r"not acquired"
+    r"\bsynthetic|\bsynth(esi[sz]ed)?\b|\bsyn(th)?[ -]?ct\b|\bs-?ct (from|of)\b|pseudo.?ct|"
+    r"substitute.?ct|\bmrcat\b|not acquired"
 )
+_S_CT = re.compile(r"\bs-?ct\d*\b")
+"""Of an MR image it may be the spinal cord toolbox, and says nothing alone."""
+_MR_ONLY = re.compile(r"\bmri?.?only\b")
+_SPIRAL_CT = re.compile(r"(?<![^\W_])S-?CT(?![^\W_])")
+"""In capitals, in an image as acquired, a scanner's or a site's word for a spiral CT."""
 _ANIMAL = re.compile(
     r"\b(canine|dogs?|feline|equine|horse|bovine|porcine|pigs?|swine|ovine|sheep|murine|mouse|mice|"
     r"rats?|rabbit|macaque|monkey|marmoset|primate|ferret|veterinary|vet|hund|katze|pferd|maus|ratte|"
@@ -51,6 +65,9 @@ _ONE_PATIENT = (
     ("SeriesInstanceUID", "Series Instance UID"),
     ("Modality", "Modality"),
 )
+_OF_PATIENT = _ONE_PATIENT[:5]
+_OTHER_SEX = "o"
+"""PS3.3 C.7.1.1: neither male nor female, or not known."""
 _NAMED = (
     ("StudyInstanceUID", "Study Instance UID"),
     ("SeriesInstanceUID", "Series Instance UID"),
@@ -97,11 +114,26 @@ def _synthetic(header: Header, own: OwnIdentity) -> Iterator[str]:
     if SYNTHESIZING_EQUIPMENT in codes(header, "Equipment"):
         yield "synthesizing equipment (109100, DCM) contributed to it"
     texts = (header.get(word) for word in ("SeriesDescription", "DerivationDescription"))
-    if any(_CALLED_SYNTHETIC.search(words(text)) for text in texts):
+    if any(_is_called_synthetic(header, text) for text in texts):
         yield "its description calls it synthetic"
-    if _CALLED_SYNTHETIC.search(words(header.get("ImageComments"))):
+    if _is_called_synthetic(header, header.get("ImageComments")):
         yield "its comments call it synthetic"
     yield from _own(header, own)
+
+
+def _is_called_synthetic(header: Header, text: object) -> bool:
+    called = words(text)
+    return bool(_CALLED_SYNTHETIC.search(called)) or (
+        bool(_S_CT.search(called)) and _means_synthetic(header, text)
+    )
+
+
+def _means_synthetic(header: Header, text: object) -> bool:
+    """Whether ``sCT`` stands for a synthetic CT: in a CT, or beside words that say so."""
+    if _MR_ONLY.search(words(text)):
+        return True
+    acquired = "ORIGINAL" in codes(header, "ImageType") and bool(_SPIRAL_CT.search(str(text)))
+    return "CT" in codes(header, "Modality") and not acquired
 
 
 def _own(header: Header, own: OwnIdentity) -> Iterator[str]:
@@ -110,7 +142,9 @@ def _own(header: Header, own: OwnIdentity) -> Iterator[str]:
     if (creator and creator in own.creator_uids) or any(
         uid in own.device_uids for uid in devices if uid
     ):
-        yield "this node made it"
+        yield OWN_SIGN
+    if header.get("SeriesInstanceUID") in own.series_uids:
+        yield "its series is one that this node made"
     if any(uid in own.series_uids for uid in header.get("ReferencedSeries") or ()):
         yield "it refers to a series that this node made"
 
@@ -146,6 +180,30 @@ def identity_faults(headers: Sequence[Header]) -> list[Reason]:
         if len({words(str(header.get(keyword, ""))) for header in headers}) > 1
     ]
     return [*sorted(invalid, key=str), *conflict]
+
+
+def strangers(headers: Sequence[Header]) -> tuple[str, ...]:
+    """Return by what series of one study are of several patients; empty where they are of one.
+
+    Parameters
+    ----------
+    headers : sequence of mapping
+        One of each series. What a series leaves out tells nothing of whose it is, but for the
+        Patient ID: without one it is another's than with one.
+    """
+    return tuple(name for keyword, name in _OF_PATIENT if _differ(keyword, headers))
+
+
+def _differ(keyword: str, headers: Sequence[Header]) -> bool:
+    if keyword == "PatientID":
+        return len({header.get(keyword) for header in headers}) > 1
+    stated = {words(str(header.get(keyword) or "")) for header in headers} - {"", _OTHER_SEX}
+    if keyword != "PatientName":
+        return len(stated) > 1
+    names = [
+        frozenset(re.findall(r"\w+", one)) for one in stated
+    ]  # a second forename makes nobody another
+    return any(not (one <= two or two <= one) for one, two in combinations(names, 2))
 
 
 def _invalid(header: Header) -> Iterator[tuple[str, str]]:

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from dicom_node.series.anatomy import anatomy_faults
-from dicom_node.series.facts import age_years, codes, field_strength_t
+from dicom_node.series.facts import Header, age_years, codes, field_strength_t
 from dicom_node.series.findings import Findings, Label
 from engine.reason import Code, Reason
-from engine.task import PLANES, Contract
-from engine.volume import Grid
+from engine.task import Contract
 
 __all__ = ["fits"]
 
@@ -18,8 +15,6 @@ EDGE = 1e-3
 
 _OBLIQUE_DEG = 45.0
 """Slices that lean further than this from each of the three planes are of none."""
-_ACROSS = {"axial": 2, "sagittal": 0, "coronal": 1}
-"""The patient axis (L, P, S) that a plane lies across."""
 
 _CORRECTED = frozenset({"DIS2D", "DIS3D"})
 """Tokens of Siemens for gradient distortion corrected in the plane, and in space."""
@@ -45,15 +40,19 @@ def fits(findings: Findings, contract: Contract, grid: str = "native") -> tuple[
     """
     if Code.NOT_AN_IMAGE in {reason.code for reason in findings.reasons} and not findings.slices:
         return findings.reasons
-    added = (
+    corrected = contract.distortion_corrected or grid == "rt-axial"
+    added = [
         *_label(findings, contract),
-        *anatomy_faults(findings.header, contract.anatomy),
         *_plane(findings, contract),
         *_geometry(findings, contract),
         *_agent(findings, contract),
-        *_distortion(findings, corrected=contract.distortion_corrected or grid == "rt-axial"),
-        *_stated(findings, contract),
-    )
+    ]
+    for header in findings.kinds or (findings.header,):  # one slice may say what the others do not
+        added += [
+            *anatomy_faults(header, contract.anatomy),
+            *_distortion(header, corrected=corrected),
+            *_stated(header, contract),
+        ]
     return tuple(dict.fromkeys((*findings.reasons, *added)))
 
 
@@ -71,8 +70,8 @@ def _agent(findings: Findings, contract: Contract) -> Iterator[Reason]:
         yield Reason(Code.CONTRAST_AGENT, text)
 
 
-def _distortion(findings: Findings, *, corrected: bool) -> Iterator[Reason]:
-    seen = codes(findings.header, "ImageType", "VendorImageType")
+def _distortion(header: Header, *, corrected: bool) -> Iterator[Reason]:
+    seen = codes(header, "ImageType", "VendorImageType")
     if corrected and "ND" in seen and _CORRECTED.isdisjoint(seen):
         text = (
             "Image Type has ND, gradient distortion was not corrected; for this model, or a result "
@@ -81,9 +80,8 @@ def _distortion(findings: Findings, *, corrected: bool) -> Iterator[Reason]:
         yield Reason(Code.DISTORTION_UNCORRECTED, text)
 
 
-def _stated(findings: Findings, contract: Contract) -> Iterator[Reason]:
+def _stated(header: Header, contract: Contract) -> Iterator[Reason]:
     """Yield what patient, magnet and object are against those that the model was made for."""
-    header = findings.header
     limited = (
         (Code.AGE_OUTSIDE, "the patient's age", age_years(header), "years", contract.age_years),
         (Code.FIELD_STRENGTH, "the field strength", field_strength_t(header), "T",
@@ -107,7 +105,7 @@ def _plane(findings: Findings, contract: Contract) -> Iterator[Reason]:
     grid = None if findings.chosen is None else findings.chosen.grid
     if grid is None or not contract.planes:
         return  # no lattice: the series verdict says why
-    plane, away_deg = _nearest_plane(grid)
+    plane, away_deg = grid.plane
     lean = f"{away_deg:.0f} degrees from {plane}"
     wanted = f"the model was made for {' or '.join(contract.planes)} ones"
     if away_deg > _OBLIQUE_DEG + EDGE:
@@ -115,15 +113,6 @@ def _plane(findings: Findings, contract: Contract) -> Iterator[Reason]:
         yield Reason(Code.GEOM_ORIENTATION, f"{text}; {wanted}")
     elif plane not in contract.planes:
         yield Reason(Code.GEOM_ORIENTATION, f"the slices are {plane}; {wanted}")
-
-
-def _nearest_plane(grid: Grid) -> tuple[str, float]:
-    """Return the plane that slices are nearest to, and by how many degrees they lean from it."""
-    normal = np.cross(grid.affine[:3, 2], grid.affine[:3, 1])
-    along = np.abs(normal) / np.linalg.norm(normal)
-    plane = max(PLANES, key=lambda one: float(along[_ACROSS[one]]))
-    cosine = min(1.0, float(along[_ACROSS[plane]]))
-    return plane, float(np.degrees(np.arccos(cosine)))
 
 
 def _geometry(findings: Findings, contract: Contract) -> Iterator[Reason]:

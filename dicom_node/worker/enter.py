@@ -37,6 +37,7 @@ def enter_made(
         As :meth:`Archive.enter`.
     """
     added = archive.enter(session, made.everything)
+    Rejections(session).anew([one.series_uid for one in made.all_series])
     text = f"made here by job {job_id}; not acquired"
     facts = [_facts(made, text), *(_beside(one, made, job_id) for one in made.beside)]
     Studies(session, archive.folder).note_series(made.study_uid, facts)
@@ -71,6 +72,7 @@ def hold_made(
     """
     result, marked = made
     archive.hold(session, job_id, result)
+    Rejections(session).anew([one.series_uid for one in result.all_series])
     if marked is None or Rejections(session).is_rejected([marked.series_uid]):
         return
     archive.hold(session, job_id, marked, Role.MARKED)

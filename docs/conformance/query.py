@@ -97,8 +97,9 @@ An identifier has unique keys alone; lists of UIDs are taken. A move goes to pee
 port, by AE title, on an association of the node's own. Instances go out in the transfer syntax in which they
 are kept, where that is taken; what can be decoded without loss is offered in native little endian too. What
 was compressed with loss is never decoded. With a C-GET the caller takes the role of the storage SCP by role
-selection. Move Originator is set. A peer whose `use` is `clinical` is sent a result only where the model that
-made it is signed for that peer.
+selection. Move Originator is set. What a recalled model made is sent to nobody: these sub-operations fail. A
+peer whose `use` is `clinical` is sent a result, or a copy of one that came back here, only where the model
+that made it is signed for that peer.
 
 Status of C-MOVE and C-GET:
 

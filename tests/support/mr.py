@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicom_node.dicom import derive_uid
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 AXES = {
     "axial": ([1, 0, 0, 0, 1, 0], [0, 0, 1]),
     "sagittal": ([0, 1, 0, 0, 0, -1], [1, 0, 0]),
@@ -98,6 +99,37 @@ class MrSeries:
             paths.append(folder / f"{ds.InstanceNumber:04d}.dcm")
             paths[-1].write_bytes(part10(ds))
         return paths
+
+
+def acquired_ct(series: MrSeries) -> list[Dataset]:
+    """Return the same slices as a diagnostic CT of the same study, as it may come later."""
+    found = series.datasets()
+    uid = derive_uid("late ct", series.seed)
+    for z, ds in enumerate(found):
+        ds.SOPClassUID, ds.Modality = CT_IMAGE, "CT"
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = uid, f"{uid}.{z}"
+        ds.SeriesDescription = "CT head"
+        for word in ("ScanningSequence", "SequenceVariant"):
+            delattr(ds, word)
+    return found
+
+
+def localizer(series: MrSeries) -> list[Dataset]:
+    """Return a series of the same study that no task takes."""
+    found = MrSeries(seed=series.seed, plane="coronal", slices=3).datasets()
+    for ds in found:
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]
+        ds.SeriesDescription = ds.ProtocolName = "localizer"
+    return found
+
+
+def another(series: MrSeries) -> list[Dataset]:
+    """Return another series of the same study, with UIDs of its own."""
+    found = series.datasets()
+    uid = derive_uid("another series", series.seed)
+    for z, ds in enumerate(found):
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = uid, f"{uid}.{z}"
+    return found
 
 
 def part10(ds: Dataset) -> bytes:

@@ -1,7 +1,6 @@
-"""Recalls wired: the stage that tells, the command that recalls, the report of how far it is."""
+"""Recalls: what a person does who recalls a version of a model, and the report of how far it is."""
 
 from dicom_node.app.recall.act import recall_model
 from dicom_node.app.recall.report import Report, report_of
-from dicom_node.app.recall.wire import notes_stage
 
-__all__ = ["Report", "notes_stage", "recall_model", "report_of"]
+__all__ = ["Report", "recall_model", "report_of"]

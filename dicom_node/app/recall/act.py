@@ -3,18 +3,14 @@
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING
 
+from dicom_node.app.build import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.app.recall.report import told_everywhere
-from dicom_node.app.recall.wire import notes_stage
 from dicom_node.errors import NotKnown
 from dicom_node.jobs import Decisions
 from dicom_node.notes import carry_out
 from dicom_node.rejections import Recall, Recalls
-
-if TYPE_CHECKING:
-    from dicom_node.app.build import Node
 
 __all__ = ["recall_model"]
 
@@ -22,7 +18,7 @@ _LOOK_EVERY_S = 0.5
 
 
 def recall_model(
-    node: "Node",
+    node: Node,
     model: tuple[str, str],
     said: tuple[str, str],
     wait_s: float,
@@ -58,9 +54,9 @@ def recall_model(
     return recall
 
 
-def _wait(node: "Node", recall: Recall, wait_s: float) -> None:
+def _wait(node: Node, recall: Recall, wait_s: float) -> None:
     """Have the notes made, and wait until they are answered; not for long."""
-    stage, until = notes_stage(node), monotonic() + wait_s
+    stage, until = node.notes_stage(), monotonic() + wait_s
     while True:
         stage.tick(utc_now())
         if told_everywhere(node, recall) or monotonic() >= until:
@@ -68,6 +64,7 @@ def _wait(node: "Node", recall: Recall, wait_s: float) -> None:
         Event().wait(_LOOK_EVERY_S)
 
 
-def _is_installed(node: "Node", model: tuple[str, str]) -> bool:
-    identities = (one.identity for one in node.catalogue.models.values())
+def _is_installed(node: Node, model: tuple[str, str]) -> bool:
+    """Whether any version that is here is this one: not only those that are used."""
+    identities = (one.identity for one in node.catalogue.by_digest.values())
     return any((one.name, one.version) == model for one in identities)

@@ -4,14 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from dicom_node.app.build import Node
 from dicom_node.destination.receipt import Lists
 from dicom_node.errors import PeerAway, PeerRefused
 from dicom_node.remote import Place
-
-if TYPE_CHECKING:
-    from dicom_node.app.build import Node
 
 __all__ = ["Finding", "Seen", "looks"]
 
@@ -26,17 +23,20 @@ class Seen:
         How many instances; None where that is not known.
     how : str
         How it was asked, or why it was not.
+    is_silent : bool
+        Whether it may be asked, and did not say what it lists: nobody knows what is there.
     """
 
     found: int | None = None
     how: str = "it may not be asked (ask in peers.toml: find)"
+    is_silent: bool = False
 
 
 Finding = Callable[[str, str], Seen]
 """Looks for a series: study UID and series UID to what is listed."""
 
 
-def looks(node: "Node") -> Mapping[str, Finding]:
+def looks(node: Node) -> Mapping[str, Finding]:
     """Return how each destination is looked at that can be."""
     settings = node.settings
     found: dict[str, Finding] = {
@@ -52,11 +52,11 @@ def _listed(archive: Lists, study_uid: str, series_uid: str) -> Seen:
     try:
         return Seen(len(archive.images(Place(study_uid, series_uid))), "by a query for its images")
     except (PeerAway, PeerRefused) as exc:
-        return Seen(None, str(exc))
+        return Seen(None, str(exc), is_silent=True)
 
 
 def _files(folder: Path, _study_uid: str, series_uid: str) -> Seen:
     """Count the files of a series in a folder that is there."""
     if not folder.is_dir():
-        return Seen(None, f"{folder} is not there; is it mounted?")
+        return Seen(None, f"{folder} is not there; is it mounted?", is_silent=True)
     return Seen(len([*(folder / series_uid).glob("*.dcm")]), "by the files in its folder")

@@ -6,19 +6,17 @@ finds. An archive that applies no rejection notes answers 0000 and lists the ser
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from dicom_node.app.build import Node
 from dicom_node.app.recall.look import Finding, Seen, looks
 from dicom_node.db import DeliveryItemRow, DeliveryRow, HeldRow, InstanceRow
 from dicom_node.jobs import Decisions, made_by
 from dicom_node.rejections import Because, Recall, Rejection, Rejections
 from dicom_node.values import DeliveryState, Origin
-
-if TYPE_CHECKING:
-    from dicom_node.app.build import Node
 
 __all__ = ["Report", "report_of", "told_everywhere"]
 
@@ -34,7 +32,7 @@ class Report:
 
     @property
     def confirmed(self) -> bool:
-        """Whether everybody who may hold it was told, and nobody who was asked lists it."""
+        """Whether all who may hold it were told, and all who may be asked said they list none."""
         return bool(self.about["confirmed"])
 
 
@@ -49,13 +47,13 @@ class _Made:
     rejection: Rejection | None
 
 
-def told_everywhere(node: "Node", recall: Recall) -> bool:
+def told_everywhere(node: Node, recall: Recall) -> bool:
     """Whether every destination that may hold something answered its note with 0000."""
     with node.database.reading() as session:
         return all(_is_told(session, one) for one in _made(session, recall))
 
 
-def report_of(node: "Node", recall: Recall) -> Report:
+def report_of(node: Node, recall: Recall) -> Report:
     """Return how far a recall is; every archive that may be asked is asked for each series."""
     with node.database.reading() as session:
         jobs = Decisions(session).of_model(recall.name, recall.version)
@@ -66,14 +64,14 @@ def report_of(node: "Node", recall: Recall) -> Report:
     for one in series:
         _look(one, seen)
     places = [place for one in series for place in one["destinations"]]
-    listed = any(place["found"] for place in places)
+    left = any(place["found"] or place["silent"] for place in places)
     return Report(
         {
             "model": {"name": recall.name, "version": recall.version},
             "by": recall.by,
             "why": recall.why,
             "at": recall.at.isoformat(),
-            "confirmed": told and not listed,
+            "confirmed": told and not left,
             "jobs": [
                 {"id": job.id, "study_uid": job.study_uid, "state": job.state,
                  "reasons": list(job.reasons)}
@@ -164,13 +162,14 @@ def _here(session: Session, series_uid: str) -> int:
 
 
 def _look(one: dict[str, Any], seen: Mapping[str, Finding]) -> None:
-    """Add what each archive lists, those too that never got it from us."""
+    """Add what each archive lists, or that it is silent, those too that never got it from us."""
     found = {name: ask(one["study_uid"], one["series_uid"]) for name, ask in seen.items()}
     known = {place["destination"] for place in one["destinations"]}
     for name, answer in found.items():
-        if name not in known and answer.found:
+        if name not in known and (answer.found or answer.is_silent):
             place = {"destination": name, **_NOBODY, "error": None, **_note(None)}
             one["destinations"].append(place)
     for place in one["destinations"]:
         answer = found.get(place["destination"], Seen())
         place["found"], place["asked"] = answer.found, answer.how
+        place["silent"] = answer.is_silent

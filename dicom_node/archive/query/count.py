@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, func, select, true
+from sqlalchemy import ColumnElement, Executable, func, select
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.query.attributes import COUNTED
 from dicom_node.archive.query.header import Header
-from dicom_node.archive.query.narrow import SERIES_IS_HERE, STUDY_IS_HERE
+from dicom_node.archive.query.narrow import IS_SHOWN, SERIES_IS_HERE, STUDY_IS_HERE
 from dicom_node.archive.query.rows import Key
 from dicom_node.db import InstanceRow, SeriesRow, StudyRow
 
@@ -53,26 +53,28 @@ def _modalities(session: Session, studies: Collection[str]) -> dict[Key, list[An
 
 def _classes(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
     row = InstanceRow
-    query = select(row.study_uid, row.sop_class_uid).where(row.study_uid.in_(studies))
+    query = select(row.study_uid, row.sop_class_uid).where(row.study_uid.in_(studies), IS_SHOWN)
     return _grouped(session, query.distinct().order_by(row.study_uid, row.sop_class_uid))
 
 
 def _series_of_study(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
     row = InstanceRow  # of a series that retention has deleted the row stays
     number = func.count(row.series_uid.distinct())
-    query = select(row.study_uid, number).where(row.study_uid.in_(studies))
+    query = select(row.study_uid, number).where(row.study_uid.in_(studies), IS_SHOWN)
     return _grouped(session, query.group_by(row.study_uid))
 
 
 def _instances_of_study(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
     row = InstanceRow
-    query = select(row.study_uid, func.count()).where(row.study_uid.in_(studies))
+    query = select(row.study_uid, func.count()).where(row.study_uid.in_(studies), IS_SHOWN)
     return _grouped(session, query.group_by(row.study_uid))
 
 
 def _instances_of_series(session: Session, studies: Collection[str]) -> dict[Key, list[Any]]:
     row = InstanceRow
-    query = select(row.study_uid, row.series_uid, func.count()).where(row.study_uid.in_(studies))
+    query = select(row.study_uid, row.series_uid, func.count()).where(
+        row.study_uid.in_(studies), IS_SHOWN
+    )
     return _grouped(session, query.group_by(row.study_uid, row.series_uid))
 
 
@@ -106,7 +108,7 @@ def _of_patient(
 _COUNTS: Mapping[str, Callable[[Session, Collection[str]], dict[Key, list[Any]]]] = {
     "NumberOfPatientRelatedStudies": _of_patient(STUDY_IS_HERE),
     "NumberOfPatientRelatedSeries": _of_patient(SERIES_IS_HERE, SeriesRow),
-    "NumberOfPatientRelatedInstances": _of_patient(true(), InstanceRow),
+    "NumberOfPatientRelatedInstances": _of_patient(IS_SHOWN, InstanceRow),
     "ModalitiesInStudy": _modalities,
     "SOPClassesInStudy": _classes,
     "NumberOfStudyRelatedSeries": _series_of_study,

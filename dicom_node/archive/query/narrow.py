@@ -8,10 +8,21 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from dicom_node.archive.query.attributes import Level
 from dicom_node.archive.query.condition import Condition, asked_groups
-from dicom_node.db import ConflictRow, InstanceRow, PatientNameRow, SeriesRow, StudyRow
+from dicom_node.db import (
+    ConflictRow,
+    HeldRow,
+    InstanceRow,
+    JobRow,
+    PatientNameRow,
+    RejectionRow,
+    SeriesRow,
+    StudyRow,
+)
 from dicom_node.db.tables import LONGEST_SORTED
+from dicom_node.values import JobState, Origin, Role
 
 __all__ = [
+    "IS_SHOWN",
     "MOST_UIDS",
     "SERIES_IS_HERE",
     "STUDY_IS_HERE",
@@ -27,21 +38,62 @@ _AFTER_ALL = "\U0010ffff"
 Column = InstrumentedAttribute[Any]
 Keys = Select[str] | Select[str, str] | Select[str, str, str]
 
-SERIES_IS_HERE = (
-    select(InstanceRow.sop_instance_uid)
-    .where(InstanceRow.study_uid == SeriesRow.study_uid, InstanceRow.series_uid == SeriesRow.uid)
+
+def _waits(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return whether one of these waits for a person, or bears on its face that it did."""
+    query = select(HeldRow.sop_instance_uid).join(JobRow, JobRow.id == HeldRow.job_id)
+    waiting = or_(HeldRow.role == Role.MARKED, JobRow.state == JobState.HELD)
+    return query.where(waiting, *which).correlate(InstanceRow).exists()
+
+
+_REJECTED = (
+    select(RejectionRow.series_uid)
+    .where(RejectionRow.series_uid == InstanceRow.series_uid)
+    .correlate(InstanceRow)
     .exists()
 )
-"""Of a series that retention has deleted the row stays."""
+"""Whether its series is not to be used any more, whoever has sent it here: it is known by its UID
+when nothing else of it is left."""
+
+IS_SHOWN = and_(
+    ~_REJECTED,
+    or_(
+        InstanceRow.origin == Origin.MADE,
+        and_(
+            ~_waits(HeldRow.sop_instance_uid == InstanceRow.sop_instance_uid),
+            ~_waits(
+                HeldRow.study_uid == InstanceRow.study_uid,
+                HeldRow.series_uid == InstanceRow.series_uid,
+            ),
+        ),
+    ),
+)
+"""Not what is rejected; nor what waits for a person, or is marked so, and was sent back by somebody
+who was given it."""
+
+
+def _series_is_here(row: type[SeriesRow]) -> ColumnElement[bool]:
+    """Return whether anything of a series is: of one that retention has deleted the row stays."""
+    mine = InstanceRow.study_uid == row.study_uid, InstanceRow.series_uid == row.uid
+    return select(InstanceRow.sop_instance_uid).where(*mine, IS_SHOWN).correlate(row).exists()
+
+
+SERIES_IS_HERE = _series_is_here(SeriesRow)
 STUDY_IS_HERE = and_(
     func.coalesce(StudyRow.erased_at, null()).is_(None),  # no index: of nearly all studies it holds
     or_(
-        ~select(ConflictRow.id).where(ConflictRow.study_uid == StudyRow.uid).exists(),
-        select(InstanceRow.sop_instance_uid).where(InstanceRow.study_uid == StudyRow.uid).exists(),
+        and_(
+            ~select(ConflictRow.id).where(ConflictRow.study_uid == StudyRow.uid).exists(),
+            ~select(HeldRow.job_id).where(HeldRow.study_uid == StudyRow.uid).exists(),
+            ~select(RejectionRow.by).where(RejectionRow.study_uid == StudyRow.uid).exists(),
+        ),
+        select(InstanceRow.sop_instance_uid)
+        .where(InstanceRow.study_uid == StudyRow.uid, IS_SHOWN)
+        .exists(),
     ),
 )
-"""Not where all that it has is kept apart, its UIDs taken by what is in other studies. Few studies
-have any of that, and only of these the instances are looked for."""
+"""Not where all that it has is kept apart: its UIDs taken by what is in other studies, held, or
+rejected. Few studies have any of that, and only of these the instances are looked for."""
 
 _TEXTS: dict[str, Column] = {
     "PatientID": StudyRow.patient_id,
@@ -108,7 +160,7 @@ def _statement(level: Level, conditions: Sequence[Condition]) -> Keys:
             ),
         )
         .join(StudyRow, StudyRow.uid == InstanceRow.study_uid)
-        .where(*clauses)
+        .where(IS_SHOWN, *clauses)
         .order_by(
             InstanceRow.study_uid,
             InstanceRow.series_uid,
@@ -136,7 +188,7 @@ def _clauses(condition: Condition) -> Iterator[ColumnElement[bool]]:
     elif keyword == "ModalitiesInStudy" and not _has_stars(wanted):
         any_of = aliased(SeriesRow)  # of the study, whichever series is asked for
         has_one = any_of.study_uid == StudyRow.uid, any_of.modality.in_(wanted)
-        yield select(any_of.uid).where(*has_one).exists()
+        yield select(any_of.uid).where(*has_one, _series_is_here(any_of)).exists()
     elif keyword == "Modality" and not _has_stars(wanted):
         yield SeriesRow.modality.in_(wanted)
 

@@ -13,6 +13,9 @@ __all__ = ["faults_of_grid", "middle_mm", "place", "shape_of_slices", "wanted_pl
 _NEAR_MM = 0.01
 _NEAR = 1e-6
 """By how much a written number may be off: positions in mm, cosines."""
+_ASIDE_MM, _ASIDE = 0.05, 0.03
+"""By how much slices may wander from a straight line: in mm, and as a part of a step. A source is
+taken within 0.05 mm or 2 %, and may lean by half a degree."""
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -39,20 +42,23 @@ def faults_of_grid(making: Making) -> Iterator[str]:
         yield f"{grid.shape} voxels were made, and {making.synthesis.stored.pixels.shape} stored"
         return
     steps, (_, rows, columns) = grid.affine[:3, :3], grid.shape
-    half_mm = float(np.linalg.norm(steps[:, 0])) / 2
+    row, column = np.array(planes[0].orientation[:3]), np.array(planes[0].orientation[3:])
+    normal, step_mm = np.cross(row, column), float(np.linalg.norm(steps[:, 0]))
     for z, plane in enumerate(planes):
-        off_mm = np.abs(grid.affine[:3, 3] + z * steps[:, 0] - plane.position_mm).max()
-        if off_mm > half_mm:
+        off = grid.affine[:3, 3] + z * steps[:, 0] - plane.position_mm
+        across_mm = abs(float(off @ normal))
+        aside_mm = float(np.linalg.norm(off - (off @ normal) * normal))
+        if across_mm > step_mm / 2 or aside_mm > _ASIDE_MM + _ASIDE * step_mm:
+            off_mm = float(np.linalg.norm(off))
             yield f"the volume's slice {z + 1} lies {off_mm:.2f} mm from the source's"
             return
-    row, column = np.array(planes[0].orientation[:3]), np.array(planes[0].orientation[3:])
     down_mm, along_mm = planes[0].spacing_mm
-    off = max(
+    far_mm = max(
         float(np.abs(row * along_mm - steps[:, 2]).max()) * columns,
         float(np.abs(column * down_mm - steps[:, 1]).max()) * rows,
     )
-    if off > _NEAR_MM:
-        yield f"orientation or pixel spacing is not the volume's: {off:.2f} mm at the far corner"
+    if far_mm > _NEAR_MM:
+        yield f"orientation or pixel spacing is not the volume's: {far_mm:.2f} mm at the far corner"
 
 
 def shape_of_slices(making: Making) -> Table:

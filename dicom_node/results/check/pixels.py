@@ -12,6 +12,12 @@ from dicom_node.results.making import Making
 __all__ = ["Bits", "Histogram", "faults_of_made", "pixels"]
 
 
+_HALF_A_STEP = 0.5 + 1e-3
+"""Of a stored value, and what single precision may add to a small one."""
+_SINGLE = 4 * float(np.finfo(np.float32).eps)
+"""What it may add to a large one, as a share of it: PET has 32767 steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bits:
     """How a kind of image stores a pixel.
@@ -86,6 +92,8 @@ def faults_of_made(making: Making, bits: Bits) -> Iterator[str]:
     lowest, highest = int(stored.pixels.min()), int(stored.pixels.max())
     if lowest < 0 or highest > bits.highest:
         yield f"pixels are {lowest} to {highest}, 0 to {bits.highest} is wanted"
+    if not _is_what_was_judged(making, bits):
+        yield "the pixels are not the volume that was judged, rounded"
     if bits.signed or (stored.padding is None and inside.all()):
         return
     if stored.padding is None:
@@ -100,3 +108,19 @@ def _is_padded(making: Making) -> bool:
         np.array_equal(one == stored.padding, ~seen)
         for one, seen in zip(stored.pixels, inside, strict=True)
     )
+
+
+def _is_what_was_judged(making: Making, bits: Bits) -> bool:
+    """Whether each pixel is within half a step of the volume, which is clipped to what fits."""
+    stored, volume = making.synthesis.stored, making.synthesis.volume
+    if volume.shape != stored.pixels.shape:
+        return False
+    low = 0 if stored.padding is None else 1  # genuine pixels lie above the padding
+    for pixels, made, seen in zip(
+        stored.pixels, np.asarray(volume.voxels), making.synthesis.inside, strict=True
+    ):
+        wanted = (made[seen].astype(np.float64) - stored.intercept) / stored.slope
+        wanted = np.clip(wanted, low, bits.highest)
+        if (np.abs(pixels[seen] - wanted) > _HALF_A_STEP + _SINGLE * wanted).any():
+            return False
+    return True

@@ -11,8 +11,9 @@ from engine.volume import Volume
 __all__ = ["Answer", "Number", "answers", "numbers"]
 
 _PERCENTILE = 95
-_SCORE = "unlike_within"
-"""The gate's figure of how far a source is from what the model learned from."""
+_TINY = 1e-9
+_SCORES = ("unlike_within", "unlike_outside", "unlike_grain", "grain_spread")
+"""The gate's figures of how unlike the subjects that limits were set on a source is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,31 @@ class Answer:
 def numbers(making: Making) -> tuple[Number, ...]:
     """Return what was measured; a model without limits measures no likeness and no uncertainty."""
     made = making.synthesis
-    away = [check.figure for check in made.checks if check.name == _SCORE]
+    away = [
+        _beside_limit(check.figure, *check.limit)
+        for check in made.checks
+        if check.name in _SCORES and np.isfinite(check.limit).any()
+    ]
     found = [] if made.spread is None else _uncertainty(made.spread)
     if away:
-        what = "In-distribution score: distance from the training data"
-        found.insert(0, Number("SYN-110", what, max(away), unit_of("1")))
+        score = Number(
+            "SYN-110",
+            "In-distribution score: distance from the usual, beside its limit",
+            max(away),
+            unit_of("1"),
+        )
+        found.insert(0, score)
     outside = 1.0 - float(np.mean(np.asarray(made.inside, dtype=bool)))
     what = "Fraction outside of the source's field of view"
     found.append(Number("SYN-113", what, outside, unit_of("1")))
     return tuple(one for one in found if np.isfinite(one.value))
+
+
+def _beside_limit(figure: float, low: float, high: float) -> float:
+    """Return how much of its limit a figure uses up: more than 1 is outside."""
+    if not np.isfinite(figure):
+        return float(np.inf)
+    return figure / high if np.isfinite(high) else low / max(figure, _TINY)
 
 
 def _uncertainty(spread: Volume) -> list[Number]:

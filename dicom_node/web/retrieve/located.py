@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from dicom_node import log
 from dicom_node.archive import Studies
 from dicom_node.archive.query import ATTRIBUTES, Condition, Level, Query
 from dicom_node.archive.reader import Source, opened_source
 from dicom_node.errors import NotKnown
+from dicom_node.rejections import Standing
 from dicom_node.values import Instance
 from dicom_node.web.services import Services
 
@@ -15,8 +17,9 @@ __all__ = ["Keys", "file_of", "found_at", "instances_of", "opened", "the_one"]
 
 Keys = Sequence[tuple[str, ...]]
 """Study, Series and SOP Instance UID of each instance."""
+_log = log.get("web")
 _BATCH = 100
-_GONE = "the instance was deleted meanwhile; a query tells what is here"
+_GONE = "the instance was deleted, or taken back, meanwhile; a query tells what is here"
 
 
 def found_at(services: Services, uids: Mapping[str, str]) -> Keys:
@@ -40,12 +43,18 @@ def found_at(services: Services, uids: Mapping[str, str]) -> Keys:
 
 
 def instances_of(services: Services, keys: Keys) -> Iterator[Instance]:
-    """Yield instances; what is gone meanwhile is left out. No transaction is open in between."""
+    """Yield instances; what is gone or taken back meanwhile is left out.
+
+    No transaction is open in between.
+    """
     for start in range(0, len(keys), _BATCH):
         batch = [key[2] for key in keys[start : start + _BATCH]]
         with services.database.reading() as session:
             known = Studies(session, services.archive.folder).instances(batch)
-        by_uid = {one.sop_instance_uid: one for one in known}
+            barred = Standing(session).barred(known)
+        for uid, why in barred.items():
+            _log.warning("not retrieved", sop_instance_uid=uid, why=why)
+        by_uid = {one.sop_instance_uid: one for one in known if one.sop_instance_uid not in barred}
         yield from (by_uid[uid] for uid in batch if uid in by_uid)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from dicom_node.app.clock import SetBack
 from dicom_node.db import Database, JobRow, StudyRow
+from dicom_node.rejections import Because, Rejections
 from tests.dicom_node.jobs.plans import Queue, plan
 
 AHEAD = timedelta(hours=2)
@@ -43,6 +44,20 @@ def test_what_waits_goes_back_with_the_clock(queue, now):
 def test_a_node_that_was_stopped_meanwhile_sees_it_at_its_start(queue, now):
     SetBack(queue.database).tick(now)
     assert due(queue)[0] == now + SOON
+
+
+def test_a_rejection_that_was_put_off_by_a_clock_ahead_is_told_soon(queue, now):
+    """Its note cannot be made yet, say; it is tried again soon, not hours later."""
+    place, said = ("1.9", "1.7"), ("A. Physicist", "wrong")
+    with queue.database.transaction() as session:
+        rejections = Rejections(session)
+        rejections.reject(place, Because.RECALLED, said, now + AHEAD)
+        (one,) = rejections.due(now + AHEAD)
+        rejections.later(one, now + AHEAD + SOON, "nothing tells the patient")
+    SetBack(queue.database).tick(now)
+    with queue.database.reading() as session:
+        assert Rejections(session).due(now) == []
+        assert [each.series_uid for each in Rejections(session).due(now + SOON)] == ["1.7"]
 
 
 @pytest.mark.parametrize("by", [timedelta(seconds=-3), timedelta(0), timedelta(days=1)])

@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete, update
 
 from dicom_node.archive import Archive, Held, MadeSeries
 from dicom_node.archive.query import ATTRIBUTES, Condition, Finder, Level, Query, Retriever
 from dicom_node.archive.upkeep import Eraser, sweep, verify
-from dicom_node.db import DoomedRow, HeldRow, InstanceRow, JobRow
+from dicom_node.db import ConflictRow, DoomedRow, HeldRow, InstanceRow, JobRow
 from dicom_node.db.snapshot import snapshot
 from dicom_node.errors import ArchiveBroken
-from dicom_node.values import Origin
+from dicom_node.rejections import Rejections
+from dicom_node.values import Origin, Role
 from tests.dicom_node.archive.objects import instance, received, series_uid, study_uid
 
 MADE = [instance(series="made", number=number) for number in (2, 1, 3)]
@@ -37,6 +39,25 @@ def held(store) -> MadeSeries:
 
 def found(store, level: Level) -> int:
     return len(list(Finder(store.database, store.archive.folder).find(Query(level, (), ()))))
+
+
+def found_with(store, keyword: str, value: str) -> int:
+    asked = Query(Level.STUDY, (Condition(ATTRIBUTES[keyword], (value,)),), ())
+    return len(list(Finder(store.database, store.archive.folder).find(asked)))
+
+
+def counts(store) -> tuple[int, int]:
+    """Return how many series and instances the one study says that it has."""
+    wanted = [ATTRIBUTES[f"NumberOfStudyRelated{what}"] for what in ("Series", "Instances")]
+    finder = Finder(store.database, store.archive.folder)
+    (header,) = finder.find(Query(Level.STUDY, (), tuple(wanted)))
+    series, instances = (header[one.key]["Value"][0] for one in wanted)
+    return series, instances
+
+
+def decide(store, state: str) -> None:
+    with store.database.transaction() as session:
+        session.execute(update(JobRow).values(state=state))
 
 
 def files(store) -> set[str]:
@@ -105,11 +126,67 @@ def test_what_somebody_has_sent_here_meanwhile_is_made_here_all_the_same(store, 
     assert made == {ds.SOPInstanceUID for ds in MADE}
 
 
-def test_other_content_that_was_sent_under_its_uid_keeps_it_held(store, held):
+def test_other_content_that_was_sent_under_its_uid_makes_way_when_it_is_released(store, held):
     store.keep(instance(series="made", number=2, PatientID="ANOTHER"))
+    (other,) = (row for row in store.rows(InstanceRow) if row.series_uid == held.series_uid)
+    release(store)
+    rows = [row for row in store.rows(InstanceRow) if row.series_uid == held.series_uid]
+    assert {row.sha256 for row in rows} == {entry.sha256 for entry in held.entries}
+    assert {row.origin for row in rows} == {Origin.MADE}
+    (apart,) = store.rows(ConflictRow)
+    assert (apart.sha256, apart.path) == (other.sha256, other.path)
+    assert store.rows(HeldRow) == []
+    report = verify(store.database, store.archive.folder, store.now, lambda _count: None)
+    assert (report.files, report.faults) == (5, [])
+
+
+def test_what_was_made_here_before_with_other_content_keeps_it_held(store, held):
+    other = instance(series="made", number=2, PatientID="ANOTHER")
+    with store.database.transaction() as session:
+        entry = store.archive.place(received(other, origin=Origin.MADE))
+        store.archive.enter(session, [entry])
     with pytest.raises(ArchiveBroken, match="taken by other content"):
         release(store)
     assert len(store.rows(HeldRow)) == 3
+    assert store.rows(ConflictRow) == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("values", [{}, {"PatientID": "ANOTHER"}], ids=["same", "other"])
+def test_what_is_sent_back_while_it_waits_is_shown_to_nobody(store, held, role, values):
+    with store.database.transaction() as session:
+        session.execute(update(HeldRow).values(role=role))
+    for number in (1, 9):  # under a UID of an object, and under that of the series alone
+        store.keep(instance(series="made", number=number, Modality="CT", **values))
+    test_nobody_is_shown_what_is_held(store, held)
+    assert found(store, Level.STUDY) == 1
+    assert found_with(store, "ModalitiesInStudy", "CT") == 0
+    assert counts(store) == (1, 1)
+
+
+def test_what_was_sent_back_is_shown_once_it_is_released(store, held):
+    store.keep(MADE[0])
+    release(store)
+    decide(store, "done")
+    assert (found(store, Level.SERIES), found(store, Level.IMAGE)) == (2, 4)
+    assert counts(store) == (2, 4)
+
+
+def test_a_study_of_which_all_is_held_is_not_shown(store, held):
+    with store.database.transaction() as session:
+        session.execute(delete(InstanceRow))
+    store.keep(MADE[0])
+    assert found(store, Level.STUDY) == 0
+
+
+def test_a_marked_copy_that_comes_back_after_it_was_taken_back_is_shown_to_nobody(store, held):
+    with store.database.transaction() as session:
+        session.execute(update(HeldRow).values(role=Role.MARKED))
+        Rejections(session).withdraw([JOB], ("A. Physicist", "released"), store.now)
+        Held(session).discard_marked(held.series_uid, store.now)
+    decide(store, "done")
+    store.keep(MADE[0])
+    test_nobody_is_shown_what_is_held(store, held)
 
 
 def test_what_is_given_up_goes_rows_first_and_is_not_given_up_while_it_is_named(store, held):

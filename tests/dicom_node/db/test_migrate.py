@@ -21,8 +21,8 @@ def database(empty):
 
 
 @pytest.fixture
-def empty(database_url, tmp_path):
-    opened = Database(database_url, tmp_path)
+def empty(empty_url, tmp_path):
+    opened = Database(empty_url, tmp_path)
     yield opened
     opened.close()
 
@@ -233,14 +233,14 @@ def test_a_database_that_is_up_to_date_is_left_alone(database, monkeypatch):
     database.prepare()
 
 
-def test_processes_that_start_at_once_migrate_one_after_the_other(database_url, tmp_path):
+def test_processes_that_start_at_once_migrate_one_after_the_other(empty_url, tmp_path):
     context = multiprocessing.get_context("fork")
     start, answers = context.Barrier(4), context.SimpleQueue()
 
     def first_start():
         start.wait()
         try:
-            Database(database_url, tmp_path).prepare()
+            Database(empty_url, tmp_path).prepare()
         except DatabaseAway as exc:
             answers.put(str(exc))
         else:
@@ -252,7 +252,7 @@ def test_processes_that_start_at_once_migrate_one_after_the_other(database_url, 
     assert [answers.get() for _ in processes] == ["done"] * 4
     for process in processes:
         process.join()
-    database = Database(database_url, tmp_path)
+    database = Database(empty_url, tmp_path)
     assert tables(database) == set(Base.metadata.tables)
     database.close()
 
@@ -270,9 +270,11 @@ COPIES = (
     "INSERT INTO rejection VALUES ('1.12', 'withdrawn', '1.1', 'A', 'released', :at, '[]', NULL,"
     " NULL, :at, NULL, NULL), ('1.13', 'withdrawn', '1.1', 'A', 'released', :at, '[]', NULL, NULL,"
     " :at, NULL, NULL), ('1.13', 'superseded', '1.1', 'A', 'acquired', :at, '[]', NULL, NULL, :at,"
-    " NULL, NULL)",
+    " NULL, NULL), ('1.14', 'refused', '1.1', 'A', 'blurred', :at, '[]', NULL, NULL, :at, :at,"
+    " NULL)",
 )
-"""A marked copy that waits for one place and was sent to another, and two that are withdrawn."""
+"""A marked copy that waits for one place and was sent to another, two that are withdrawn, and a
+result that was given up."""
 
 
 def found(database: Database, query: str) -> list[tuple]:

@@ -19,8 +19,8 @@ T0 = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
-def filled(database_url, tmp_path):
-    opened = Database(database_url, tmp_path)
+def filled(empty_url, tmp_path):
+    opened = Database(empty_url, tmp_path)
     opened.prepare()
     add(opened, "1.1")
     with opened.transaction() as session:
@@ -53,7 +53,7 @@ def studies(database: Database) -> list[str]:
         return sorted(session.scalars(text("SELECT uid FROM study")))
 
 
-def test_what_is_committed_meanwhile_is_not_in_it(filled, database_url, tmp_path):
+def test_what_is_committed_meanwhile_is_not_in_it(filled, empty_url, tmp_path):
     with snapshot(filled) as moment:
         add(filled, "1.2")
         files = list(moment.files())
@@ -61,7 +61,7 @@ def test_what_is_committed_meanwhile_is_not_in_it(filled, database_url, tmp_path
         moment.write(tmp_path / "copy")
     assert studies(filled) == ["1.1", "1.2", "1.3"]
     (tmp_path / "other").mkdir()
-    again = database_url if "sqlite" in database_url else other_of(filled)
+    again = empty_url if "sqlite" in empty_url else other_of(filled)
     empty = Database(again, tmp_path / "other")
     assert is_empty(empty)
     refill(empty, tmp_path / "copy")
@@ -109,8 +109,8 @@ def in_english(database: Database, folder) -> Database:
     return english
 
 
-def test_a_database_that_is_no_node_s_is_told(database_url, tmp_path):
-    opened = Database(database_url, tmp_path)
+def test_a_database_that_is_no_node_s_is_told(empty_url, tmp_path):
+    opened = Database(empty_url, tmp_path)
     with opened.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
     with pytest.raises(DatabaseAway, match="is it that of a node"), snapshot(opened):

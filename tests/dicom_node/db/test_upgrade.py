@@ -18,9 +18,9 @@ MODEL = {"name": "tiny", "version": "1.0.0", "digest": "sha256:00"}
 
 
 @pytest.fixture
-def first(database_url, tmp_path, now):
+def first(empty_url, tmp_path, now):
     """Every table of 0001 with rows: jobs and deliveries in every state that one may stand in."""
-    database = Database(database_url, tmp_path)
+    database = Database(empty_url, tmp_path)
     archive = FirstArchive(database, tmp_path / "archive", now, now + timedelta(hours=1))
     for number, state in enumerate(JobState):
         series = MrSeries(seed=str(state), slices=2, size=8)

@@ -11,6 +11,8 @@ from dicom_node.values import JobState
 from engine.reason import Code
 from tests.dicom_node.jobs.plans import DONE, REASON, US, finishes, plan
 
+WITHOUT_RESULT = [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED]
+
 
 def test_a_job_whose_rule_fires_no_more_is_cancelled_and_says_so(queue):
     job = queue.add(plan())
@@ -78,7 +80,7 @@ def ended(queue, state: JobState) -> int:
     return job.id
 
 
-@pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
+@pytest.mark.parametrize("state", WITHOUT_RESULT)
 def test_a_job_without_result_runs_again_under_its_key(queue, state):
     job_id = ended(queue, state)
     key = queue.job(job_id).key
@@ -87,6 +89,37 @@ def test_a_job_without_result_runs_again_under_its_key(queue, state):
     assert (again.state, again.attempts, again.reasons) == (JobState.WAITING, 0, ())
     claimed = queue.claim(US)
     assert (claimed.id, claimed.key, claimed.attempts) == (job_id, key, 1)
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["the CT came", "more slices came"])
+@pytest.mark.parametrize("state", WITHOUT_RESULT)
+def test_what_nobody_wants_any_more_is_not_retried(queue, state, newer):
+    """It would be a synthetic series beside the acquired one, or beside that of more slices."""
+    job_id = ended(queue, state)
+    wanted = {"sct-head": queue.add(plan(1)).key} if newer else {}
+    assert queue.do(JobQueue.keep_only, "1.9", wanted) == ()
+    before = queue.job(job_id)
+    with pytest.raises(NotPossible, match=f"job {job_id}: no rule .* wants it .*why 1.9'"):
+        queue.do(JobQueue.retry, job_id, queue.now)
+    assert queue.job(job_id) == before
+    assert before.reasons, "how it ended stays"
+
+
+@pytest.mark.parametrize("state", WITHOUT_RESULT)
+def test_what_another_rule_or_a_later_plan_wants_is_retried(queue, state):
+    job_id = ended(queue, state)
+    key = queue.job(job_id).key
+    queue.do(JobQueue.keep_only, "1.9", {})
+    queue.add(plan(rule="other"))
+    queue.do(JobQueue.keep_only, "1.9", {"other": key})
+    assert queue.do(JobQueue.retry, job_id, queue.now).state is JobState.WAITING
+
+
+def test_a_job_that_was_superseded_is_not_retried(queue):
+    job_id = queue.add(plan()).id
+    assert queue.do(JobQueue.keep_only, "1.9", {}) == (job_id,)
+    with pytest.raises(NotPossible, match="no rule and no request wants it any more"):
+        queue.do(JobQueue.retry, job_id, queue.now)
 
 
 @pytest.mark.parametrize("state", [JobState.WAITING, JobState.RUNNING, JobState.DONE])

@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from pydicom import dcmread
 
-from dicom_node.notes import KEY_OBJECT, make_note
+from dicom_node.notes import KEY_OBJECT, document, make_note
 from dicom_node.rejections import Because, Rejection
 from dicom_node.results import Site, encode
 from dicom_node.series import OwnIdentity, examine
@@ -43,7 +43,7 @@ def note(one: Rejection | None = None, source=None):
     return content, dcmread(BytesIO(content))
 
 
-@pytest.mark.parametrize("because", Because)
+@pytest.mark.parametrize("because", TITLES)
 @pytest.mark.parametrize(
     "values",
     [
@@ -73,7 +73,7 @@ def test_a_note_that_breaks_the_tables_would_be_seen(tmp_path):
     assert errors
 
 
-@pytest.mark.parametrize("because", Because)
+@pytest.mark.parametrize("because", TITLES)
 def test_it_says_which_instances_are_rejected_and_by_which_title(because):
     _, ds = note(rejection(because))
     assert ds.SOPClassUID == KEY_OBJECT
@@ -89,6 +89,11 @@ def test_it_says_which_instances_are_rejected_and_by_which_title(because):
               if item.ValueType == "IMAGE"]  # fmt: skip
     named = [(i.ReferencedSOPClassUID, i.ReferencedSOPInstanceUID) for i in images]
     assert sorted(listed) == sorted(named) == sorted(wanted)
+
+
+def test_what_left_for_nobody_alone_has_no_title():
+    assert set(Because) - TITLES.keys() == {Because.REFUSED}
+    assert TITLES.keys() == document.TITLES.keys()
 
 
 def test_it_is_of_the_same_patient_and_study_and_says_who_made_it():

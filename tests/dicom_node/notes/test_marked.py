@@ -233,20 +233,22 @@ def come_more(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "because", "state"),
+    ("act", "because", "state", "ended"),
     [
-        (recall, "recalled", JobState.REFUSED),
-        (come_late, "withdrawn", JobState.CANCELLED),
-        (come_more, "withdrawn", JobState.CANCELLED),
+        (recall, "recalled", JobState.REFUSED, 2),  # the result, too, which nobody has
+        (come_late, "withdrawn", JobState.CANCELLED, 1),
+        (come_more, "withdrawn", JobState.CANCELLED, 1),
     ],
 )
-def test_whatever_else_ends_the_wait_takes_the_copy_back_by_one_note(scene, act, because, state):
+def test_whatever_else_ends_the_wait_takes_the_copy_back_by_one_note(
+    scene, act, because, state, ended
+):
     job, _, copy = scene.hold(SERIES)
     scene.deliver()
     act(scene)
     first = min(scene.why(SERIES)["jobs"], key=lambda one: one["id"])
     assert (first["id"], first["state"]) == (job.id, state)
-    assert scene.tell() == 1
+    assert scene.tell() == ended
     scene.deliver()
     assert [rejected_by(note) for note in notes(scene)] == [copy]
     assert [one["because"] for one in scene.rejected(SERIES, copy)] == [because]

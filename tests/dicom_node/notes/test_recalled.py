@@ -93,7 +93,11 @@ def test_what_is_held_is_given_up(scene):
     assert is_blocked(job_of(scene, SERIES))
     with scene.database.reading() as session:
         assert Held(session).of_job(job.id) is None
-    assert scene.store.rows(HeldRow) == scene.store.rows(RejectionRow) == []
+    assert scene.store.rows(HeldRow) == []
+    assert scene.tell() == 1
+    (row,) = scene.store.rows(RejectionRow)
+    assert (row.series_uid, row.because, row.note_uid) == (made.series_uid, "recalled", None)
+    assert scene.store.rows(DeliveryRow) == [], "nobody had it, and nobody is told"
 
 
 def worker(scene: Scene) -> WorkerStage:

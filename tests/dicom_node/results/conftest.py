@@ -79,6 +79,13 @@ def making(make) -> Making:
     return make(MrSeries(slices=16, size=32, spacing_mm=6.0, step_mm=10.0))
 
 
+def storing(making: Making, stored: Stored) -> Making:
+    """Return the result as if its volume were what is ``stored``."""
+    voxels = (stored.pixels * stored.slope + stored.intercept).astype(np.float32)
+    volume = making.synthesis.volume.with_voxels(voxels)
+    return replace(making, synthesis=replace(making.synthesis, stored=stored, volume=volume))
+
+
 def as_kind(making: Making, label: str) -> Making:
     """Return the same result as if ``label`` had been made: its pixels, in the kind's own range."""
     bundle = replace(making.task.bundle, contract=replace(making.task.bundle.contract, makes=label))
@@ -88,8 +95,4 @@ def as_kind(making: Making, label: str) -> Making:
         stored = Stored(pixels, 6.103515625e-05, 0.0)
     elif label != "CT":
         stored = Stored(stored.pixels, 2 / 4095, 0.0, stored.padding)  # no MR image says the slope
-    return replace(
-        making,
-        task=replace(making.task, makes=label, bundle=bundle),
-        synthesis=replace(making.synthesis, stored=stored),
-    )
+    return replace(storing(making, stored), task=replace(making.task, makes=label, bundle=bundle))

@@ -1,6 +1,8 @@
 """A study that was deleted and comes again: its result is not made a second time under other UIDs,
 and what is wanted of it can be had again."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -9,7 +11,9 @@ from dicom_node.archive import Received, Studies
 from dicom_node.db import DeliveryRow, JobRow
 from dicom_node.errors import NotPossible
 from dicom_node.jobs import JobQueue
+from dicom_node.notes import carry_out
 from dicom_node.outbox import Outbox
+from dicom_node.rejections import Recalls
 from dicom_node.rules import Current, Elsewhere, Offer, Rule, RulesStage, Versions
 from dicom_node.values import DeliveryState, Job, JobState, Origin, Priority
 from engine.task import Task, read_bundle
@@ -21,6 +25,7 @@ from tests.support.mr import MrSeries, encoded
 
 SERIES = MrSeries()
 MADE = "1.7.1"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
 class Ward:
@@ -31,7 +36,10 @@ class Ward:
         self.tasks = tasks
 
     def send(self, count: int | None = None) -> None:
-        for ds in SERIES.datasets()[:count]:
+        self.take(SERIES.datasets()[:count])
+
+    def take(self, datasets) -> None:
+        for ds in datasets:
             part = Received(encoded(ds), "1.2.840.10008.1.2.1", "SCANNER", Origin.RECEIVED)
             self.shelf.store.archive.keep(part)
 
@@ -75,6 +83,9 @@ class Ward:
     def jobs(self) -> list[Job]:
         with self.shelf.database.reading() as session:
             return JobQueue(session).list()
+
+    def later(self) -> None:
+        self.shelf.store.now += timedelta(minutes=5)
 
     def do(self, step, *arguments):
         with self.shelf.database.transaction() as session:
@@ -137,6 +148,20 @@ def test_a_study_that_comes_again_gets_no_second_series(gone, version):
     assert gone.deliveries() == {"pacs": ("receipted", 1)}
 
 
+def test_what_a_recalled_version_made_is_made_anew_by_the_version_in_use(gone):
+    """Its series is rejected everywhere: the first one has not stayed."""
+    (before,) = gone.jobs()
+    with gone.shelf.database.transaction() as session:
+        model = before.model.name, before.model.version
+        recall = Recalls(session).add(model, "A. Physicist", "shifted", gone.shelf.store.now)
+    carry_out((gone.shelf.database, gone.shelf.folder), recall, gone.shelf.store.now)
+    gone.send()
+    gone.plan("2.0.0")
+    newer, first = gone.jobs()
+    assert (first, newer.state) == (before, JobState.WAITING)
+    assert (newer.model.version, newer.key != before.key) == ("2.0.0", True)
+
+
 def test_a_study_that_was_never_deleted_is_planned_by_the_model_in_use(ward):
     """What the test above would hide: another model is another job."""
     ward.send()
@@ -144,6 +169,40 @@ def test_a_study_that_was_never_deleted_is_planned_by_the_model_in_use(ward):
     ward.make()
     with ward.shelf.database.transaction() as session:
         plan_again(session, SERIES.study_uid)
+    ward.plan("2.0.0")
+    assert [job.model.version for job in ward.jobs()] == ["2.0.0", "1.0.0"]
+
+
+def back(series_uid: str) -> list:
+    """Return a result as it comes back from a PACS that gave it other UIDs."""
+    found = SERIES.datasets()[:3]
+    for number, ds in enumerate(found):
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = series_uid, f"{series_uid}.{number}"
+        ds.SyntheticData, ds.Modality, ds.SOPClassUID = "YES", "CT", CT_IMAGE
+    return found
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.HELD, JobState.FAILED])
+def test_what_is_synthetic_and_comes_back_makes_no_job_of_the_model_in_use_by_now(ward, state):
+    ward.send()
+    ward.plan()
+    ward.do(lambda session: session.execute(update(JobRow).values(state=state)))
+    (before,) = ward.jobs()
+    ward.later()
+    ward.take(back("1.8.1"))
+    ward.plan("2.0.0")
+    assert ward.jobs() == [before]
+
+
+def test_what_is_acquired_and_comes_with_it_is_planned_by_the_model_in_use(ward):
+    """What the test above would hide."""
+    ward.send()
+    ward.plan()
+    ward.make()
+    ward.later()
+    (slice_,) = SERIES.datasets()[:1]
+    slice_.SeriesInstanceUID, slice_.SOPInstanceUID = "1.8.2", "1.8.2.1"
+    ward.take([*back("1.8.1"), slice_])
     ward.plan("2.0.0")
     assert [job.model.version for job in ward.jobs()] == ["2.0.0", "1.0.0"]
 
@@ -162,7 +221,7 @@ def test_another_rule_makes_its_own_series(gone):
 
 def test_our_series_is_still_known_as_ours_after_it_was_deleted(gone):
     with gone.shelf.database.reading() as session:
-        assert Studies(session, gone.shelf.folder).made(SERIES.study_uid) == [MADE]
+        assert MADE in Studies(session, gone.shelf.folder).made(SERIES.study_uid)
 
 
 def test_a_new_destination_has_the_same_job_run_again(gone):
@@ -201,6 +260,15 @@ def test_what_was_deleted_is_made_again_by_hand_and_can_be_sent_again(gone):
     assert gone.deliveries() == {"pacs": ("waiting", 1)}
     with pytest.raises(NotPossible, match="is done; only a job without result"):
         gone.retry(job.id)
+
+
+def test_what_was_released_and_deleted_is_released_still_when_it_is_made_again(gone):
+    """The worker enters the same bytes at once, and holds other bytes: a person has seen these."""
+    released = {"what": "released", "by": "A. Physicist", "content": "sha256:" + "ab" * 32}
+    gone.do(lambda session: session.execute(update(JobRow).values(decided=released)))
+    gone.send()
+    (job,) = gone.jobs()
+    assert gone.retry(job.id).decided == released
 
 
 def test_a_series_of_which_nothing_is_here_is_queued_for_nobody(gone):

@@ -49,6 +49,40 @@ def test_a_planted_fault_is_told(planted, limited, code, spoil):
     assert all(word not in reason.text for reason in reasons for word in ("PHANTOM", "HEAD01"))
 
 
+def test_a_series_that_this_node_made_is_told_by_its_uid_when_it_has_lost_its_words(planted):
+    findings = planted(every(SeriesInstanceUID=OWN_SERIES), OWN)
+    assert findings.synthetic
+    assert {reason.code for reason in findings.reasons} == {"SYNTHETIC"}
+    assert not planted(every(SeriesInstanceUID=OWN_SERIES)).synthetic
+
+
+SYNTHETIC_CT = ("sCT", "sCT_pelvis", "SynthCT", "syn-CT", "MR only sCT", "s-CT^HEAD", "sct2")
+
+
+@pytest.mark.parametrize("text", SYNTHETIC_CT)
+@pytest.mark.parametrize("keyword", ["SeriesDescription", "DerivationDescription", "ImageComments"])
+def test_a_ct_that_is_called_synthetic_in_short_is_told(planted, keyword, text):
+    findings = planted(every(**{keyword: text}), OWN, clean="siemens-ct")
+    assert findings.synthetic
+
+
+def test_capitals_are_a_synthetic_ct_where_nothing_says_that_it_was_acquired(planted):
+    def spoil(slices):
+        every(SeriesDescription="SCT HEAD", ImageType=["DERIVED", "SECONDARY", "AXIAL"])(slices)
+
+    assert planted(spoil, OWN, clean="siemens-ct").synthetic
+
+
+@pytest.mark.parametrize("text", ["CT", "CT HEAD", "SCT HEAD", "SCT_THORAX", "MR only", "sCTA"])
+def test_an_acquired_ct_is_not_taken_for_synthetic_by_words_of_scanners(planted, text):
+    assert not planted(every(SeriesDescription=text), OWN, clean="siemens-ct").synthetic
+
+
+@pytest.mark.parametrize(("text", "told"), [("t1_sct", False), ("MR-only sCT", True)])
+def test_of_an_mr_image_the_short_word_alone_says_nothing(planted, text, told):
+    assert planted(every(SeriesDescription=text), OWN).synthetic == told
+
+
 def test_inverted_grey_values_are_named_for_what_they_are(planted):
     (reason,) = planted(every(PhotometricInterpretation="MONOCHROME1")).reasons
     assert "MONOCHROME1" in reason.text

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from dicom_node.series import OwnIdentity, examine, fits
 from engine.volume import Grid
@@ -48,6 +49,26 @@ def test_each_limit_gives_its_code(findings, contract, limits, code):
 )
 def test_a_limit_that_is_just_met_is_met(findings, contract, limits):
     assert codes(findings, replace(contract, **limits)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"BodyPartExamined": "KNEE"}, "ANATOMY_WRONG"),
+        ({"PatientAge": "007Y"}, "AGE_OUTSIDE"),
+        ({"MagneticFieldStrength": "7"}, "FIELD_STRENGTH"),
+    ],
+)
+@pytest.mark.parametrize("which", [0, 9, -1])
+def test_what_a_single_slice_says_counts(written, contract, tmp_path, said, code, which):
+    paths = [tmp_path / path.name for path in written(style("siemens-ve-mprage"))]
+    for path, original in zip(paths, written(style("siemens-ve-mprage")), strict=True):
+        ds = dcmread(original)
+        for keyword, value in said.items() if path == paths[which] else ():
+            setattr(ds, keyword, value)
+        ds.save_as(path)
+    limited = replace(contract, age_years=(18.0, 90.0), field_strength_t=(1.0, 3.5))
+    assert codes(examine(paths, OwnIdentity()), limited) == [code]
 
 
 def lying(findings, plane, degrees=0.0, axis=2):
@@ -167,7 +188,7 @@ MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 def stating(findings, **values):
     """Return the findings with other facts in their header; None takes one away."""
     header = {key: value for key, value in {**findings.header, **values}.items() if value}
-    return replace(findings, header=header)
+    return replace(findings, header=header, kinds=(header,))
 
 
 @pytest.mark.parametrize(

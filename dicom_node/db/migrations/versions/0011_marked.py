@@ -23,8 +23,10 @@ def downgrade() -> None:
 
     Nothing more of them is sent, and their files go. A copy that was withdrawn stays rejected, in
     the words that an older program has; one that was not stays where it was sent: withdraw it
-    before, by releasing or rejecting its result.
+    before, by releasing or rejecting its result. That a result was given up is forgotten: an older
+    program would take it for rejected when it is made again.
     """
+    op.execute("DELETE FROM rejection WHERE because = 'refused'")
     op.execute(
         "UPDATE delivery SET state = 'failed', ask_due = NULL, lease_owner = NULL, "  # noqa: S608
         "lease_until = NULL, error = 'not sent any more: an older version knows no marked copies' "

@@ -1,7 +1,7 @@
 """What reports have to say was found: counted here anew from the synthesis."""
 
 from collections.abc import Mapping
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -17,21 +17,19 @@ UNITS: Mapping[str, tuple[str, str]] = {
 Figure = tuple[str, str, float, tuple[str, str]]
 """Code of our scheme, its meaning, the value, and the unit in UCUM."""
 _NO_UNIT = ("1", "no units")
+_UNLIKENESS = frozenset({"unlike_within", "unlike_outside", "unlike_grain", "grain_spread"})
 
 
 def figures(making: Making) -> list[Figure]:
     """Return what was measured, in the order in which it is told."""
     made, found = making.synthesis, list[Figure]()
-    away = [check.figure for check in made.checks if check.name == "unlike_within"]
-    if away:
-        found.append(
-            (
-                "SYN-110",
-                "In-distribution score: distance from the training data",
-                max(away),
-                _NO_UNIT,
-            )
-        )
+    unlike = [check for check in made.checks if check.name in _UNLIKENESS]
+    used = [
+        _used(check.figure, *check.limit) for check in unlike if any(map(isfinite, check.limit))
+    ]
+    if used:
+        what = "In-distribution score: distance from the usual, beside its limit"
+        found.append(("SYN-110", what, max(used), _NO_UNIT))
     spread = made.spread
     body = np.zeros(0) if spread is None else np.asarray(spread.voxels, np.float64)
     body = body[body > 0]
@@ -45,6 +43,13 @@ def figures(making: Making) -> list[Figure]:
         ("SYN-113", "Fraction outside of the source's field of view", 1.0 - seen, _NO_UNIT)
     )
     return [one for one in found if isfinite(one[2])]
+
+
+def _used(figure: float, low: float, high: float) -> float:
+    """Return the part of its limit that a figure has used up; of no number, more than there is."""
+    if not isfinite(figure):
+        return inf
+    return figure / high if isfinite(high) else low / max(figure, 1e-9)
 
 
 def answers(making: Making) -> list[tuple[str, str, bool]]:

@@ -25,11 +25,11 @@ EVERYTHING = (
 
 
 @pytest.fixture
-def upgraded(database_url, tmp_path, now):
+def upgraded(empty_url, tmp_path, now):
     """An archive whose database was written by schema 0001, and is now at the newest."""
     from dicom_node.db import Database
 
-    database = Database(database_url, tmp_path)
+    database = Database(empty_url, tmp_path)
     database.prepare()
     store = Store.on(database, tmp_path / "archive", now)
     fill(store)

@@ -7,6 +7,7 @@ import pytest
 
 from dicom_node.results import Making
 from engine.volume import Grid, Volume
+from tests.dicom_node.results.conftest import storing
 from tests.support.mr import MrSeries
 
 SIZE, SOURCES = 12, 6
@@ -24,16 +25,17 @@ def cut(making: Making, slices: int) -> Making:
     drawn = np.random.default_rng(3).integers(1, 4095, grid.shape)
     pixels = np.where(inside, drawn, 0).astype(stored.pixels.dtype)
     kept = slices if making.grid == "native" else SOURCES
-    return replace(
+    less = replace(
         making,
         sources=[replace(source, frames=source.frames[:kept], planes=source.planes[:kept])],
         synthesis=replace(
             making.synthesis,
             volume=Volume(np.zeros(grid.shape), grid, making.synthesis.volume.unit),
             inside=inside,
-            stored=replace(stored, pixels=pixels, padding=None if inside.all() else 0),
         ),
     )
+    padding = None if inside.all() else 0
+    return storing(less, replace(stored, pixels=pixels, padding=padding))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from dicom_node.results import Plane, check_series, encode, make_series
 from dicom_node.results.check import FORBIDDEN, WITH_VALUE
 from dicom_node.results.copy import IDENTITY
 from dicom_node.results.iod import CT, MR, PET
+from engine.postprocess import quantise
 from engine.volume import FrameRef, Grid
 from tests.dicom_node.results.check.mutations import Mutation, written
 from tests.dicom_node.results.conftest import as_kind
@@ -220,12 +221,27 @@ def unseen(making):
     return replace(making, synthesis=replace(making.synthesis, inside=inside))
 
 
-def tilted(making):
+def with_affine(making, change):
+    """Change the affine of the volume alone, and not where its slices are written."""
     grid = making.synthesis.volume.grid
     affine = grid.affine.copy()
-    affine[2, 2] += 0.1
+    change(affine)
     volume = replace(making.synthesis.volume, grid=Grid(grid.shape, affine))
     return replace(making, synthesis=replace(making.synthesis, volume=volume))
+
+
+def tilted(making):
+    def lean(affine):
+        affine[2, 2] += 0.1
+
+    return with_affine(making, lean)
+
+
+def moved(making, *by_mm):
+    def shift(affine):
+        affine[:3, 3] += by_mm
+
+    return with_affine(making, shift)
 
 
 def two_sources(making, **values):
@@ -258,6 +274,10 @@ MADE = {
         lambda m: with_source(m, planes=m.sources[0].planes[::-1]),
         "the volume's slice 1 lies 30.00 mm from the source's",
     ),
+    "a volume beside its slices": (
+        lambda m: moved(m, 0.5, 0, 0),
+        "the volume's slice 1 lies 0.50 mm from the source's",
+    ),
     "a volume that leans": (tilted, "orientation or pixel spacing is not the volume's: 1.20 mm"),
     "another task": (lambda m: replace(m, task=replace(m.task, name="x")), "ct_from_mr made it, x"),
     "a model that is not the task's": (lambda m: with_model(m, version="9"), "is not the task's"),
@@ -274,6 +294,14 @@ MADE = {
     "13 bits": (
         lambda m: with_pixels(m, pixels=m.synthesis.stored.pixels + np.uint16(4096)),
         "0 to 4095 is wanted",
+    ),
+    "pixels of another volume": (
+        lambda m: with_pixels(m, pixels=m.synthesis.stored.pixels[::-1]),
+        "the pixels are not the volume that was judged, rounded",
+    ),
+    "a value off by one": (
+        lambda m: with_pixels(m, pixels=np.minimum(m.synthesis.stored.pixels + np.uint16(1), 4095)),
+        "the pixels are not the volume that was judged, rounded",
     ),
     "signed pixels": (
         lambda m: with_pixels(m, pixels=m.synthesis.stored.pixels.astype(np.int16)),
@@ -299,6 +327,21 @@ def test_what_is_wrong_before_it_is_written_is_refused(what, making):
     files = [b""] * len(spoilt.synthesis.stored.pixels)
     with pytest.raises(OutputInvalid, match=f"what was made: .*{said}"):
         check_series(files, spoilt)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_rounded_in_single_precision_is_what_was_judged(kind, making):
+    """Values half way between two stored ones go either way."""
+    made, rng = as_kind(making, kind), np.random.default_rng(5)
+    volume = made.synthesis.volume
+    for greatest in (0.9, 1.1, 1.7, 2.0):
+        steps = rng.integers(1, 32767, volume.shape) + 0.5
+        voxels = np.minimum(steps * (greatest / 32767), greatest).astype(np.float32)
+        voxels[0, 0, 0] = greatest
+        stored = quantise(kind, voxels, made.synthesis.inside, high=2.0)
+        synthesis = replace(made.synthesis, volume=volume.with_voxels(voxels), stored=stored)
+        wanted = replace(made, synthesis=synthesis)
+        assert check_series(encoded(wanted), wanted) is None
 
 
 @pytest.mark.parametrize("word", ["SYNTHETIC", "NOT ACQUIRED", "tiny"])

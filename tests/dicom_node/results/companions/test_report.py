@@ -1,6 +1,7 @@
 """The structured report: its tree, as a reader of the template finds it."""
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
@@ -79,6 +80,18 @@ def test_of_a_gate_that_is_not_there_nothing_is_said(making):
     assert set(evaluations(group)) == {"SYN-120", "SYN-121", "SYN-122"}
     assert {one.name.value for one in group.get_measurements()} == {"SYN-113"}
     assert {one.code for one in answers(making)} == {"SYN-120", "SYN-121", "SYN-122"}
+
+
+def test_the_score_is_that_of_the_figure_that_is_nearest_to_its_limit(judged):
+    making = judged()
+    odd = {"unlike_outside": (3.0, (-inf, 2.0)), "grain_spread": (0.05, (0.2, inf))}
+    checks = tuple(
+        replace(one, figure=odd[one.name][0], limit=odd[one.name][1]) if one.name in odd else one
+        for one in making.synthesis.checks
+    )
+    real = replace(making, synthesis=replace(making.synthesis, checks=checks))
+    found = {one.name.value: one for one in group_of(real).get_measurements()}
+    assert found["SYN-110"].value == pytest.approx(4.0)
 
 
 def test_a_figure_that_is_no_number_is_left_out(judged):
