@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from sqlalchemy import create_engine, text
 
 from dicom_node.audit.journal import verify as verify_journal
 from dicom_node.commitment import Reference, Request, request_of
-from tests.support.committing import CommittingScp, Modality, ask
+from dicom_node.notes import KEY_OBJECT
+from tests.support.committing import Modality, ask
 from tests.support.matrix.disk import PowerCut
 from tests.support.matrix.life import FLAG
 from tests.support.matrix.points import Aim
 from tests.support.matrix.scenes import SCENES
-from tests.support.mr import MR_IMAGE, MrSeries, encoded
+from tests.support.moving import MovingScp
+from tests.support.mr import MR_IMAGE, MrSeries, acquired_ct, another, encoded, localizer
 from tests.support.need import free_port
 from tests.support.node import SCANNER, NodeConf
 from tests.support.sender import send
@@ -34,13 +37,15 @@ UNVOUCHED_S = 360.0
 LIVES = 4
 
 
-class Pacs(CommittingScp):
+@dataclass
+class Pacs(MovingScp):
     """Keeps what it is sent, notes each content of each UID, and refuses until it is mended."""
 
-    def __init__(self, port: int, node_port: int, mended: Path | None) -> None:
-        super().__init__(port, node_port, reports="new")
+    mended: Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.contents: dict[str, set[str]] = defaultdict(set)
-        self.mended = mended
 
     def _store(self, event) -> int:
         if self.mended is not None and not self.mended.exists():
@@ -87,6 +92,13 @@ class Told:
     kept: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
+    def has_met(self, aims: Sequence[Aim]) -> bool:
+        """Return whether each moment that was aimed at came: else nothing was tried at all.
+
+        A life that met its aim and lived on says so; one that was killed there had a life after it.
+        """
+        return self.lives > len(aims) or (self.lives == len(aims) and bool(self.over.get("hit")))
+
 
 @dataclass
 class Site:
@@ -101,16 +113,30 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.said = SCENES[self.scene]
         self.series = MrSeries(seed=f"matrix {self.scene}", slices=SLICES, size=24, spacing_mm=6.0)
-        self.datasets = self.series.datasets()
-        mended = self.folder / FLAG if self.said.breaks == "pacs" else None
+        whole = self.series.datasets()
+        self.datasets = localizer(self.series) if self.said.fetches else whole
+        self.at_pacs = whole if self.said.fetches else []
         node_port = free_port()
-        self.pacs = Pacs(free_port(), node_port, mended).start()
-        self.modality = Modality(free_port()).listen() if self.said.promises else None
+        self.is_late = False
+        self.pacs = self._pacs(node_port).start()
+        refuses = 0x0110 if self.said.breaks == "modality" else 0x0000
+        self.modality = Modality(free_port(), refuses).listen() if self.said.promises else None
         self.conf = self._conf(node_port)
         self.path = self.conf.write()
         self.kept: set[str] = set()
         self.promised = not self.said.promises
         self.ahead_s = 0.0
+
+    def _pacs(self, node_port: int) -> Pacs:
+        """Return the PACS; what it may be asked for, and a series that it cannot move."""
+        mended = self.folder / FLAG if self.said.breaks == "pacs" else None
+        pacs = Pacs(free_port(), node_port, reports="new", drops_number=self.said.drops,
+                    mended=mended)  # fmt: skip
+        if self.said.fetches:
+            longer = another(MrSeries(self.series.seed, SLICES + 1, size=24, spacing_mm=6.0))
+            pacs.finds, pacs.own = ("SERIES", "IMAGE"), [*self.at_pacs, *longer]
+            pacs.stuck = {str(longer[0].SeriesInstanceUID)}
+        return pacs
 
     def begin_with(self, database: Path) -> None:
         """Let the node find an empty database: the schema is made elsewhere."""
@@ -122,11 +148,15 @@ class Site:
         conf = NodeConf(self.folder, port=node_port, database=self.url, extra=extra)
         conf.release, conf.rules = self.said.release, list(self.said.rules)
         pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": self.pacs.port}
-        conf.peers = [dict(SCANNER), {**pacs, "may": ["echo", "store"], "ask": ["commit"]}]
+        pacs |= {"when_held": "send_marked"} if self.said.marked else {}
+        conf.peers = [dict(SCANNER), {**pacs, "may": ["echo", "store"], "ask": self._asks()}]
         if self.modality is not None:
             conf.peers[0] |= {"port": self.modality.port, "may": ["echo", "store", "commit"]}
         conf.destinations = [{"name": "shelf", "kind": "folder", "path": "../shelf"}]
         return conf
+
+    def _asks(self) -> list[str]:
+        return ["commit", "find", "move"] if self.said.fetches else ["commit"]
 
     def run(self, *aims: Aim, cut: PowerCut | None = None, **order) -> Told:
         """Let the node live until it comes to its end; each of its first lives meets an aim."""
@@ -198,6 +228,10 @@ class Site:
         while (heard := self.zygote.hear())["said"] != "ended":
             if heard["said"] == "listening":
                 self._send()
+                self._report()
+                self.zygote.tell("go")
+            elif heard["said"] == "wanted":
+                self._send_late()
                 self.zygote.tell("go")
             else:
                 over = heard
@@ -220,6 +254,15 @@ class Site:
                 return
         if not self.promised:
             self._ask()
+
+    def _send_late(self) -> None:
+        """Send the acquired CT; what is left of it is sent at each later start."""
+        if not self.is_late:
+            self.is_late = True
+            self.datasets += acquired_ct(self.series)
+        self._send()
+
+    def _report(self) -> None:
         for request in list(self.pacs.requests):  # an archive reports until it is answered
             threading.Thread(target=self.pacs.report, args=(self.pacs.verdict(request),)).start()
 
@@ -235,8 +278,10 @@ class Site:
         """Return every promise that is broken, a sentence each."""
         found = list(over["wrong"])
         if self.kept != {str(ds.SOPInstanceUID) for ds in self.datasets}:
-            found.append(f"{len(self.kept)} of {SLICES} were ever answered with success")
-        found += self._lost() if self.said.keeps else []
+            found.append(
+                f"{len(self.kept)} of {len(self.datasets)} were ever answered with success"
+            )
+        found += self._lost(self.at_pacs) if self.said.keeps else []
         found += self._doubled(over["why"])
         if left := self._files("archive/incoming"):
             found.append(f"half-written files are left: {left}")
@@ -245,15 +290,16 @@ class Site:
             found.append(f"the audit trail does not hold: {verdict.why}")
         if self.modality is not None:
             told = {one.sop_instance_uid for report in self.modality.reports for one in report.held}
-            if told != self.kept:
+            if told != (set() if self.said.breaks == "modality" else self.kept):
                 found.append(f"{len(told)} of {SLICES} were vouched for")
         return found
 
-    def _lost(self) -> list[str]:
-        """Return what was answered with success and is not there, byte for byte."""
+    def _lost(self, fetched: Sequence[Dataset] = ()) -> list[str]:
+        """Return what was answered with success, or fetched, and is not there byte for byte."""
         rows = self.rows("SELECT sop_instance_uid, path FROM instance")
         lost = []
-        for ds in (one for one in self.datasets if str(one.SOPInstanceUID) in self.kept):
+        kept = [one for one in self.datasets if str(one.SOPInstanceUID) in self.kept]
+        for ds in (*kept, *fetched):
             place = self.folder / "var" / "archive" / rows.get(str(ds.SOPInstanceUID), "-")
             if not place.is_file():
                 lost.append(f"{ds.SOPInstanceUID} is lost")
@@ -265,21 +311,45 @@ class Site:
         ended = [job["state"] for job in why["jobs"]]
         if ended != ([self.said.ends] if self.said.ends else []):
             return [f"jobs ended as {ended}"]
-        made = why["jobs"][0]["series_uids"] if self.said.ends == "done" else []
-        there = {str(ds.SeriesInstanceUID) for ds in self.pacs.kept.values()}
-        found = []
-        if there != set(made):
-            found.append(f"the PACS has series {there}, {made} were made")
-        if len(self.pacs.kept) != SLICES * len(made):
-            found.append(f"the PACS has {len(self.pacs.kept)} instances")
+        found = self._noted(why)
+        shelf = [one for one in (self.folder / "shelf").rglob("*") if one.is_file()]
+        there = {
+            "pacs": Counter(str(ds.SeriesInstanceUID) for ds in self.pacs.kept.values()),
+            "shelf": Counter(one.parent.name for one in shelf if one.suffix == ".dcm"),
+        }
+        for place, counts in self._expected(why).items():
+            if there[place] != counts:
+                found.append(f"{place} has {dict(there[place])}, {counts} were to go there")
         if many := [uid for uid, contents in self.pacs.contents.items() if len(contents) > 1]:
             found.append(f"{len(many)} instances came with two contents")
-        shelf = [one for one in (self.folder / "shelf").rglob("*") if one.is_file()]
-        if sorted(one.stem for one in shelf if one.suffix == ".dcm") != sorted(self.pacs.kept):
-            found.append("the folder has other instances than the PACS")
         if parts := [one.name for one in shelf if one.suffix != ".dcm"]:
             found.append(f"half-written files are in the folder: {parts}")
         return found
+
+    def _expected(self, why: dict) -> dict[str, dict[str, int]]:
+        """Return how many instances of which series are to be at each destination, at the end."""
+        said, job = self.said, why["jobs"][0] if why["jobs"] else {}
+        made = job["series_uids"] if said.ends == "done" else []
+        counts = {place: dict.fromkeys(made, SLICES) for place in ("pacs", "shelf")}
+        if said.marked:
+            counts["pacs"][job["marked"]] = SLICES
+        for _, one in _rejected(why):
+            for place in said.told:
+                counts[place][one["note_series_uid"]] = 1
+        return counts
+
+    def _noted(self, why: dict) -> list[str]:
+        """Return what is wrong with the notes that the PACS has: each names all of one series."""
+        rejected = _rejected(why)
+        if len(rejected) != bool(self.said.told):
+            return [f"{len(rejected)} series are rejected"]
+        kept = self.pacs.kept.values()
+        has = [_named(ds) for ds in kept if ds.SOPClassUID == KEY_OBJECT]
+        there: dict[str, set[str]] = defaultdict(set)
+        for ds in kept:
+            there[str(ds.SeriesInstanceUID)].add(str(ds.SOPInstanceUID))
+        wanted = [(uid, there[uid]) for uid, _ in rejected]
+        return [] if has == wanted else [f"the notes name {has}, {wanted} is rejected"]
 
     def _files(self, where: str) -> list[str]:
         return [one.name for one in (self.folder / "var" / where).iterdir()]
@@ -292,3 +362,16 @@ class Site:
                 return {row[0]: row[1] for row in connection.execute(text(query))}
         finally:
             engine.dispose()
+
+
+def _rejected(why: dict) -> list[tuple[str, dict]]:
+    """Return each series that is rejected, and what is said of that."""
+    return [(series["series_uid"], one) for series in why["series"] for one in series["rejected"]]
+
+
+def _named(note: Dataset) -> tuple[str, set[str]]:
+    """Return the series that a note names, and the instances."""
+    (study,) = note.CurrentRequestedProcedureEvidenceSequence
+    (series,) = study.ReferencedSeriesSequence
+    named = {str(one.ReferencedSOPInstanceUID) for one in series.ReferencedSOPSequence}
+    return str(series.SeriesInstanceUID), named

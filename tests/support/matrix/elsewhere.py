@@ -10,6 +10,8 @@ _REPORTS = "an answer that the scenes' modality does not give; tests/dicom_node/
 _DAILY = "one DELETE of rows that nobody reads any more; done again the next day"
 _NOTES = "killed at every step of taking a series back in tests/dicom_node/notes"
 _MODELS = "a model put in its place as a whole, or one row; tests/dicom_node/cli/test_models.py"
+_CUT = "each kill of the matrix cuts off who sends; written by one transaction of the next start"
+_INGEST = "the same archive by another door; tests/dicom_node/cli"
 _NO_STATE = "changes no study, job or delivery; one statement, there or not"
 
 SITES = {
@@ -18,7 +20,6 @@ SITES = {
     "app.decide:export_held": _NO_STATE,
     "app.pulse:Pulse.end": _NO_STATE,
     "app.pulse:Pulse.tick": _NO_STATE,
-    "app.recall.act:recall_model": _NOTES,
     "archive.files:Files.discard_unfinished": "runs after each kill of the matrix",
     "archive.files:Files.remove": "of a file that no row names; else the next sweep takes it",
     "archive.keep:Archive._settle_difference": "other content under a known UID; test_keep.py",
@@ -30,7 +31,6 @@ SITES = {
     "archive.upkeep.sweep:_move_aside": "of a file without a row; a clean flow leaves none",
     "association.commitment.report:PromiseStage._forget": _DAILY,
     "association.commitment.report:PromiseStage._later": _REPORTS,
-    "association.commitment.report:PromiseStage._not_taken": _REPORTS,
     "audit.journal.journal:Journal.drop": "old files of the trail; tests/dicom_node/audit",
     "audit.journal.recover:_set_apart": "a torn end of the trail; tests/dicom_node/audit",
     "audit.syslog.position:Position.write": "how far a receiver is; tests/dicom_node/audit",
@@ -49,30 +49,21 @@ SITES = {
     "backup.target:_folder": _BACKUP,
     "backup.target:_only": _BACKUP,
     "backup.target:_work": _BACKUP,
-    "cli.ingest:_Adding.close": "the same archive by another door; tests/dicom_node/cli",
+    "cli.ingest:_Adding.close": _INGEST,
     "cli.models.adding:_copied": _MODELS,
     "cli.models.signing:_keep": _MODELS,
     "cli.models.switching:activate": _MODELS,
     "cli.models.switching:rollback": _MODELS,
     "cli.upkeep.tokens:create": _NO_STATE,
     "cli.upkeep.tokens:revoke": _NO_STATE,
-    "completion.stage:SenderStage._asked": "asked again; tests/dicom_node/completion",
     "destination.receipt.stage:ReceiptStage._cannot_count": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._later": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._next": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._refused": _ANSWERS,
     "installation:only_one": "a lock of a process; it goes with it",
-    "notes.recall:carry_out": _NOTES,
     "notes.stage:NotesStage._later": _NOTES,
-    "notes.stage:NotesStage._queue": _NOTES,
-    "notes.stage:NotesStage._tell": _NOTES,
     "rules.ask:AskStage._unanswered": _ASKING,
-    "rules.ask:AskStage.tick": _ASKING,
-    "rules.ask:FetchStage._set": _ASKING,
-    "rules.request:Requester._refused": _HTTP,
-    "rules.request:Requester._settle": _HTTP,
     "rules.stage:RulesStage._put_off": "after a bug; the study is planned again all the same",
-    "rules.stage:RulesStage._weigh": _ASKING,
     "signature:sign": _MODELS,
     "web.store.reception:Reception.close": _HTTP,
     "worker.golden:record": _MODELS,
@@ -82,8 +73,12 @@ SITES = {
 }
 
 STATES = {
-    "fetch=failed": _ASKING,
-    "fetch=fetched": _ASKING,
-    "fetch=fetching": _ASKING,
-    "fetch=wanted": _ASKING,
+    "association.ended=aborted": _CUT,
+    "association.ended=lost": _CUT,
+    "instance.origin=ingested": _INGEST,
+    "process.kind=listener": _NO_STATE,
+    "process.kind=web": _NO_STATE,
+    "process.kind=worker": _NO_STATE,
+    "study.interrupted=yes": _CUT,
+    "token.revoked_at": _NO_STATE,
 }

@@ -97,6 +97,7 @@ class Node:
         self.stages = {name: stage for name, (stage, _) in self.parts.stages().items()}
         self.stages["worker"] = self._worker()
         self.failed: list[str] = []
+        self._why: dict | None = None
 
     def _worker(self) -> WorkerStage:
         parts, file = self.parts, self.parts.settings.file.worker
@@ -114,14 +115,24 @@ class Node:
     def mend(self) -> None:
         (self.conf.parent / FLAG).touch()
 
+    def want_late(self) -> None:
+        """Have the modality send what it has not sent yet, and wait until it is through."""
+        say({"said": "wanted"})
+        hear()
+        self._why = None
+
     def why(self) -> dict:
-        try:
-            return explain_study(self.parts.database, self.study_uid)
-        except NotKnown:
-            return {}
+        """Return what is known of the study, as it was after the last tick or command."""
+        if self._why is None:
+            try:
+                self._why = explain_study(self.parts.database, self.study_uid)
+            except NotKnown:
+                self._why = {}
+        return self._why
 
     def command(self, *words: str) -> None:
         """Do what a person does at a terminal."""
+        self._why = None
         done = CliRunner().invoke(dicom_node.cli.main, ["--conf", str(self.conf), *words])
         if done.exit_code and done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -129,7 +140,7 @@ class Node:
             self.failed.append(done.output)
 
     def tick(self) -> int:
-        moved = 0
+        moved, self._why = 0, None
         for name, stage in self.stages.items():
             if name == self.scene.breaks and self.is_unmended():
                 continue
@@ -175,7 +186,9 @@ def live(order: dict) -> None:
             time.ahead_s += STEP_S
         jumped += scene.act(node)
         moving = bool(node.tick())
-        if sent_s is None and has_left(node):
+        if not has_left(node):
+            sent_s = None
+        elif sent_s is None:
             sent_s = (time.now() - began).total_seconds() - jumped
     took_s = (time.now() - began).total_seconds() - jumped
     wrong = node.sweep()
@@ -197,9 +210,18 @@ def live(order: dict) -> None:
 
 
 def has_left(node: Node) -> bool:
-    """Whether what was made is where it was to go; that somebody vouches for it comes later."""
-    states = [one["state"] for one in node.why().get("deliveries", ())]
-    return bool(states) and set(states) <= {"sent", "receipted"}
+    """Whether what was made is where it was to go, and who has what is rejected knows it.
+
+    That somebody vouches for it comes later.
+    """
+    why = node.why()
+    states = {one["state"] for one in why.get("deliveries", ())}
+    rejected = [one for series in why.get("series", ()) for one in series["rejected"]]
+    return bool(states) and states <= {"sent", "receipted"} and all(map(_is_told, rejected))
+
+
+def _is_told(rejected: dict) -> bool:
+    return bool(rejected["told"])
 
 
 def _points(order: dict) -> Points:

@@ -3,8 +3,12 @@
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tests.support.matrix.points import Aim
+
+PARTS = 12
+"""What takes hours is done in so many parts: each says for itself what came of it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ def moments(
         known |= of_scene.keys()
 
 
-def some(all_of_them: list[Moment], count: int, seed: int) -> list[Moment]:
+def some(all_of_them: list[Any], count: int, seed: int) -> list[Any]:
     """Return ``count`` of them, of every scene and spread over its moments."""
     chosen = random.Random(seed).sample(all_of_them, min(count, len(all_of_them)))
     return sorted(chosen, key=all_of_them.index)
+
+
+def part_of(all_of_them: list[Any], part: int) -> list[Any]:
+    """Return one of :data:`PARTS` parts, spread over all of them."""
+    return all_of_them[part::PARTS]

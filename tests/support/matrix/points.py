@@ -26,14 +26,17 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from dicom_node.db.statements import Statement
 from tests.support.matrix.disk import Recorder
+from tests.support.matrix.states import look
 
 OF_DESCRIPTORS = ("write", "writev", "fsync", "ftruncate")
 OF_PATHS = ("link", "mkdir", "remove", "rename", "replace", "rmdir", "truncate", "unlink", "utime")
+REJECTED, TAKEN_BACK = "rejection.insert", ", taken back"
+"""What is done once a series is rejected is another moment: it may be done to its note."""
 TAKES_SPACE = {"open", "write", "writev", "fsync", "mkdir", "link", "rename", "replace"}
 _BELOW = ("dicom_node.db", "dicom_node.disk")
 _WRITES = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM)\s+(?!SET\b)\"?(\w+)", re.I)
 _VERBS = {"INSERT INTO": "insert", "UPDATE": "update", "DELETE FROM": "delete"}
-_STATE = re.compile(r"^state(_m\d+)?$")
+_STATE = re.compile(r"^(state|role|because|what)(_m\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Points:
     counts: Counter = field(default_factory=Counter)
     sites: set[str] = field(default_factory=set)
     states: set[str] = field(default_factory=set)
+    phase: str = ""
     failing: int = 0
     hit: bool = False
 
@@ -134,14 +138,21 @@ class Points:
             if not writes:
                 real(dialect, connection)
                 return
+            seen = self._look(connection, writes) if self.aim is None else set()
             self._around("commit", "", lambda: real(dialect, connection), (writes,))
-            self.states |= {one for one in writes if "=" in one}
+            self.states |= seen
+            if REJECTED in writes:
+                self.phase = TAKEN_BACK
 
         def rollback(dialect: Any, connection: Any) -> None:
             self._written.pop(id(connection.dbapi_connection), None)
             back(dialect, connection)
 
         DefaultDialect.do_commit, DefaultDialect.do_rollback = commit, rollback
+
+    def _look(self, connection: Any, writes: list[str]) -> set[str]:
+        """Return the states that are about to be committed, by a moment of ours."""
+        return look(connection, {one.partition(".")[0] for one in writes}) if _sites() else set()
 
     def _executed(self, connection, cursor, statement, _parameters, context, _many) -> None:
         if cursor.rowcount == 0 and "RETURNING" not in statement:
@@ -169,6 +180,7 @@ class Points:
         label = f"{name} {' < '.join(sites[:2])}"
         if name == "commit":
             label += f" [{' '.join(args[0])}]"
+        label += self.phase
         self._reached(f"before {label}", name)
         if name in self.sabotage:
             return None

@@ -34,6 +34,16 @@ class Scene:
         How the job ends.
     keeps : bool
         Whether what was sent is here at the end.
+    promises : bool
+        Whether the modality asks us to commit ourselves.
+    told : tuple of str
+        Destinations that get one rejection note each; none where nothing is rejected.
+    marked : bool
+        Whether the PACS gets a marked copy of what waits.
+    fetches : bool
+        Whether the modality sends a localizer, and the rule fetches the rest from the PACS.
+    drops : int
+        The PACS answers the so-many-th instance with success, and does not keep it.
     """
 
     is_over: Callable[[Any], bool]
@@ -45,6 +55,10 @@ class Scene:
     ends: str = "done"
     keeps: bool = True
     promises: bool = False
+    told: tuple[str, ...] = ()
+    marked: bool = False
+    fetches: bool = False
+    drops: int = -1
 
 
 def _state(why: dict) -> str:
@@ -54,8 +68,42 @@ def _state(why: dict) -> str:
 
 def _delivered(node: Any) -> bool:
     why = node.why()
-    states = [one["state"] for one in why.get("deliveries", ())]
-    return _state(why) == "done" and states == ["receipted"] * 2
+    return _state(why) == "done" and _went(why, "result") == ["receipted"] * 2
+
+
+def _went(why: dict, copy: str) -> list[str]:
+    """Return how far each delivery is of what a job made, of its marked copy, or of a note."""
+    return [one["state"] for one in why.get("deliveries", ()) if one["copy"] == copy]
+
+
+def _taken_back(node: Any) -> bool:
+    """Whether every note has arrived at who is to have one."""
+    why = node.why()
+    rejected = [one for series in why.get("series", ()) for one in series["rejected"]]
+    arrived = _went(why, "note") == ["sent"] * len(node.scene.told)
+    return bool(rejected) and all(one["told"] for one in rejected) and arrived
+
+
+def _superseded(node: Any) -> bool:
+    return _taken_back(node) and _delivered(node) and node.why()["state"] == "routed"
+
+
+def _recalled(node: Any) -> bool:
+    return _taken_back(node) and _delivered(node) and _recalls(node) == [True]
+
+
+def _recalls(node: Any) -> list[bool]:
+    """Return of each recalled version whether that is carried out."""
+    from dicom_node.rejections import Recalls
+
+    with node.parts.database.reading() as session:
+        return [one.ended for one in Recalls(session).all().values()]
+
+
+def _withdrawn(node: Any) -> bool:
+    """Whether the marked copy is taken back, and what it was a copy of is decided."""
+    decided = _delivered(node) if node.scene.ends == "done" else _rejected(node)
+    return _taken_back(node) and decided and not _doomed(node)
 
 
 def _rejected(node: Any) -> bool:
@@ -83,9 +131,39 @@ def _reject(node: Any) -> float:
     if _state(why) == "held":
         job = str(why["jobs"][-1]["id"])
         node.command("jobs", "reject", job, "--by", "A. Physicist", "--why", "blurred")
-    if _state(why) == "refused" and node.time.ahead_s < HOURS_S:  # young files stay for an hour
-        node.time.ahead_s += HOURS_S
-        return HOURS_S
+    return _wait(node) if _state(why) == "refused" else 0.0
+
+
+def _wait(node: Any) -> float:
+    """Go on by some hours, once: young files stay for an hour before they are deleted."""
+    if node.time.ahead_s >= HOURS_S:
+        return 0.0
+    node.time.ahead_s += HOURS_S
+    return HOURS_S
+
+
+def _decide(node: Any) -> float:
+    """Release or reject what waits, once the marked copy is where it was to go."""
+    if _went(node.why(), "marked") != ["receipted"]:
+        return 0.0
+    if _taken_back(node):
+        return _wait(node)
+    if _state(node.why()) == "held":
+        return _release(node) if node.scene.ends == "done" else _reject(node)
+    return 0.0
+
+
+def _come_late(node: Any) -> float:
+    """Have the acquired CT sent once its synthetic one is delivered."""
+    if _delivered(node) and not _went(node.why(), "note"):
+        node.want_late()
+    return 0.0
+
+
+def _recall(node: Any) -> float:
+    if _delivered(node) and not _recalls(node):
+        said = "--by", "A. Physicist", "--why", "shifted by a slice", "--wait", "0"
+        node.command("models", "recall", "tiny@1.0.0", *said)
     return 0.0
 
 
@@ -117,6 +195,37 @@ def _resend(node: Any) -> float:
     return 0.0
 
 
+def _request(node: Any) -> float:
+    """Ask for what no rule makes: too early first, and again when the study is routed."""
+    why = node.why()
+    asked = why.get("requests", ())
+    is_due = why.get("state") == "routed" and not any(one["granted"] for one in asked)
+    if why and (is_due or not asked):
+        to = "--to", "pacs", "--to", "shelf"
+        node.command("request", node.study_uid, "ct_from_mr", *to)
+    return 0.0
+
+
+def _send_anew(node: Any) -> float:
+    """Resend by hand what was receipted, once."""
+    if _delivered(node) and "void" not in _commitments(node):
+        node.command("peers", "resend", node.study_uid, "pacs")
+    return 0.0
+
+
+def _sent_anew(node: Any) -> bool:
+    return _delivered(node) and "void" in _commitments(node)
+
+
+def _commitments(node: Any) -> list[str]:
+    from sqlalchemy import select
+
+    from dicom_node.db import CommitmentRow
+
+    with node.parts.database.reading() as session:
+        return list(session.scalars(select(CommitmentRow.state)))
+
+
 def _forget(node: Any) -> float:
     """Go on by a hundred days once all is delivered."""
     if _delivered(node) and node.time.ahead_s < 50 * DAY_S:
@@ -131,13 +240,17 @@ def _forgotten(node: Any) -> bool:
 
 
 def _promised(node: Any) -> bool:
+    ended = "given up" if node.scene.breaks == "modality" else "reported"
+    return node.why().get("state") == "routed" and _promises(node) == [ended]
+
+
+def _promises(node: Any) -> list[str]:
     from sqlalchemy import select
 
     from dicom_node.db import PromiseRow
 
     with node.parts.database.reading() as session:
-        states = session.scalars(select(PromiseRow.state)).all()
-    return node.why().get("state") == "routed" and states == ["reported"]
+        return list(session.scalars(select(PromiseRow.state)))
 
 
 SCENES = {
@@ -156,5 +269,22 @@ SCENES = {
         extra=LONG_AGO,
         keeps=False,
     ),
+    "superseded": Scene(_superseded, _come_late, told=("pacs", "shelf")),
+    "recalled": Scene(_recalled, _recall, told=("pacs", "shelf")),
+    "marked, released": Scene(_withdrawn, _decide, release="by_hand", told=("pacs",), marked=True),
+    "marked, rejected": Scene(
+        _withdrawn, _decide, release="by_hand", ends="refused", told=("pacs",), marked=True
+    ),
+    "pacs loses one": Scene(_sent_anew, _send_anew, drops=3),
+    "fetched": Scene(_delivered, rules=({**HEAD, "fetch": True},), fetches=True),
+    "requested": Scene(_delivered, _request, rules=()),
     "promised": Scene(_promised, rules=(), ends="", promises=True),
+    "report refused": Scene(
+        _promised,
+        breaks="modality",
+        extra={"outbox": {"refused_attempts": 2}},
+        rules=(),
+        ends="",
+        promises=True,
+    ),
 }

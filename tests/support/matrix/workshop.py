@@ -42,6 +42,10 @@ class Workshop:
         told[RECOVERED] = self.run(RECOVERED, *before[RECOVERED])
         return Clean(told, before)
 
+    def clean_of(self, scene: str) -> "Clean":
+        """Return the same of one scene alone, where no other is asked for."""
+        return Clean({scene: self.run(scene)}, {})
+
 
 @dataclass(frozen=True)
 class Clean:
