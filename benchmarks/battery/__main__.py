@@ -6,15 +6,18 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from benchmarks.battery.cases import CLEAN, FAULTS, FIRST_SEED
 from benchmarks.battery.plot import draw_faults, draw_spreads, read_limits
 from benchmarks.battery.results import RESULT_FAULTS
 from benchmarks.battery.run import Case, Part, Share, run, shown, summary
 from engine.task import read_bundle
+from train.config import read_recipe
 
 RESULTS = Path("benchmarks/results")
+TOGETHER = 5
+"""Subjects without faults that one process draws: what all are drawn from is read but once."""
 
 
 def main() -> None:
@@ -46,20 +49,22 @@ def main() -> None:
         for path in (wanted.conf / "models").iterdir()
         if read_bundle(path).quality is not None
     )
-    seeds = range(FIRST_SEED, FIRST_SEED + wanted.subjects)
+    faulty = range(FIRST_SEED, FIRST_SEED + wanted.subjects)
     results = range(FIRST_SEED + 500, FIRST_SEED + 500 + wanted.results)
     first_clean = FIRST_SEED + 1000
     clean = range(first_clean, first_clean + -(-wanted.clean // wanted.scans))
+    together = [tuple(clean[at : at + TOGETHER]) for at in range(0, len(clean), TOGETHER)]
     shares = [
         *(Share(wanted.conf, model, (seed,), 1, tuple(wanted.faults), not wanted.no_network)
-          for model in models for seed in seeds),
-        *(Share(wanted.conf, model, (seed,), wanted.scans, (CLEAN,), network=False)
-          for model in models for seed in clean),
+          for model in models for seed in faulty),
+        *(Share(wanted.conf, model, seeds, wanted.scans, (CLEAN,), network=False, part="clean")
+          for model in models for seeds in together),
         *(Share(wanted.conf, model, (seed,), 1, tuple(RESULT_FAULTS), part="results")
           for model in models for seed in results),
         *(Share(wanted.conf, model, (FIRST_SEED,), 1, (), part="real", data=wanted.data)
           for model in models if wanted.data is not None),
     ]  # fmt: skip
+    about = _about(wanted.conf, models)
     cases: list[Case] = []
     began = time.monotonic()
     for case in run(shares, wanted.workers):
@@ -72,7 +77,7 @@ def main() -> None:
     for part in found.values():
         _show(part)
     if wanted.save:
-        _write(wanted.save, found, wanted.conf, models)
+        _write(wanted.save, about, {part: one for part, one in found.items() if one})
 
 
 def _draw(conf: Path, model: str) -> None:
@@ -81,25 +86,33 @@ def _draw(conf: Path, model: str) -> None:
     draw_spreads(read_limits(conf / "models"), RESULTS / "battery-spreads.png")
 
 
-def _show(found: dict) -> None:  # type: ignore[type-arg]
+def _show(found: dict[str, Any]) -> None:
     for fault, one in found.items():
         gates = ", ".join(f"{name} {count}" for name, count in one["gates"].most_common())
         codes = ", ".join(f"{name} {count}" for name, count in one["codes"].most_common(4))
         print(f"{fault:38} {one['cases']:4}  {gates:32} {codes}")
 
 
-def _write(name: str, found: dict, conf: Path, models: list[str]) -> None:  # type: ignore[type-arg]
+def _about(conf: Path, models: list[str]) -> dict[str, Any]:
+    """Return what is about to be measured: who asks afterwards may find another."""
     git = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     )
-    text = {
+    return {
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": git.stdout.strip(),
         "models": {one: read_bundle(conf / "models" / one).digest for one in models},
-        **found,
+        "recipes": {one: read_recipe(conf / "train" / f"{one}.toml").digest for one in models},
     }
+
+
+def _write(name: str, about: dict[str, Any], parts: dict[str, Any]) -> None:
+    """Write down the parts that were measured; of the others stays what was there."""
+    path = RESULTS / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    now = {part: {**about, "faults": found} for part, found in parts.items()}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**before, **now}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

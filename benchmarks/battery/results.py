@@ -16,7 +16,7 @@ from engine.volume import Volume
 __all__ = ["RESULT_FAULTS", "Result"]
 
 Voxels = NDArray[np.float32]
-_SHIFT_MM, _LESION_MM, _SLAB_MM = 10.0, 15.0, 12.0
+_SHIFT_MM, _LESION_MM, _SLAB_MM, _LOST_MM = 10.0, 15.0, 12.0, 3.0
 _CT_STEP = 200.0
 
 
@@ -32,12 +32,15 @@ class Result:
     outside : float
         What air is stored as.
     rng : numpy.random.Generator
+    sliced : {0, 1, 2}
+        The axis that it has its own slices along.
     """
 
     volume: Volume
     body: NDArray[np.bool_]
     outside: float
     rng: np.random.Generator
+    sliced: int = 0
 
     @property
     def voxels(self) -> Voxels:
@@ -51,6 +54,16 @@ class Result:
             return _CT_STEP
         low, high = np.percentile(self.voxels[self.body], (5, 95))
         return 0.2 * float(high - low)
+
+    @property
+    def slice_mm(self) -> float:
+        """How far its own slices lie apart."""
+        return self.volume.grid.spacing_mm[self.sliced]
+
+    @property
+    def middle(self) -> int:
+        """The slice in the middle of the body."""
+        return int(ndimage.center_of_mass(self.body)[self.sliced])
 
     def ball(self, diameter_mm: float, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return a ball around a place drawn from ``inside``, away from its rim."""
@@ -96,24 +109,33 @@ def _raised_within(result: Result) -> Voxels:
 
 def _noise_slab(result: Result) -> Voxels:
     voxels = result.voxels
-    count = max(2, round(_SLAB_MM / result.volume.grid.spacing_mm[0]))
-    middle = int(ndimage.center_of_mass(result.body)[0])
-    part = voxels[middle : middle + count]
+    slices = np.moveaxis(voxels, result.sliced, 0)
+    count = max(2, round(_SLAB_MM / result.slice_mm))
+    part = slices[result.middle : result.middle + count]
     part += result.rng.normal(0, result.step, part.shape).astype(np.float32)
     return voxels
 
 
-def _missing_slice(result: Result) -> Voxels:
+def _blank_slice(result: Result) -> Voxels:
     voxels = result.voxels
-    voxels[int(ndimage.center_of_mass(result.body)[0])] = result.outside
+    np.moveaxis(voxels, result.sliced, 0)[result.middle] = result.outside
+    return voxels
+
+
+def _closed_up(result: Result) -> Voxels:
+    """Lose slices, as many as make 3 mm; the others move up, and the last is there again."""
+    voxels = result.voxels
+    slices = np.moveaxis(voxels, result.sliced, 0)
+    count = max(1, round(_LOST_MM / result.slice_mm))
+    slices[result.middle : -count] = slices[result.middle + count :].copy()
     return voxels
 
 
 def _repeated_slice(result: Result) -> Voxels:
     voxels = result.voxels
-    middle = int(ndimage.center_of_mass(result.body)[0])
-    count = max(1, round(6.0 / result.volume.grid.spacing_mm[0]))
-    voxels[middle + 1 : middle + 1 + count] = voxels[middle]
+    slices, middle = np.moveaxis(voxels, result.sliced, 0), result.middle
+    count = max(1, round(6.0 / result.slice_mm))
+    slices[middle + 1 : middle + 1 + count] = slices[middle].copy()
     return voxels
 
 
@@ -146,7 +168,8 @@ RESULT_FAULTS: Mapping[str, Fault] = {
     "upside down": _flipped(0),
     "back to front": _flipped(1),
     "left for right": _flipped(2),
-    "a slice missing": _missing_slice,
+    "a slice missing": _blank_slice,
+    "slices lost, the rest closed up": _closed_up,
     "slices repeated": _repeated_slice,
     "a bright lesion added": _lesion(1.0),
     "a faint lesion added": _lesion(0.25),

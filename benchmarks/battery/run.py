@@ -21,7 +21,7 @@ from engine.task import Task
 
 __all__ = ["Case", "Part", "Share", "run", "shown", "summary"]
 
-Part = Literal["inputs", "real", "results"]
+Part = Literal["inputs", "clean", "real", "results"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Share:
         What is planted in each study.
     network : bool
         Whether the network runs on what headers and pixels let pass.
-    part : {"inputs", "real", "results"}
-        Whether the faults are planted in phantoms, in real series, or in what the network made.
+    part : {"inputs", "clean", "real", "results"}
+        Whether the faults are planted in phantoms, nowhere, in real series, or in what the network
+        made.
     data : Path, optional
         The folder of real series, for the part ``real``.
     """
@@ -69,7 +70,7 @@ class Case:
         The phantom's seed, or what the real series is called.
     scan : int
         Which of a phantom's.
-    part : {"inputs", "real", "results"}
+    part : {"inputs", "clean", "real", "results"}
     outcome : Outcome
     """
 
@@ -96,7 +97,7 @@ def _begin() -> None:
 def _judged(share: Share) -> list[Case]:
     task = task_of(share.conf / "models", share.model)
     recipes = share.conf / "train"
-    foreign = {} if share.part == "results" or share.faults == (CLEAN,) else _foreign(recipes)
+    foreign = {} if share.part in ("clean", "results") else _foreign(recipes)
     found = []
     for study in studies(recipes / f"{share.model}.toml", share.seeds, share.scans):
         for subject, fault, outcome in _of_study(study, share, task, foreign):
@@ -156,23 +157,24 @@ def _others(study: Study, foreign: Mapping[str, Study]) -> dict[str, Any]:
 
 
 def summary(cases: Sequence[Case]) -> dict[str, Any]:
-    """Return what became of each fault: how often, by which gate, with which codes and checks."""
+    """Return what became of each fault: how often, by which gate, with which codes and checks.
+
+    Odd is a fault that passed, and what was held or refused without one.
+    """
     found: dict[str, Any] = {}
     for case in cases:
         one = found.setdefault(
             case.fault,
             {"cases": 0, "gates": Counter(), "verdicts": Counter(), "codes": Counter(),
-             "checks": Counter(), "passed": []},
+             "checks": Counter(), "odd": []},
         )  # fmt: skip
         one["cases"] += 1
         one["gates"][case.outcome.gate] += 1
         one["verdicts"][str(case.outcome.verdict)] += 1
         one["codes"].update(case.outcome.codes)
         one["checks"].update(case.outcome.checks)
-        if case.outcome.gate == "none":
-            one["passed"].append(
-                {key: value for key, value in asdict(case).items() if key in _WHERE}
-            )
+        if (case.outcome.gate == "none") != (case.fault == CLEAN):
+            one["odd"].append({key: value for key, value in asdict(case).items() if key in _WHERE})
     return found
 
 
