@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := dicom_node engine train
 NAME ?= hlsnc-head-ct
-CORES := $(shell nproc 2>/dev/null || echo 2)
-WORKERS := $(shell echo $$(( $(CORES) < 4 ? 2 * $(CORES) : 8 )))  # many tests wait for their peers
+CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
+WORKERS := $(shell echo $$(( $(CORES) < 4 ? 3 * $(CORES) : 8 )))  # many tests wait for their peers
 ALL := $(CODE) tests benchmarks examples
 
 .DEFAULT_GOAL := help
@@ -45,7 +45,7 @@ contracts: install ## Who may import whom
 
 test: install peers ## Every test that ends in minutes, against real peers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) \
-		--dist loadfile --no-loadscope-reorder tests  # the longest first: tests/conftest.py
+		--dist loadfile --no-loadscope-reorder tests  # in the order of tests/conftest.py
 
 check: lint types contracts test docs ## Everything that has to hold before a change lands
 

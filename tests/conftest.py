@@ -19,11 +19,21 @@ from tests.support.postgres import Postgres
 # what it finds, the change has broken.
 settings.register_profile("node", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("node")
+LONG_WITHIN = 0.7
+"""Part of the run in which the last long file begins."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest files begin first: none of them is then left over for one process."""
-    items.sort(key=lambda item: "flow" not in item.path.parts)
+    """Spread the long files over the first part, so that none is left over for one process.
+
+    They start nodes, which computes, and many of the others wait: the cores have both at any time.
+    """
+    files = list(dict.fromkeys(item.path for item in items))
+    long = [path for path in files if "flow" in path.parts]
+    short = [path for path in files if "flow" not in path.parts]
+    place = {path: LONG_WITHIN * at / len(long) for at, path in enumerate(long)}
+    place |= {path: at / len(short) for at, path in enumerate(short)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +58,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _url_of(request) -> str:
+    """Return the URL of an empty database."""
     if request.param == "sqlite":
         return "sqlite:///node.db"
     return request.getfixturevalue("postgres").url()
@@ -55,7 +66,15 @@ def _url_of(request) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request) -> str:
-    """Every test that asks for it runs on both databases."""
+    """Every test that asks for it runs on both databases; one of them has the schema already."""
+    if request.param == "sqlite":
+        return "sqlite:///node.db"
+    return request.getfixturevalue("postgres").prepared()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request) -> str:
+    """Every test that asks for it runs on both databases, each without a table."""
     return _url_of(request)
 
 

@@ -3,6 +3,26 @@
 import pytest
 
 from tests.support.node import NodeConf, RunningNode
+from tests.support.orthanc import Orthanc
+
+
+@pytest.fixture(scope="module")
+def shared_orthanc(tmp_path_factory):
+    """Return the PACS of :func:`shared_node`."""
+    pacs = Orthanc(tmp_path_factory.mktemp("shared") / "orthanc").start()
+    yield pacs
+    pacs.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_node(shared_orthanc, tmp_path_factory):
+    """Return a node for tests that leave it as it was, each with a study of its own."""
+    conf = NodeConf(tmp_path_factory.mktemp("shared") / "node")
+    conf.peers.append(shared_orthanc.peer())
+    node = RunningNode(conf.write())
+    node.port, node.data = conf.port, conf.folder / "var"
+    yield node.start()
+    assert node.stop() == 0
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from pynetdicom import AE, build_context
 
 from tests.support.dcmtk import echoscu, storescu
@@ -88,6 +89,7 @@ def test_the_trail_holds_names_where_that_is_configured_and_the_log_still_none(s
     assert "Ball" not in json.dumps(node.events) + "".join(node.words)
 
 
+@pytest.mark.slow
 def test_a_killed_node_says_at_its_next_start_what_came_before_it_died(start):
     node = start(rules=[])
     series = MrSeries(slices=3)
@@ -139,6 +141,7 @@ def test_a_receiver_that_was_away_has_everything_after_the_node_was_killed_and_r
     assert Told.of(texts[1]).kind == "Application Start"
 
 
+@pytest.mark.slow
 def test_a_worker_of_its_own_tells_that_it_starts_and_stops(start):
     node = start(rules=[], extra={"worker": {"count": 0}})
     arguments = [sys.executable, "-m", "dicom_node", "--conf", str(node.conf), "worker"]
@@ -154,6 +157,7 @@ def test_a_worker_of_its_own_tells_that_it_starts_and_stops(start):
     assert activities() == ["Application Start", "Application Stop"]
 
 
+@pytest.mark.slow
 def test_with_the_audit_off_a_node_works_and_tells_nothing(start, tmp_path):
     scp, peer = pacs()
     node = start(peers=[peer], extra={"audit": {"on": False}})

@@ -100,13 +100,13 @@ def test_a_node_that_is_lost_is_restored_and_goes_on_where_it_was(
     try:
         node.start()
         for answer in before:
-            told = node.until(answer["study_uid"], is_sent, 120)
+            told = node.until(answer["study_uid"], is_sent)
             (made,) = answer["jobs"][0]["series_uids"]
             assert holds(pacs, answer["study_uid"]) == {made: SIZE["slices"]}
             assert len(told["deliveries"]) == 1
         for series in late:  # what came too late for the backup, or half of it, is sent again
             assert set(send(node.port, series.datasets()).values()) == {0}
-            node.until(series.study_uid, lambda answer: whole(answer, pacs), 120)
+            node.until(series.study_uid, lambda answer: whole(answer, pacs))
     finally:
         pacs.stop()
 

@@ -97,31 +97,31 @@ FAULTS = {
 }
 
 
-def test_faulty_series_are_refused_each_with_its_code(node):
+def test_faulty_series_are_refused_each_with_its_code(shared_node):
     """All at once, each in a study of its own: what is wrong with one does not touch another."""
     studies = {}
     for code, plant in FAULTS.items():
         series = MrSeries(seed=code)
         datasets = series.datasets()
         plant(datasets)
-        assert set(send(node.port, datasets).values()) == {0}
+        assert set(send(shared_node.port, datasets).values()) == {0}
         studies[code] = series.study_uid
     for code, study_uid in studies.items():
-        answer = node.until(study_uid, routed)
+        answer = shared_node.until(study_uid, routed)
         assert code in codes(answer), (code, answer["series"])
         assert answer["series"][0]["verdict"] == "refuse"
         assert answer["jobs"] == []
         (rule,) = answer["rules"]
         assert not rule["fired"]
         assert rule["unmet"]
-    assert incoming(node) == []
+    assert incoming(shared_node) == []
 
 
-def test_other_objects_in_the_study_do_not_disturb_it(node, orthanc, tmp_path):
+def test_other_objects_in_the_study_do_not_disturb_it(shared_node, shared_orthanc, tmp_path):
     """A report, a secondary capture and a treatment plan beside the MR: they are filed, and that
     is all."""
     data = data_folder()
-    series = MrSeries()
+    series = MrSeries(seed="others")
     paths = series.write(tmp_path / "mr")
     for number, name in enumerate(
         ("pydicom_test_files/test-SR.dcm", "pydicom_test_files/rtplan.dcm",
@@ -133,9 +133,9 @@ def test_other_objects_in_the_study_do_not_disturb_it(node, orthanc, tmp_path):
         ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
         paths.append(tmp_path / f"other{number}.dcm")
         ds.save_as(paths[-1])
-    said = storescu(node.port, *paths)
+    said = storescu(shared_node.port, *paths)
     assert said.returncode == 0, said.stderr
-    answer = node.until(series.study_uid, is_sent)
+    answer = shared_node.until(series.study_uid, is_sent)
     refused = [one for one in answer["series"] if one["verdict"] == "refuse"]
     assert len(refused) == 4, "three others, and the synthetic one"
     assert {"NOT_AN_IMAGE", "COLOUR"} <= codes(answer)
@@ -150,30 +150,36 @@ def in_unknown_set(series: MrSeries, folder, name: bytes) -> list:
     return paths
 
 
-def test_an_unknown_character_set_is_no_matter_where_all_text_is_ascii(node, orthanc, tmp_path):
-    series = MrSeries()
-    said = storescu(node.port, *in_unknown_set(series, tmp_path / "mr", b"Test^Ball"))
+def test_an_unknown_character_set_is_no_matter_where_all_text_is_ascii(
+    shared_node, shared_orthanc, tmp_path
+):
+    series = MrSeries(seed="ascii")
+    said = storescu(shared_node.port, *in_unknown_set(series, tmp_path / "mr", b"Test^Ball"))
     assert said.returncode == 0, said.stderr
-    node.until(series.study_uid, is_sent)
-    (study,) = orthanc.get("studies?expand")
+    shared_node.until(series.study_uid, is_sent)
+    (study,) = [
+        one
+        for one in shared_orthanc.get("studies?expand")
+        if one["MainDicomTags"]["StudyInstanceUID"] == series.study_uid
+    ]
     assert study["PatientMainDicomTags"]["PatientName"] == "Test^Ball"
 
 
-def test_names_in_an_unknown_character_set_are_not_guessed(node, tmp_path):
-    series = MrSeries()
-    said = storescu(node.port, *in_unknown_set(series, tmp_path / "mr", b"T\xe9st^Ball"))
+def test_names_in_an_unknown_character_set_are_not_guessed(shared_node, tmp_path):
+    series = MrSeries(seed="unknown set")
+    said = storescu(shared_node.port, *in_unknown_set(series, tmp_path / "mr", b"T\xe9st^Ball"))
     assert said.returncode == 0, said.stderr
-    answer = node.until(
+    answer = shared_node.until(
         series.study_uid, lambda a: a["jobs"] and a["jobs"][0]["state"] == "refused"
     )
     assert {reason["code"] for reason in answer["jobs"][0]["reasons"]} == {"IDENTITY_INVALID"}
 
 
-def test_pixels_that_no_decoder_reads_refuse_the_job(node, tmp_path):
+def test_pixels_that_no_decoder_reads_refuse_the_job(shared_node, tmp_path):
     """The header and the lengths are sound; only decoding shows that the pixels are not."""
     data = data_folder()
     sources = sorted((data / "encodings" / "triotim_flair_j2k").iterdir())
-    series = MrSeries()
+    series = MrSeries(seed="no codestream")
     from pydicom.encaps import encapsulate
 
     from tests.support.mr import part10
@@ -189,36 +195,38 @@ def test_pixels_that_no_decoder_reads_refuse_the_job(node, tmp_path):
         ds.file_meta.TransferSyntaxUID = template.file_meta.TransferSyntaxUID
         (tmp_path / "j2k").mkdir(exist_ok=True)
         (tmp_path / "j2k" / f"{ds.InstanceNumber}.dcm").write_bytes(part10(ds))
-    said = node.command("ingest", str(tmp_path / "j2k"))
+    said = shared_node.command("ingest", str(tmp_path / "j2k"))
     assert "20 new" in said.stdout
-    answer = node.until(
+    answer = shared_node.until(
         series.study_uid, lambda a: a["jobs"] and a["jobs"][0]["state"] == "refused", 90
     )
     assert {reason["code"] for reason in answer["jobs"][0]["reasons"]} == {"PIXELS_UNREADABLE"}
     assert answer["deliveries"] == []
 
 
-def test_two_patients_in_one_study_are_nobodys(node):
-    one = MrSeries()
-    other = MrSeries(plane="sagittal", patient_id="TEST-2")
-    send(node.port, [*one.datasets(), *other.datasets()])
-    answer = node.until(one.study_uid, routed)
+def test_two_patients_in_one_study_are_nobodys(shared_node):
+    one = MrSeries("two patients")
+    other = MrSeries("two patients", plane="sagittal", patient_id="TEST-2")
+    send(shared_node.port, [*one.datasets(), *other.datasets()])
+    answer = shared_node.until(one.study_uid, routed)
     assert all("IDENTITY_CONFLICT" in codes(answer, s["series_uid"]) for s in answer["series"])
     assert answer["jobs"] == []
 
 
-def test_the_same_uid_with_other_content_is_reported_and_refused(node):
-    series = MrSeries()
+def test_the_same_uid_with_other_content_is_reported_and_refused(shared_node):
+    series = MrSeries(seed="same UID")
     datasets = series.datasets()
-    send(node.port, datasets)
+    send(shared_node.port, datasets)
     changed = series.datasets()[3]
     changed.PatientName = "Other^Name"
-    send(node.port, [changed])
-    node.wait_for("instance conflicts", study_uid=series.study_uid)
-    answer = node.until(series.study_uid, lambda a: routed(a) and "IDENTITY_CONFLICT" in codes(a))
+    send(shared_node.port, [changed])
+    shared_node.wait_for("instance conflicts", study_uid=series.study_uid)
+    answer = shared_node.until(
+        series.study_uid, lambda a: routed(a) and "IDENTITY_CONFLICT" in codes(a)
+    )
     (conflict,) = answer["conflicts"]
     assert conflict["sop_instance_uid"] == changed.SOPInstanceUID
-    assert (node.data / "archive" / conflict["path"]).is_file()
+    assert (shared_node.data / "archive" / conflict["path"]).is_file()
 
 
 def children_of(pid: int) -> list[Path]:
@@ -250,7 +258,7 @@ def killed_at_work(node, seed: str) -> tuple[str, int]:
     while pid is None:
         pid = job_child_of(node.process.pid)
     os.kill(pid, signal.SIGKILL)
-    (job,) = node.until(series.study_uid, is_sent, 90)["jobs"]
+    (job,) = node.until(series.study_uid, is_sent)["jobs"]
     return job["state"], job["attempts"]
 
 
@@ -264,6 +272,7 @@ def test_a_killed_child_takes_nothing_with_it_and_the_job_is_tried_again(node):
     pytest.fail("no job was hit")
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_child_each_time_fails_with_its_reason(start, orthanc):
     node = start(peers=[orthanc.peer()], extra={"worker": {"job_limit_s": 0.2, "attempts": 2}})
     series = MrSeries(slices=60, size=160, spacing_mm=1.2, step_mm=2.5)
@@ -280,7 +289,7 @@ def test_a_job_that_kills_its_child_each_time_fails_with_its_reason(start, ortha
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (lambda path: path.unlink(), "MODEL_MISSING"),
+        pytest.param(lambda path: path.unlink(), "MODEL_MISSING", marks=pytest.mark.slow),
         (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\x01"), "MODEL_TAMPERED"),
     ],
 )

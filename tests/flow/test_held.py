@@ -3,6 +3,7 @@
 import shutil
 from io import BytesIO
 
+import pytest
 from pydicom import dcmread
 
 from tests.support.asking import Asking
@@ -91,6 +92,7 @@ def test_what_is_rejected_never_leaves_and_says_why(start, orthanc):
     assert node.command("verify-archive").returncode == 0
 
 
+@pytest.mark.slow
 def test_more_of_the_study_voids_what_waits_and_its_successor_waits_too(start, orthanc):
     node = start(release="by_hand", peers=[orthanc.peer(), VIEWER])
     series = MrSeries(seed="held, then more")
@@ -110,6 +112,7 @@ def states(answer: dict) -> list[str]:
     return [job["state"] for job in answer["jobs"]]
 
 
+@pytest.mark.slow
 def test_what_a_person_was_given_and_sends_back_makes_no_job_and_is_released_all_the_same(
     start, orthanc, tmp_path
 ):
@@ -154,6 +157,38 @@ def test_what_the_gate_of_a_model_refuses_is_not_made(start, orthanc):
     assert (answer["deliveries"], orthanc.series()) == ([], {})
 
 
+def test_what_a_model_without_limits_makes_is_held_unjudged_and_says_so(start, orthanc):
+    node = start(gate=None, peers=[orthanc.peer()])
+    series = MrSeries(seed="of a model without limits")
+    send(node.port, series.datasets())
+    answer = node.until(series.study_uid, is_held)
+    (job,) = answer["jobs"]
+    (reason,) = job["reasons"]
+    assert reason["code"] == "QC_FAILED"
+    assert "nothing is known about what results of tiny@1.0.0 look like" in reason["text"]
+    assert "'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits" in reason["text"]
+    assert (answer["deliveries"], orthanc.series()) == ([], {})
+    node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
+    node.until(series.study_uid, is_sent)
+    assert orthanc.series().keys() == set(job["series_uids"])
+
+
+@pytest.mark.slow
+def test_research_sees_what_a_model_without_limits_makes_as_a_marked_copy_alone(start, orthanc):
+    node = start(gate=None, peers=[orthanc.peer(**LAB)])
+    series = MrSeries(seed="of a model without limits, seen by research")
+    send(node.port, series.datasets())
+    answer = node.until(
+        series.study_uid, lambda a: went(a) in ({("pacs", "marked"): s} for s in SENT)
+    )
+    (job,) = answer["jobs"]
+    assert (job["state"], orthanc.series().keys()) == ("held", {job["marked"]})
+    for one in orthanc.series()[job["marked"]]:
+        ds = dcmread(BytesIO(orthanc.file(one)))
+        assert ds.ImageComments.startswith(f"{MARK} (QC_FAILED): nothing is known about what")
+
+
+SENT = ("sent", "receipted")
 LAB = {"when_held": "send_marked", "ask": ["find"]}
 MARK = "HELD - NOT RELEASED"
 

@@ -48,38 +48,36 @@ def test_sent_three_times_at_once_and_shuffled_it_is_one_job_and_one_series(star
     assert list(orthanc.series()) == answer["jobs"][0]["series_uids"]
 
 
-def test_a_straggler_plans_again_and_is_not_lost(start, orthanc):
-    node = start(peers=[orthanc.peer()])
-    series = MrSeries(slices=20)
+def test_a_straggler_plans_again_and_is_not_lost(shared_node, shared_orthanc):
+    series = MrSeries("straggler", slices=20)
     datasets = series.datasets()
-    send(node.port, datasets[:19])
-    node.until(series.study_uid, is_sent)
-    send(node.port, datasets[19:])
-    answer = node.until(series.study_uid, lambda a: len(a["deliveries"]) == 2 and is_sent(a))
+    send(shared_node.port, datasets[:19])
+    shared_node.until(series.study_uid, is_sent)
+    send(shared_node.port, datasets[19:])
+    answer = shared_node.until(series.study_uid, lambda a: len(a["deliveries"]) == 2 and is_sent(a))
     assert [job["state"] for job in answer["jobs"]] == ["done", "done"]
-    held = orthanc.series()
+    held = shared_orthanc.series()
     assert len(held[answer["jobs"][1]["series_uids"][0]]) == 20
 
 
-def test_the_nodes_own_series_sent_back_makes_no_job(start, orthanc):
-    node = start(peers=[orthanc.peer()])
-    series = MrSeries()
-    send(node.port, series.datasets())
-    answer = node.until(series.study_uid, is_sent)
-    orthanc.modalities = {}
+def test_the_nodes_own_series_sent_back_makes_no_job(shared_node, shared_orthanc):
+    series = MrSeries("sent back")
+    send(shared_node.port, series.datasets())
+    answer = shared_node.until(series.study_uid, is_sent)
     from io import BytesIO
 
     from pydicom import dcmread
 
-    (instances,) = orthanc.series().values()
-    back = [dcmread(BytesIO(orthanc.file(one))) for one in instances]
+    (made,) = answer["jobs"][0]["series_uids"]
+    instances = shared_orthanc.series()[made]
+    back = [dcmread(BytesIO(shared_orthanc.file(one))) for one in instances]
     for ds in back:  # as an archive that renames on the way would send it
         ds.SeriesInstanceUID += ".1"
         ds.SOPInstanceUID += ".1"
         ds.SeriesDescription = "CT head"
         del ds.SyntheticData
-    assert set(send(node.port, back).values()) == {0}
-    answer = node.until(
+    assert set(send(shared_node.port, back).values()) == {0}
+    answer = shared_node.until(
         series.study_uid, lambda a: len(a["series"]) == 3 and a["state"] == "routed"
     )
     assert len(answer["jobs"]) == 1
@@ -89,10 +87,9 @@ def test_the_nodes_own_series_sent_back_makes_no_job(start, orthanc):
     assert [rule["fired"] for rule in answer["rules"]] == [True]
 
 
-def test_an_acquired_ct_in_the_study_stops_the_rule(start, orthanc):
-    node = start(peers=[orthanc.peer()])
-    mr, ct = MrSeries(), []
-    for ds in MrSeries(plane="coronal").datasets():
+def test_an_acquired_ct_in_the_study_stops_the_rule(shared_node):
+    mr, ct = MrSeries("acquired"), []
+    for ds in MrSeries("acquired", plane="coronal").datasets():
         for word in ("ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
                      "SequenceName", "RepetitionTime", "EchoTime", "InversionTime", "FlipAngle",
                      "EchoTrainLength", "MagneticFieldStrength"):  # fmt: skip
@@ -102,28 +99,27 @@ def test_an_acquired_ct_in_the_study_stops_the_rule(start, orthanc):
         ds.SeriesDescription = ds.ProtocolName = "Head 5.0 H30s"
         ds.KVP, ds.RescaleSlope, ds.RescaleIntercept = "120", "1", "-1024"
         ct.append(ds)
-    send(node.port, [*mr.datasets(), *ct])
-    answer = node.until(mr.study_uid, lambda a: a["state"] == "routed")
+    send(shared_node.port, [*mr.datasets(), *ct])
+    answer = shared_node.until(mr.study_uid, lambda a: a["state"] == "routed")
     (rule,) = answer["rules"]
     assert not rule["fired"]
     assert "CT is not missing" in rule["unmet"][0]
     assert answer["jobs"] == []
 
 
-def test_a_peer_that_keeps_its_association_open_does_not_block(start, orthanc):
+def test_a_peer_that_keeps_its_association_open_does_not_block(shared_node):
     from pynetdicom import AE, build_context
 
     from tests.support.mr import MR_IMAGE
 
-    node = start(peers=[orthanc.peer()])
-    series = MrSeries()
+    series = MrSeries("kept open")
     ae = AE(ae_title="SCANNER")
     assoc = ae.associate(
-        "127.0.0.1", node.port, contexts=[build_context(MR_IMAGE)], ae_title="SYNTHNODE"
+        "127.0.0.1", shared_node.port, contexts=[build_context(MR_IMAGE)], ae_title="SYNTHNODE"
     )
     for ds in series.datasets():
         assert assoc.send_c_store(ds).Status == 0
-    node.until(series.study_uid, is_sent)
+    shared_node.until(series.study_uid, is_sent)
     assert assoc.is_established
     assoc.release()
 
@@ -143,13 +139,12 @@ def test_the_senders_count_decides_where_it_can_be_asked(start, orthanc):
     assert "the sender has 20 instances, 20 are here" in answer["evidence"]
 
 
-def test_ingested_files_are_planned_like_those_that_were_sent(start, orthanc, tmp_path):
-    node = start(peers=[orthanc.peer()])
-    series = MrSeries()
+def test_ingested_files_are_planned_like_those_that_were_sent(shared_node, tmp_path):
+    series = MrSeries("ingested")
     series.write(tmp_path / "files")
-    said = node.command("ingest", str(tmp_path / "files"))
+    said = shared_node.command("ingest", str(tmp_path / "files"))
     assert "20 new" in said.stdout
-    node.until(series.study_uid, is_sent)
+    shared_node.until(series.study_uid, is_sent)
 
 
 @pytest.mark.slow  # among other tests a clock tells how busy the machine is

@@ -21,6 +21,7 @@ HEADS = {
     "mr/siemens_prismafit_t1_fl2d_sag_hfs_head": 35,
     "mr/siemens_prismafit_xa30_enhanced_t1_head": 96,
 }
+FIRST, SECOND = HEADS
 NEAR_MM = 0.01
 IDENTITY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate",
@@ -28,51 +29,44 @@ IDENTITY = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory):
-    """Send both studies with DCMTK, once; return sources and what Orthanc then holds, by name."""
+@pytest.fixture(scope="module", params=[FIRST, pytest.param(SECOND, marks=pytest.mark.slow)])
+def head(request, tmp_path_factory):
+    """Send a study with DCMTK and release what is made; return sources, results, both answers.
+
+    The answers are the node's, while it is held and when it was sent; then what Orthanc holds.
+    """
     from tests.support.node import NodeConf, RunningNode
     from tests.support.orthanc import Orthanc
 
-    data, folder = data_folder(), tmp_path_factory.mktemp("heads")
+    source = sorted((data_folder() / request.param).iterdir())
+    folder = tmp_path_factory.mktemp("head")
     orthanc = Orthanc(folder / "orthanc").start()
     conf = NodeConf(folder / "node", shipped_model=True)
     conf.peers.append(orthanc.peer())
     node = RunningNode(conf.write()).start()
-    found = {}
     try:
-        for name in HEADS:
-            source = sorted((data / name).iterdir())
-            said = storescu(conf.port, *source)
-            assert said.returncode == 0, said.stderr
-            study_uid = dcmread(source[0], stop_before_pixels=True).StudyInstanceUID
-            held = node.until(study_uid, is_held, 180)
-            assert orthanc.series().keys() == {uid for _, _, _, uid in found.values()}
-            (job,) = held["jobs"]
-            node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
-            answer = node.until(study_uid, is_sent, 120)
-            (series_uid,) = answer["jobs"][0]["series_uids"]
-            results = []
-            for number, instance in enumerate(orthanc.series()[series_uid]):
-                results.append(folder / f"{series_uid}-{number}.dcm")
-                results[-1].write_bytes(orthanc.file(instance))
-            found[name] = source, results, (held, answer), series_uid
-        assert len(orthanc.series()) == len(HEADS)
+        said = storescu(conf.port, *source)
+        assert said.returncode == 0, said.stderr
+        study_uid = dcmread(source[0], stop_before_pixels=True).StudyInstanceUID
+        held = node.until(study_uid, is_held, 180)
+        assert orthanc.series() == {}
+        (job,) = held["jobs"]
+        node.command("jobs", "release", str(job["id"]), "--by", "A. Physicist")
+        sent = node.until(study_uid, is_sent, 120)
+        (series_uid,) = sent["jobs"][0]["series_uids"]
+        assert orthanc.series().keys() == {series_uid}
+        results = []
+        for number, instance in enumerate(orthanc.series()[series_uid]):
+            results.append(folder / f"{number}.dcm")
+            results[-1].write_bytes(orthanc.file(instance))
     finally:
         node.stop()
         orthanc.stop()
-    return {name: parts[:3] for name, parts in found.items()}
+    return source, results, (held, sent), HEADS[request.param]
 
 
-@pytest.fixture(params=HEADS)
-def head(request, delivered):
-    source, results, (_, answer) = delivered[request.param]
-    return source, results, answer, HEADS[request.param]
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_a_model_of_phantoms_holds_a_real_head_until_a_person_has_looked(delivered, name):
-    held, sent = delivered[name][2]
+def test_a_model_of_phantoms_holds_a_real_head_until_a_person_has_looked(head):
+    held, sent = head[2]
     (job,) = held["jobs"]
     assert (job["state"], held["deliveries"]) == ("held", [])
     assert "OUT_OF_DISTRIBUTION" in {reason["code"] for reason in job["reasons"]}
@@ -80,9 +74,9 @@ def test_a_model_of_phantoms_holds_a_real_head_until_a_person_has_looked(deliver
 
 
 def test_orthanc_holds_one_series_of_as_many_slices(head):
-    _, results, answer, slices = head
+    _, results, (_, sent), slices = head
     assert len(results) == slices
-    (delivery,) = answer["deliveries"]
+    (delivery,) = sent["deliveries"]
     assert (delivery["state"], delivery["sent"], delivery["total"]) == ("sent", slices, slices)
 
 

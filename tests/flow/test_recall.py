@@ -10,26 +10,13 @@ from dicom_node.dicom import derive_uid
 from dicom_node.notes import KEY_OBJECT
 from tests.support.asking import Asking
 from tests.support.dciodvfy import dciodvfy
-from tests.support.mr import MrSeries, part10
+from tests.support.mr import MrSeries, acquired_ct, part10
 from tests.support.node import is_sent
 from tests.support.sender import send
 
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 BY = ("--by", "A. Physicist", "--why", "shifted by a slice")
 OLD = {"name": "oldpacs", "ae_title": "OLDPACS", "host": "127.0.0.1", "may": ["store"]}
 SHARE = {"name": "share", "kind": "folder", "path": "../out"}
-
-
-def acquired_ct(series: MrSeries) -> list:
-    found = series.datasets()
-    uid = derive_uid("late ct", series.seed)
-    for z, ds in enumerate(found):
-        ds.SOPClassUID, ds.Modality = CT_IMAGE, "CT"
-        ds.SeriesInstanceUID, ds.SOPInstanceUID = uid, f"{uid}.{z}"
-        ds.SeriesDescription = "CT head"
-        for word in ("ScanningSequence", "SequenceVariant"):
-            delattr(ds, word)
-    return found
 
 
 def listed_by(orthanc, series_uid: str) -> set[str]:
@@ -109,6 +96,7 @@ def test_sent_back_renamed_and_by_another_title_it_makes_no_job(served, orthanc)
     assert [one["rejected"] for one in answer["series"]] == [[], []]
 
 
+@pytest.mark.slow
 def test_a_note_that_comes_back_from_the_pacs_makes_no_job(served, orthanc):
     node, series, _ = served
     send(node.port, acquired_ct(series))

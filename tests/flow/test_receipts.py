@@ -172,6 +172,7 @@ def cloud(tmp_path):
     assert archive.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_dicomweb_archive_gets_what_was_made_and_is_searched_for_it(start, cloud):
     there = {"name": "cloud", "kind": "dicomweb", "url": f"{cloud.url}/dicom-web", "ask": ["find"],
              "token_file": str(cloud.folder / "token")}  # fmt: skip

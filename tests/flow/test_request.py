@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support.mr import MrSeries
 from tests.support.node import is_sent
 from tests.support.sender import send
@@ -45,6 +47,7 @@ def test_what_is_asked_for_is_made_and_sent_once_and_outlives_a_crash(start, lon
     assert len(list((node.data.parent / "out").rglob("*.dcm"))) == 20
 
 
+@pytest.mark.slow
 def test_what_was_made_does_not_stop_what_comes_later_from_being_made_anew(start):
     node = start(rules=[KNEES], destinations=[SHARE])
     never(node)

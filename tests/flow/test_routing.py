@@ -80,6 +80,7 @@ def test_orthanc_sends_a_stable_study_and_what_is_made_ends_in_it_and_stays_ther
     assert node.why(series.study_uid) == answer
 
 
+@pytest.mark.slow
 def test_more_of_a_series_is_sent_when_it_comes(hospital):
     pacs, node = hospital(EXAMPLES / "orthanc.lua")
     datasets = MrSeries(seed="in two parts").datasets()
@@ -148,6 +149,7 @@ def test_the_router_of_dcmtk_sends_what_was_acquired_and_keeps_nothing(routed, t
     router.until(0)
 
 
+@pytest.mark.slow
 def test_what_the_router_cannot_send_waits_for_the_node(routed, tmp_path):
     node, router = routed
     node.stop()

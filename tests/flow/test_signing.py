@@ -3,9 +3,11 @@
 import json
 from io import BytesIO
 
+import pytest
 from pydicom import dcmread
 
 from tests.support.bundle import write_bundle
+from tests.support.gated import let_pass
 from tests.support.mr import MrSeries
 from tests.support.node import is_receipted
 from tests.support.sender import send
@@ -61,9 +63,11 @@ def test_from_unsigned_to_signed_to_tampered(start, orthanc, tmp_path):
     assert len(orthanc.series()) == 1
 
 
+@pytest.mark.slow
 def test_versions_are_switched_and_back_while_the_node_runs(start, orthanc, tmp_path):
     node = start(peers=[orthanc.peer()])
     stick = write_bundle(tmp_path / "stick" / "tiny", seed=8, version="2.0.0")
+    let_pass(stick)
 
     def model(name: str) -> dict:
         answer = node.until(sent(node, name).study_uid, has_ended)

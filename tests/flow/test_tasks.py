@@ -17,6 +17,7 @@ from pydicom import dcmread
 
 from engine.device import choose
 from tests.support.dciodvfy import dciodvfy
+from tests.support.gated import let_pass
 from tests.support.node import NodeConf, RunningNode
 from tests.support.orthanc import Orthanc
 from tests.support.phantoms import STEP, answered, scanned, volume_of
@@ -31,6 +32,8 @@ from train.systems import Choice, build_system
 
 CONF = Path(__file__).parents[2] / "conf" / "train"
 RECIPES = sorted(path.stem for path in CONF.glob("*.toml"))
+LONG = ("mdaunet-head-cbct", "agi-head-flair")
+"""Recipes for ``make slow``: another's shows the same steps, or its grid is the source's own."""
 SUBJECT, SPACING_MM = 90007, 3.0
 """A subject of no recipe, coarse."""
 SMALL = {
@@ -102,6 +105,7 @@ def node(tmp_path_factory):
         recipe = small(name)
         begun(recipe, folder / name)
         export(recipe, folder / name, conf.folder / "conf" / "models" / name)
+        let_pass(conf.folder / "conf" / "models" / name)
         (conf.folder / "conf" / "tasks" / f"{name}.toml").write_text(
             f"needs = {list(recipe.accepts.labels)}\n"
             f'makes = "{recipe.model.makes}"\nmodel = "{name}"\n'
@@ -113,7 +117,12 @@ def node(tmp_path_factory):
     orthanc.stop()
 
 
-@pytest.fixture(scope="module", params=RECIPES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in RECIPES
+    ],
+)
 def delivered(request, node):
     """Send one recipe's study; return the recipe, the scan, its run and what Orthanc then has."""
     running, orthanc, folder = node

@@ -23,11 +23,11 @@ DONE, MADE = MrSeries(seed="done", **SMALL), MrSeries(seed="made", slices=5, siz
 
 
 @pytest.fixture
-def scene(tmp_path, database_url):
+def scene(tmp_path, long_database_url):
     """A configuration, the archive that the first version left, and a PACS that was away."""
     pacs = Scp(free_port())
     peer = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": pacs.port}
-    conf = NodeConf(tmp_path / "node", database=database_url, interrupted_s=1.0)
+    conf = NodeConf(tmp_path / "node", database=long_database_url, interrupted_s=1.0)
     conf.peers[0]["may"] = ["echo", "store", "find"]
     conf.peers.append({**peer, "may": []})
     folder = conf.write()
@@ -35,7 +35,7 @@ def scene(tmp_path, database_url):
     model = {"name": identity.name, "version": identity.version, "digest": identity.digest}
     data = conf.folder / "var"
     data.mkdir()
-    database, now = Database(database_url, data), datetime.now(UTC)
+    database, now = Database(long_database_url, data), datetime.now(UTC)
     archive = FirstArchive(database, data / "archive", now, now - timedelta(seconds=1))
     for series in (RAN, WAITED, DONE):
         archive.study(series)

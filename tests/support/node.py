@@ -11,11 +11,22 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from tests.support.bundle import write_bundle
-from tests.support.gated import put_gate
+from tests.support.gated import limits, put_gate
 from tests.support.need import free_port
 
 SCANNER = {"name": "scanner", "ae_title": "SCANNER", "host": "127.0.0.1", "may": ["echo", "store"]}
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -34,8 +45,9 @@ class NodeConf:
     extra: dict[str, dict] = field(default_factory=dict)
     shipped_model: bool = False
     release: str = "at_once"
-    gate: dict | None = None
-    """Limits of the tiny model (:mod:`tests.support.gated`); none unless given."""
+    gate: dict | None = field(default_factory=limits)
+    """Limits of the tiny model (:mod:`tests.support.gated`): all images pass unless it is said
+    otherwise; of a model that has none every result is held."""
 
     def write(self) -> Path:
         conf = self.folder / "conf"
@@ -99,7 +111,7 @@ class RunningNode:
         self._new = threading.Condition()
         self.process: subprocess.Popen | None = None
 
-    def start(self, wait_s: float = 30.0) -> "RunningNode":
+    def start(self, wait_s: float = 120.0) -> "RunningNode":
         self.events, self.words = [], []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dicom_node", "--conf", str(self.conf), "serve"],
@@ -121,7 +133,7 @@ class RunningNode:
                         self.words.append(line)
                     self._new.notify_all()
 
-    def wait_for(self, event: str, wait_s: float = 30.0, **fields) -> dict:
+    def wait_for(self, event: str, wait_s: float = 120.0, **fields) -> dict:
         """Return the next event that fits, from those since the last start."""
         deadline = time.monotonic() + wait_s
         with self._new:
@@ -154,23 +166,22 @@ class RunningNode:
             self.process.kill()
             raise
 
-    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [sys.executable, "-m", "dicom_node", "--conf", str(self.conf), *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environ,
-            timeout=60,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"{arguments} ended with {done.returncode}: {done.stderr}")
-        return done
+    def command(self, *arguments: str, check: bool = True) -> "Said":
+        """Run a command of the node's, in this process: to load everything anew takes seconds."""
+        from dicom_node.cli import main
+
+        words = ["--conf", str(self.conf), *arguments]
+        done = CliRunner().invoke(main, words, env=self.environ)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        if check and done.exit_code:
+            raise AssertionError(f"{arguments} ended with {done.exit_code}: {done.stderr}")
+        return Said(done.exit_code, done.stdout, done.stderr)
 
     def why(self, study_uid: str) -> dict:
         return json.loads(self.command("why", study_uid, "--json").stdout)
 
-    def until(self, study_uid: str, fits, wait_s: float = 60.0) -> dict:
+    def until(self, study_uid: str, fits, wait_s: float = 180.0) -> dict:
         """Return what ``why`` says once ``fits`` holds for it."""
         from dicom_node.app import explain_study
         from dicom_node.db import Database

@@ -63,7 +63,7 @@ class Router:
         """Return how many files have not gone on."""
         return sum(path.is_file() for path in self.spool.glob("*/**/*"))
 
-    def until(self, count: int, wait_s: float = 30.0) -> None:
+    def until(self, count: int, wait_s: float = 120.0) -> None:
         """Wait until no study is in reception, and ``count`` files wait to go on."""
         deadline = time.monotonic() + wait_s
         while any((self.spool / "in").iterdir()) or self.waiting() != count:

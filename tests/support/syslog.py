@@ -91,7 +91,7 @@ class SyslogReceiver:
             connection.close()
         self._open.clear()
 
-    def wait_for(self, count: int, wait_s: float = 10.0) -> list[Received]:
+    def wait_for(self, count: int, wait_s: float = 60.0) -> list[Received]:
         deadline = time.monotonic() + wait_s
         with self._new:
             while len(self.received) < count:

@@ -8,7 +8,7 @@ from typing import Any
 _LOOK_EVERY_S = 0.01
 
 
-def until(check: Callable[[], Any], wait_s: float = 20.0) -> Any:
+def until(check: Callable[[], Any], wait_s: float = 60.0) -> Any:
     """Return what ``check`` finds as soon as it finds something; fail if it does not in time."""
     deadline = time.monotonic() + wait_s
     while not (found := check()):

@@ -58,7 +58,7 @@ def test_a_full_disk_leaves_no_half_of_an_atlas(tmp_path, monkeypatch):
     assert not (tmp_path / "atlas.safetensors").exists()
 
 
-@pytest.mark.parametrize("clothed", [False, True])
+@pytest.mark.parametrize("clothed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_brain_is_found_under_the_scalp_and_not_spread_over_it(written, clothed, monkeypatch):
     """The atlas is a brain alone: bare, its rim fits the edge between scalp and air better."""
 

@@ -1,5 +1,7 @@
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from train.pair import read_pair
 from train.run import fit
 from train.served import served
 
+EVALUATION = ("evaluation.json", "evaluation.png")
+
 
 @pytest.fixture
 def recipe(recipe):
@@ -26,10 +30,30 @@ def recipe(recipe):
     return replace(recipe, learning=learning)
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Return where that is kept which takes long, and is the same for each test."""
+    return tmp_path_factory.mktemp("once")
+
+
 @pytest.fixture
-def run(recipe, data, tmp_path):
-    fit(recipe, data, tmp_path / "run")
-    return tmp_path / "run"
+def run(recipe, data, tmp_path, once):
+    if not (once / "run").exists():
+        fit(recipe, data, once / "run")
+    return Path(shutil.copytree(once / "run", tmp_path / "run"))
+
+
+@pytest.fixture
+def found(recipe, data, run, once):
+    """Return the evaluation of the run, which has it now."""
+    kept = once / "evaluation"
+    if not kept.exists():
+        measure(recipe, data, run)
+        kept.mkdir()
+        for name in EVALUATION:
+            shutil.copy(run / name, kept)
+    shutil.copytree(kept, run, dirs_exist_ok=True)
+    return json.loads((run / EVALUATION[0]).read_text(encoding="utf-8"))
 
 
 def task(bundle) -> Task:
@@ -48,8 +72,8 @@ def test_the_engine_makes_from_the_bundle_what_was_measured(recipe, data, run, t
     assert made.provenance.model.learned_from == "phantom heads (no patient data)"
 
 
-def test_everything_says_that_it_learned_from_phantoms(recipe, data, run, tmp_path):
-    measure(recipe, data, run)
+@pytest.mark.usefixtures("found")
+def test_everything_says_that_it_learned_from_phantoms(recipe, run, tmp_path):
     folder = tmp_path / "tiny-model"
     export(recipe, run, folder)
     for name in ("configs/metadata.json", "contract.json", "card.md", "evaluation.json"):
@@ -62,8 +86,8 @@ def test_everything_says_that_it_learned_from_phantoms(recipe, data, run, tmp_pa
     assert "Apache-2.0" in (folder / "LICENSE").read_text(encoding="utf-8")
 
 
-def test_same_checkpoint_same_bytes(recipe, data, run, tmp_path):
-    measure(recipe, data, run)
+@pytest.mark.usefixtures("found")
+def test_same_checkpoint_same_bytes(recipe, run, tmp_path):
     for name in ("one", "two"):
         export(recipe, run, tmp_path / name / "tiny-model")
     one, two = (
@@ -93,23 +117,22 @@ def test_before_it_is_measured_the_card_says_so(recipe, run, tmp_path):
         ({"figures": 5}, r"lacks what the card shows \(TypeError"),
     ],
 )
-def test_an_evaluation_of_something_else_is_not_exported(recipe, data, run, tmp_path, seen, said):
-    found = measure(recipe, data, run)
+def test_an_evaluation_of_something_else_is_not_exported(recipe, run, found, tmp_path, seen, said):
     (run / "evaluation.json").write_text(json.dumps(found | seen), encoding="utf-8")
     with pytest.raises(CheckpointInvalid, match=f"{said}.*evaluate' again"):
         export(recipe, run, tmp_path / "tiny-model")
     assert not (tmp_path / "tiny-model").exists()
 
 
-def test_an_evaluation_without_its_picture_is_not_exported(recipe, data, run, tmp_path):
-    measure(recipe, data, run)
+@pytest.mark.usefixtures("found")
+def test_an_evaluation_without_its_picture_is_not_exported(recipe, run, tmp_path):
     (run / "evaluation.png").unlink()
     with pytest.raises(CheckpointInvalid, match="evaluate' again"):
         export(recipe, run, tmp_path / "tiny-model")
 
 
-def test_figures_of_earlier_weights_do_not_stay_in_the_bundle(recipe, data, run, tmp_path):
-    measure(recipe, data, run)
+@pytest.mark.usefixtures("found")
+def test_figures_of_earlier_weights_do_not_stay_in_the_bundle(recipe, run, tmp_path):
     export(recipe, run, tmp_path / "tiny-model")
     (run / "evaluation.json").unlink()
     export(recipe, run, tmp_path / "tiny-model")
@@ -117,8 +140,7 @@ def test_figures_of_earlier_weights_do_not_stay_in_the_bundle(recipe, data, run,
     assert not (tmp_path / "tiny-model/evaluation.png").exists()
 
 
-def test_an_evaluation_names_the_weights_that_are_exported(recipe, data, run, tmp_path):
-    found = measure(recipe, data, run)
+def test_an_evaluation_names_the_weights_that_are_exported(recipe, run, found, tmp_path):
     bundle = export(recipe, run, tmp_path / "tiny-model")
     assert found["weights"] == {"model": bundle.weights_sha256}
     card = (tmp_path / "tiny-model/card.md").read_text(encoding="utf-8")
