@@ -10,6 +10,7 @@ NAME ?= hlsnc-head-ct
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
 WORKERS := $(shell echo $$(( $(CORES) < 4 ? 3 * $(CORES) : 8 )))  # many tests wait for their peers
 ALL := $(CODE) tests benchmarks examples
+export PYTHONDONTWRITEBYTECODE :=  # the suite starts hundreds of processes: one of them compiles
 
 .DEFAULT_GOAL := help
 .PHONY: help install peers format lint types contracts test check slow gpu bench study docs demo model constraints clean

@@ -9,6 +9,7 @@ import structlog
 from hypothesis import settings
 
 from dicom_node.db import Database
+from tests.support import sqlite
 from tests.support.calm import calm_associations
 from tests.support.need import data_folder
 from tests.support.orthanc import Orthanc
@@ -60,15 +61,15 @@ def postgres() -> Iterator[Postgres]:
 def _url_of(request) -> str:
     """Return the URL of an empty database."""
     if request.param == "sqlite":
-        return "sqlite:///node.db"
+        return sqlite.URL
     return request.getfixturevalue("postgres").url()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request) -> str:
-    """Every test that asks for it runs on both databases; one of them has the schema already."""
+    """Every test that asks for it runs on both databases; PostgreSQL has the schema already."""
     if request.param == "sqlite":
-        return "sqlite:///node.db"
+        return sqlite.URL
     return request.getfixturevalue("postgres").prepared()
 
 
@@ -86,8 +87,9 @@ def long_database_url(request) -> str:
 
 @pytest.fixture
 def database(database_url, tmp_path) -> Iterator[Database]:
-    opened = Database(database_url, tmp_path)
-    opened.prepare()
+    """Give a database with the schema and no rows."""
+    of_sqlite = database_url == sqlite.URL
+    opened = sqlite.prepared(tmp_path) if of_sqlite else Database(database_url, tmp_path)
     yield opened
     opened.close()
 

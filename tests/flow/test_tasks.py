@@ -6,6 +6,7 @@ phantom's truth, and its error is the one that ``dicom-train evaluate`` finds fo
 the same subject: the node serves what was measured.
 """
 
+import shutil
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +23,6 @@ from tests.support.node import NodeConf, RunningNode
 from tests.support.orthanc import Orthanc
 from tests.support.phantoms import STEP, answered, scanned, volume_of
 from train import checkpoint
-from train.atlas import write_atlas
 from train.config import Recipe, read_recipe
 from train.data import ATLAS, truth_of
 from train.evaluate.figures import figures_of
@@ -31,6 +31,7 @@ from train.served import served
 from train.systems import Choice, build_system
 
 CONF = Path(__file__).parents[2] / "conf" / "train"
+MODELS = CONF.with_name("models")
 RECIPES = sorted(path.stem for path in CONF.glob("*.toml"))
 LONG = ("mdaunet-head-cbct", "agi-head-flair")
 """Recipes for ``make slow``: another's shows the same steps, or its grid is the source's own."""
@@ -81,7 +82,7 @@ def begun(recipe: Recipe, run: Path) -> None:
     about = {"step": "1", "recipe": recipe.digest, "served": system.served}
     checkpoint.save(run / checkpoint.FILE, system.networks, system.optimisers, about)
     if any(step["step"] == "template" for step in recipe.preparation.steps):
-        write_atlas(run / "data" / ATLAS)
+        shutil.copy(MODELS / recipe.name / "models" / ATLAS, run / "data" / ATLAS)
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from dicom_node.association import (
     Telling,
 )
 from dicom_node.audit import Silence
-from dicom_node.db import Database
 from dicom_node.errors import ArchiveBroken, ArchiveError
 from dicom_node.scu import Ourselves
 from dicom_node.settings import Limits, Listen, Outbox, Peer
+from tests.support import sqlite
 from tests.support.mr import MR_IMAGE, MrSeries, encoded
 from tests.support.sender import send
 
@@ -49,8 +49,7 @@ class Scene:
         **settings,
     ) -> None:
         self.ahead, audit = timedelta(), audit or Silence()
-        self.database = Database("sqlite:///node.db", folder)
-        self.database.prepare()
+        self.database = sqlite.prepared(folder)
         self.files = Files(folder / "archive")
         limits = limits or Limits()
         space = Space(folder, settings.pop("reserve", 0))

@@ -3,8 +3,14 @@
 import pytest
 
 from dicom_node.db import Base, Database
+from tests.support import sqlite
 
-__all__ = ["database", "migrated"]
+__all__ = ["LONG", "database", "migrated"]
+
+LONG = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""Mark of a long test: on SQLite, and in ``make slow`` on both."""
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +29,7 @@ def database(request, tmp_path):
             for table in reversed(Base.metadata.sorted_tables):
                 session.execute(table.delete())
     else:
-        opened = Database("sqlite:///node.db", tmp_path)
-        opened.prepare()
+        opened = sqlite.prepared(tmp_path)
     yield opened
     if request.param == "sqlite":
         opened.close()

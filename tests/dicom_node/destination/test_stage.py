@@ -8,7 +8,7 @@ from dicom_node.archive import Archive, Files, Received, Space
 from dicom_node.archive.index import Outcome
 from dicom_node.audit import Remote, Silence
 from dicom_node.backoff import next_try
-from dicom_node.db import Database, DeliveryRow, InstanceRow, JobRow
+from dicom_node.db import DeliveryRow, InstanceRow, JobRow
 from dicom_node.destination import DestinationStage, DimseSender, FolderSender, Patience, Target
 from dicom_node.dicom import new_uid
 from dicom_node.errors import DatabaseAway
@@ -19,6 +19,7 @@ from dicom_node.scu import Ourselves
 from dicom_node.settings import Outbox as OutboxSettings
 from dicom_node.settings import Peer
 from dicom_node.values import DeliveryState, Model, Origin
+from tests.support import sqlite
 from tests.support.mr import MrSeries, encoded
 from tests.support.need import free_port
 from tests.support.scp import Scp
@@ -32,8 +33,7 @@ class Scene:
     """An archive with one made series that is queued for a peer."""
 
     def __init__(self, folder, slices: int = 5) -> None:
-        self.database = Database("sqlite:///node.db", folder)
-        self.database.prepare()
+        self.database = sqlite.prepared(folder)
         self.archive = Archive(
             self.database, Files(folder / "archive"), Space(folder, 0), lambda: T0
         )

@@ -17,9 +17,9 @@ STUDY = f"/studies/{image('plain').StudyInstanceUID}"
 
 
 @pytest.fixture(scope="module")
-def images(prepared, tmp_path_factory):
+def images(tmp_path_factory):
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    with on_sqlite(prepared, tmp_path_factory.mktemp("images"), now) as site:
+    with on_sqlite(tmp_path_factory.mktemp("images"), now) as site:
         keep_images(site)
         yield site
 

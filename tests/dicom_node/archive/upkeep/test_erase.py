@@ -15,6 +15,7 @@ from dicom_node.db import Database, DoomedRow, InstanceRow, StudyRow
 from dicom_node.errors import ArchiveBroken
 from dicom_node.retention import RetentionStage
 from tests.dicom_node.archive.objects import instance, received, study_uid
+from tests.dicom_node.db.clean import LONG
 from tests.dicom_node.retention.shelf import KEEP
 from tests.support.killed import interrupted_at, killed_at
 
@@ -53,6 +54,7 @@ def aside(shelf) -> list:
 
 
 @pytest.mark.timeout(600)
+@LONG
 def test_killed_at_every_step_it_leaves_no_row_without_file_and_no_file_for_ever(shelf):
     for step in range(1, MANY):
         shelf.add(f"study {step}", received_ones=2, made=1)
@@ -69,6 +71,7 @@ def test_killed_at_every_step_it_leaves_no_row_without_file_and_no_file_for_ever
 
 
 @pytest.mark.timeout(600)
+@LONG
 def test_sent_again_at_any_step_it_is_kept(shelf):
     """What was answered Success is there: its row, and its file."""
     for step in range(1, MANY):
@@ -104,6 +107,7 @@ def keep_elsewhere(url: str, folder, study: str, now) -> None:
 
 
 @pytest.mark.timeout(600)
+@LONG
 def test_deleted_at_any_step_of_being_sent_again_it_is_kept(shelf):
     for step in range(1, MANY):
         study = f"study {step}"
