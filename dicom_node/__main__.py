@@ -2,13 +2,18 @@
 
 import gc
 
-gc.disable()  # what is loaded stays: to look for garbage in it takes a seventh of the start
-from dicom_node.cli import main  # noqa: E402
-
-gc.freeze()
-gc.enable()
-
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run a command."""
+    gc.disable()  # what is loaded stays: to look for garbage in it takes a seventh of the start
+    from dicom_node.cli import main as command
+
+    gc.freeze()
+    gc.enable()
+    command()
+
 
 if __name__ == "__main__":
     main()

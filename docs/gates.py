@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.quality import RESULT, SOURCE, Figure
-from engine.task import read_bundle
+from engine.task import RESULT, SOURCE, Figure, read_bundle
 
 ROOT = Path(__file__).parents[1]
 BATTERY = ROOT / "benchmarks" / "results" / "battery.json"

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.index import Entry
-from dicom_node.db import ConflictRow, DoomedRow, HeldRow, InstanceRow
+from dicom_node.db import DoomedRow, HeldRow, InstanceRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Companion, Origin, Role
 
@@ -104,46 +104,9 @@ class Held:
         return replace(result, beside=tuple(beside))
 
     def released(self, job_id: int) -> None:
-        """Hold the series of a job no more: it is entered into the archive in this transaction.
-
-        A person who was given the files may have sent them here, too. The same bytes are what was
-        made; other bytes under its UIDs make way, and are kept apart as they would be had they come
-        after the release.
-        """
+        """Hold the series of a job no more: it is entered into the archive in this transaction."""
         mine = HeldRow.job_id == job_id, HeldRow.role == Role.RESULT
-        self._part(*mine)
-        uids = select(HeldRow.sop_instance_uid).where(*mine)
-        self._session.execute(
-            update(InstanceRow)
-            .where(InstanceRow.sop_instance_uid.in_(uids))
-            .values(origin=Origin.MADE)
-        )
         self._session.execute(delete(HeldRow).where(*mine))
-
-    def _part(self, *which: ColumnElement[bool]) -> None:
-        """Keep apart what was received with other content under the UIDs of what is held."""
-        row = InstanceRow
-        query = select(row).join(HeldRow, HeldRow.sop_instance_uid == row.sop_instance_uid)
-        differs = row.sha256 != HeldRow.sha256, row.origin != Origin.MADE
-        others = self._session.scalars(query.where(*which, *differs)).all()
-        values = [
-            {
-                "sop_instance_uid": one.sop_instance_uid,
-                "study_uid": one.study_uid,
-                "series_uid": one.series_uid,
-                "sha256": one.sha256,
-                "path": one.path,
-                "sender": one.sender,
-                "received_at": one.received_at,
-            }
-            for one in others
-        ]
-        if values:
-            insert = insert_into(self._session, ConflictRow).on_conflict_do_nothing()
-            self._session.execute(insert, values)
-        for one in others:
-            self._session.delete(one)
-        self._session.flush()
 
     def discard(self, job_ids: Sequence[int], now: datetime) -> int:
         """Give up what is held of these jobs; return how many files are to go.

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from operator import itemgetter
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.query.note import Headers, note_headers
@@ -16,7 +16,7 @@ from dicom_node.db.statements import arrivals
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Origin, StudyState
 
-__all__ = ["Entry", "Known", "Outcome", "Seen", "add_conflict", "add_entries", "claim"]
+__all__ = ["Entry", "Known", "Outcome", "Seen", "add_conflict", "add_entries", "claim", "make_way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,28 @@ def claim(connection: Connection, entries: Sequence[Entry]) -> None:
     if uids:
         mine = InstanceRow.sop_instance_uid.in_(uids)
         connection.execute(update(InstanceRow).where(mine).values(origin=Origin.MADE))
+
+
+def make_way(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Keep apart what was received with other content under the UIDs of what was made here.
+
+    A PACS that corrected a name sent it back, and what was made is to be entered: again, for
+    retention had deleted it, or now, for a person has released it. Received after that it would lie
+    apart as well; the comparison is by bytes.
+    """
+    row, made = InstanceRow, {one.identity.sop_instance_uid: one.sha256 for one in entries}
+    columns = row.sop_instance_uid, row.study_uid, row.series_uid, row.sha256, row.path, row.sender
+    query = select(*columns, row.received_at).where(
+        row.sop_instance_uid.in_(made), row.origin != Origin.MADE
+    )
+    found = connection.execute(query.order_by(row.sop_instance_uid).with_for_update())
+    others = [
+        dict(one) for one in found.mappings() if made[one["sop_instance_uid"]] != one["sha256"]
+    ]
+    if others:
+        connection.execute(insert_into(connection, ConflictRow).on_conflict_do_nothing(), others)
+        uids = [one["sop_instance_uid"] for one in others]
+        connection.execute(delete(row).where(row.sop_instance_uid.in_(uids)))
 
 
 def _known(connection: Connection, uids: Sequence[str]) -> dict[str, Known]:

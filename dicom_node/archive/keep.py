@@ -24,6 +24,7 @@ from dicom_node.archive.index import (
     add_conflict,
     add_entries,
     claim,
+    make_way,
 )
 from dicom_node.archive.part10 import meta_header
 from dicom_node.archive.query.attributes import Level
@@ -199,9 +200,11 @@ class Archive:
         ------
         ArchiveBroken
             When one of them is gone, or a folder cannot be synced: they are to be placed again. Or
-            when a UID is taken by other content: what would be sent on is not what was made.
+            when a UID is taken by something else that was made here: what would be sent on is not
+            what was made.
         """
         self._secure(entries)
+        make_way(session.connection(), entries)
         known = add_entries(session.connection(), entries, Seen(), self.headers_of)
         taken = sum(one.outcome is Outcome.DIFFERS for one in known)
         if taken:

@@ -22,6 +22,7 @@ from dicom_node.db import (
     SeriesRow,
     StudyRow,
     instance_of,
+    makers_of,
     series_of_jobs,
 )
 from dicom_node.db.upsert import insert_into
@@ -250,14 +251,20 @@ class Studies:
     def made(self, study_uid: str) -> list[str]:
         """Return the UIDs of the series of a study that were made here, deleted ones too.
 
-        And all that its jobs may have made: what was held and given up may be sent back, too.
+        And all that its jobs may have made: what was held and given up may be sent back, too. A
+        PACS that splits or merges studies sends it back in another.
         """
         query = select(InstanceRow.series_uid).where(
             InstanceRow.study_uid == study_uid, InstanceRow.origin == Origin.MADE
         )
         done = series_of_jobs(self._session, study_uid)
         left = select(DeliveryRow.series_uid).where(DeliveryRow.study_uid == study_uid)
-        return sorted({*self._session.scalars(query), *done, *self._session.scalars(left)})
+        came = select(InstanceRow.series_uid).where(
+            InstanceRow.study_uid == study_uid, InstanceRow.origin != Origin.MADE
+        )
+        places = {(study_uid, uid) for uid in self._session.scalars(came.distinct())}
+        back = {uid for _, uid in makers_of(self._session, places)}
+        return sorted({*self._session.scalars(query), *done, *self._session.scalars(left), *back})
 
     def weigh(self, study_uid: str, size: int) -> None:
         """Add the size of what was made to what a study holds here.

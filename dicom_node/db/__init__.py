@@ -23,6 +23,7 @@ from dicom_node.db.convert import (
     instance_of,
     makers_of,
     model_of,
+    results_of,
     series_of,
     series_of_jobs,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "instance_of",
     "makers_of",
     "model_of",
+    "results_of",
     "series_of",
     "series_of_jobs",
 ]

@@ -14,7 +14,16 @@ from dicom_node.dicom import held_kind, series_uid
 from dicom_node.values import Companion, Instance, JobState, Model, Origin
 from engine.task import LABELS_MADE
 
-__all__ = ["Maker", "Place", "instance_of", "makers_of", "model_of", "series_of", "series_of_jobs"]
+__all__ = [
+    "Maker",
+    "Place",
+    "instance_of",
+    "makers_of",
+    "model_of",
+    "results_of",
+    "series_of",
+    "series_of_jobs",
+]
 
 Place = tuple[str, str]
 """Study and series UID."""
@@ -57,10 +66,14 @@ def model_of(row: JobRow) -> Model:
     return Model(row.model["name"], row.model["version"], row.model["digest"])
 
 
+def results_of(job_key: str) -> frozenset[str]:
+    """Return the UIDs that what a job is for may have: result and companions."""
+    return frozenset(series_uid(job_key, kind) for kind in (*LABELS_MADE, *Companion))
+
+
 def series_of(job_key: str) -> frozenset[str]:
-    """Return the UIDs that whatever a job makes may have: result, marked copy, companions."""
-    kinds = [*LABELS_MADE, *map(held_kind, LABELS_MADE), *Companion]
-    return frozenset(series_uid(job_key, kind) for kind in kinds)
+    """Return the UIDs that whatever a job makes may have: its marked copies too."""
+    return results_of(job_key) | {series_uid(job_key, held_kind(one)) for one in LABELS_MADE}
 
 
 def series_of_jobs(session: Session, study_uid: str) -> frozenset[str]:

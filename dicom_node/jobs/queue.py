@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from dicom_node.backoff import next_try
-from dicom_node.db import DeletionRow, InstanceRow, JobRow, RejectionRow, WantedRow
+from dicom_node.db import DeletionRow, InstanceRow, JobRow, RejectionRow, WantedRow, results_of
 from dicom_node.db.upsert import insert_into
 from dicom_node.errors import LeaseLost, NotKnown, NotPossible
 from dicom_node.jobs.convert import job_of
@@ -324,9 +324,10 @@ class JobQueue:
         return self._session.scalar(query) is not None
 
     def _is_rejected(self, row: JobRow) -> bool:
-        """Whether what a job made is not to be used any more."""
+        """Whether what a job made is not to be used any more, or others were told so once."""
         series = RejectionRow.series_uid
-        query = select(series).where(series.in_(row.series_uids)).limit(1)
+        told = and_(series.in_(results_of(row.key)), RejectionRow.note_uid.is_not(None))
+        query = select(series).where(or_(series.in_(row.series_uids), told)).limit(1)
         return self._session.scalar(query) is not None
 
     def _is_gone(self, row: JobRow) -> bool:

@@ -31,10 +31,12 @@ KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"
 TITLES: Mapping[Because, Dataset] = {
     Because.SUPERSEDED: code("113001", "DCM", "Rejected for Quality Reasons"),
     Because.WITHDRAWN: code("113001", "DCM", "Rejected for Quality Reasons"),
+    Because.REFUSED: code("113001", "DCM", "Rejected for Quality Reasons"),
     Because.RECALLED: code("113037", "DCM", "Rejected for Patient Safety Reasons"),
 }
-"""By which a peer knows a rejection note (CID 7010); what was refused was sent to nobody."""
+"""By which a peer knows a rejection note (CID 7010)."""
 _SLOT: Mapping[Because, int] = {
+    Because.REFUSED: 96,
     Because.WITHDRAWN: 97,
     Because.SUPERSEDED: 98,
     Because.RECALLED: 99,

@@ -164,9 +164,10 @@ class Rejections:
     ) -> None:
         """Reject what is held of jobs, before it is given up.
 
-        Nobody was sent it by us, so what is refused needs no note. Who was given its files may have
-        sent them on, and here: nobody is shown them. Made and held, or entered, anew it is not
-        rejected any more: see :meth:`anew`.
+        What was never queued for anybody needs no note. Made again after retention had deleted it,
+        it was: who may hold it is told. Who was given its files may have sent them on, and here:
+        nobody is shown them. Made and held, or entered, anew it is not rejected any more: see
+        :meth:`anew`.
 
         Parameters
         ----------
@@ -181,12 +182,17 @@ class Rejections:
             self.reject(place, because, said, now)
         refused = RejectionRow.because == Because.REFUSED, RejectionRow.ended_at.is_(None)
         mine = RejectionRow.series_uid.in_([series for _, series in places])
-        self._session.execute(update(RejectionRow).where(mine, *refused).values(ended_at=now))
+        went = select(DeliveryRow.id).where(DeliveryRow.series_uid == RejectionRow.series_uid)
+        nobody = update(RejectionRow).where(mine, *refused, ~went.exists())
+        self._session.execute(nobody.values(ended_at=now))
 
     def anew(self, series_uids: Sequence[str]) -> None:
-        """Forget that series were given up: they were made again, and are decided about anew."""
+        """Forget that series were given up: they were made again, and are decided about anew.
+
+        What a note was made for stays rejected: who is told that cannot be told otherwise.
+        """
         mine = RejectionRow.series_uid.in_(series_uids), RejectionRow.because == Because.REFUSED
-        self._session.execute(delete(RejectionRow).where(*mine))
+        self._session.execute(delete(RejectionRow).where(*mine, RejectionRow.note_uid.is_(None)))
 
     def is_rejected(self, series_uids: Sequence[str]) -> bool:
         """Return whether one of these series is."""

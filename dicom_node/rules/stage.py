@@ -107,10 +107,15 @@ def understand(
 def _identity_reasons(
     found: Mapping[str, Findings], conflicts: Mapping[str, int]
 ) -> dict[str, list[Reason]]:
-    """Two patients in one study, or one UID with two contents: nobody can say whose image it is."""
+    """Two patients in one study, or one UID with two contents: nobody can say whose image it is.
+
+    What is synthetic is input to nothing, so it puts nothing in doubt: a PACS that corrected a name
+    sends it back under the new one.
+    """
     reasons: dict[str, list[Reason]] = {}
-    patients = {findings.header.get("PatientID") for findings in found.values()}
-    images = [findings.header for findings in found.values() if findings.chosen is not None]
+    acquired = [findings for findings in found.values() if not findings.synthetic]
+    patients = {findings.header.get("PatientID") for findings in acquired}
+    images = [findings.header for findings in acquired if findings.chosen is not None]
     differing = strangers(images) or ("Patient ID",) * (len(patients) > 1)  # a report may misspell
     for uid in found:
         if differing:

@@ -10,15 +10,9 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
 
-gc.disable()  # what is loaded stays: to look for garbage in it takes a seventh of the start
-from dicom_node import log  # noqa: E402
-from dicom_node.worker.run import Bench, load_bench, run  # noqa: E402
-from dicom_node.worker.work import Work  # noqa: E402
-
-gc.freeze()
-gc.enable()
+from dicom_node import log
+from dicom_node.worker.work import Work
 
 __all__ = ["main"]
 
@@ -34,16 +28,17 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the conversation
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    gc.disable()  # what is loaded stays: to look for garbage in it takes a seventh of the start
+    from dicom_node.worker.run import load_bench, run
+
+    gc.freeze()
+    gc.enable()
     bench = load_bench(Path(arguments[0]), os.environ)
     log.configure(bench.settings.file.log.level)
     while True:
-        _do(bench, lines.get(), answers)
-
-
-def _do(bench: Bench, line: str, answers: TextIO) -> None:
-    work = Work.of_line(line)
-    answers.write(replace(run(bench, work), run=work.run).to_line())
-    answers.flush()
+        work = Work.of_line(lines.get())
+        answers.write(replace(run(bench, work), run=work.run).to_line())
+        answers.flush()
 
 
 def _listen(lines: "queue.Queue[str]") -> None:

@@ -7,7 +7,6 @@ the sources that the model learned from it is. Afterwards the result is measured
 of the same subject with left for right. Each figure has limits that were set on held-out subjects.
 """
 
-from engine.quality.figures import RESULT, SOURCE, Figure
 from engine.quality.gate import Gate, read_gate, unjudged
 from engine.quality.likeness import Likeness, grain_of, picture_of
 from engine.quality.measure import compare, measure_result, measure_source
@@ -19,10 +18,7 @@ from engine.quality.spread import Spread
 from engine.quality.verdict import Check, Limit, Verdict, worst
 
 __all__ = [
-    "RESULT",
-    "SOURCE",
     "Check",
-    "Figure",
     "Gate",
     "Likeness",
     "Limit",

@@ -9,13 +9,21 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from engine.quality.figures import RESULT, SOURCE, Figure
 from engine.quality.likeness import Likeness
 from engine.quality.measure import measure_result, measure_source
 from engine.quality.spread import Spread
 from engine.quality.verdict import UNLIMITED, Check, Limit, Verdict
 from engine.reason import Code, Reason
-from engine.task import PLANES, Bundle, lacking, own_limits, unknown
+from engine.task import (
+    PLANES,
+    RESULT,
+    SOURCE,
+    Bundle,
+    Figure,
+    lacking,
+    own_limits,
+    unknown,
+)
 from engine.task.labels import are_labels
 from engine.task.parts import Part, is_number
 from engine.volume import Volume
@@ -34,10 +42,10 @@ class Gate:
     Parameters
     ----------
     sources : tuple of mapping
-        Limits by name of :data:`engine.quality.figures.SOURCE`, for each source; what a figure
+        Limits by name of :data:`engine.task.SOURCE`, for each source; what a figure
         without one says, a person has to judge.
     result : mapping
-        Limits by name of :data:`engine.quality.figures.RESULT`.
+        Limits by name of :data:`engine.task.RESULT`.
     bands : (low, high)
         Values of the result that part its lowest, middle and highest band.
     likeness : tuple of Likeness

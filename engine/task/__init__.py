@@ -6,6 +6,7 @@ no torch, so rules may ask it anything.
 
 from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
 from engine.task.content import content
+from engine.task.figures import RESULT, SOURCE, Figure
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
 from engine.task.limits import lacking, own_limits, read_limits, unknown
 from engine.task.serving import Generation, NamedFile, Output
@@ -17,9 +18,12 @@ __all__ = [
     "LABELS_MR",
     "LABELS_TAKEN",
     "PLANES",
+    "RESULT",
+    "SOURCE",
     "UNITS",
     "Bundle",
     "Contract",
+    "Figure",
     "Generation",
     "NamedFile",
     "Output",

@@ -6,17 +6,49 @@ from engine.errors import ModelMissing
 from engine.reason import Code, Reason
 from engine.task.bundle import Bundle
 from engine.task.content import content
-from engine.task.parts import Part, object_of
+from engine.task.figures import RESULT, SOURCE, Side
+from engine.task.parts import Part, is_number, object_of
 
 __all__ = ["lacking", "own_limits", "read_limits", "unknown"]
 
+_FEW = 3
 _CALIBRATE = "'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits on held-out subjects"
 
 
 def lacking(bundle: Bundle) -> Reason | None:
-    """Return why a bundle has no limits that could be used; see :func:`own_limits`."""
-    found = own_limits(bundle)
-    return found if isinstance(found, Reason) else None
+    """Return why every result of a bundle has to wait for a person; None where limits judge them.
+
+    Raises
+    ------
+    ModelMissing, ModelTampered, SpecError
+        As :func:`own_limits`; also where they have not what they must.
+    """
+    limits = own_limits(bundle)
+    if isinstance(limits, Reason):
+        return limits
+    parts = [(Part(limits.where, one), SOURCE) for one in limits.objects("sources")]
+    parts.append((limits.part("result"), RESULT))
+    without = [
+        name
+        for part, known in parts
+        for name, figure in known.items()
+        if not _is_limited(part, name, figure.side)
+    ]
+    if not without:
+        return None
+    few = ", ".join([*without[:_FEW], *(["…"] if len(without) > _FEW else [])])
+    return unknown(bundle, f"{len(without)} of its figures have no limit: {few}")
+
+
+def _is_limited(part: Part, name: str, side: Side) -> bool:
+    """Whether a figure has a limit on the side, or sides, that it can be wrong on."""
+    if name not in part.values:
+        return False
+    ends: Any = part.part(name).values.get("hold")
+    if not isinstance(ends, list) or len(ends) != 2:
+        raise part.part(name).refused("hold", "[low, high], null for none,")
+    low, high = map(is_number, ends)
+    return (low or side == "high") and (high or side == "low")
 
 
 def own_limits(bundle: Bundle) -> Part | Reason:

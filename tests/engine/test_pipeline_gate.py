@@ -6,8 +6,7 @@ import pytest
 
 from engine.errors import InputRefused, ResultRefused
 from engine.pipeline import synthesise
-from engine.quality import RESULT, SOURCE
-from engine.task import Task, read_bundle
+from engine.task import RESULT, SOURCE, Task, read_bundle
 from tests.engine.heads import phantom
 from tests.engine.networks import bundle_of, lively
 from tests.support.gated import hold, limits, put_gate, refuse

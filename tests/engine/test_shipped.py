@@ -7,8 +7,8 @@ import pytest
 
 from engine.device import choose
 from engine.pipeline import synthesise
-from engine.quality import RESULT, SOURCE, read_gate
-from engine.task import Generation, Output, Task, lacking, read_bundle
+from engine.quality import read_gate
+from engine.task import RESULT, SOURCE, Generation, Output, Task, lacking, read_bundle
 from tests.engine.test_pipeline import MARKERS_MM, phantom
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from engine.quality import RESULT, SOURCE, Figure, Likeness
+from engine.quality import Likeness
 from engine.quality.likeness import BLOCKS, STEPS
+from engine.task import RESULT, SOURCE, Figure
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
 ANY = [None, None]

@@ -16,8 +16,8 @@ from safetensors.numpy import save
 from engine.device import choose
 from engine.errors import InputRefused
 from engine.pipeline import Generator
-from engine.quality import RESULT, SOURCE, Likeness
-from engine.task import Bundle, read_bundle
+from engine.quality import Likeness
+from engine.task import RESULT, SOURCE, Bundle, read_bundle
 from train.calibrate.limits import RULE, limits_of, written
 from train.calibrate.spread import calibration, fit_spread
 from train.calibrate.subject import Subject, look

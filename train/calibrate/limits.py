@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.quality import Figure, Limit
+from engine.quality import Limit
+from engine.task import Figure
 
 __all__ = ["RULE", "Rule", "limits_of", "written"]
 

@@ -32,6 +32,7 @@ class Seen:
     is_silent: bool = False
 
 
+_BY_FILES = "by the files in its folder"
 Finding = Callable[[str, str], Seen]
 """Looks for a series: study UID and series UID to what is listed."""
 
@@ -56,7 +57,13 @@ def _listed(archive: Lists, study_uid: str, series_uid: str) -> Seen:
 
 
 def _files(folder: Path, _study_uid: str, series_uid: str) -> Seen:
-    """Count the files of a series in a folder that is there."""
-    if not folder.is_dir():
+    """Count the files of a series in a folder that is there, and says what is in it."""
+    try:
+        if series_uid not in {one.name for one in folder.iterdir()}:
+            return Seen(0, _BY_FILES)
+        names = [one.name for one in (folder / series_uid).iterdir()]
+    except FileNotFoundError:
         return Seen(None, f"{folder} is not there; is it mounted?", is_silent=True)
-    return Seen(len([*(folder / series_uid).glob("*.dcm")]), "by the files in its folder")
+    except OSError as exc:
+        return Seen(None, f"{exc.filename} cannot be read: {exc.strerror}", is_silent=True)
+    return Seen(sum(name.endswith(".dcm") for name in names), _BY_FILES)

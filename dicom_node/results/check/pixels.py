@@ -111,7 +111,10 @@ def _is_padded(making: Making) -> bool:
 
 
 def _is_what_was_judged(making: Making, bits: Bits) -> bool:
-    """Whether each pixel is within half a step of the volume, which is clipped to what fits."""
+    """Whether each pixel is within half a step of the volume, which is clipped to what fits.
+
+    Where there is padding, what the source did not see has that in place of the volume.
+    """
     stored, volume = making.synthesis.stored, making.synthesis.volume
     if volume.shape != stored.pixels.shape:
         return False
@@ -119,8 +122,9 @@ def _is_what_was_judged(making: Making, bits: Bits) -> bool:
     for pixels, made, seen in zip(
         stored.pixels, np.asarray(volume.voxels), making.synthesis.inside, strict=True
     ):
-        wanted = (made[seen].astype(np.float64) - stored.intercept) / stored.slope
+        held = np.ones_like(seen) if stored.padding is None else seen
+        wanted = (made[held].astype(np.float64) - stored.intercept) / stored.slope
         wanted = np.clip(wanted, low, bits.highest)
-        if (np.abs(pixels[seen] - wanted) > _HALF_A_STEP + _SINGLE * wanted).any():
-            return False
+        if not (np.abs(pixels[held] - wanted) <= _HALF_A_STEP + _SINGLE * wanted).all():
+            return False  # so, too, where a value is no number
     return True

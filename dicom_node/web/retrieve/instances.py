@@ -68,7 +68,7 @@ def instance_answer(request: Request, services: Served) -> Response:
         return _many(request, services, found_at(services, uids), _Taken.of(wanted, offer))
     instance = the_one(services, uids)
     taken = _Taken.of(wanted, offer)
-    _note(request, services, [(instance.study_uid, "", "")])
+    _begins(request, instance.study_uid, 1)
     syntax = instance.transfer_syntax_uid
     stack = ExitStack()
     if taken.is_stored(syntax):
@@ -84,7 +84,7 @@ def instance_answer(request: Request, services: Served) -> Response:
         syntax = str(ExplicitVRLittleEndian)
     account = Account(request, services)
     account.begin([instance])
-    return _whole(file, syntax, _told(stack, account, instance))
+    return _whole(file, syntax, _told(services, stack, account, instance))
 
 
 def many_answer(request: Request, services: Served) -> Response:
@@ -100,7 +100,7 @@ def _many(request: Request, services: Services, keys: Keys, taken: _Taken) -> Re
     left_out = sum(not _is_given(one, taken) for one in instances_of(services, keys))
     if left_out == len(keys):
         raise Refused(406, _neither(the_one(services, uids_of(request)).transfer_syntax_uid))
-    _note(request, services, keys)
+    _begins(request, keys[0][0], len(keys))
     account = Account(request, services)
     account.begin(instances_of(services, keys))
     parts = _parts(services, keys, taken, account)
@@ -129,12 +129,12 @@ def _parts(services: Services, keys: Keys, taken: _Taken, account: Account) -> I
             except ArchiveError:
                 account.went(one, Outcome.SERIOUS, "there was no room to encode it")
                 raise
-            with _noting(account, one):
+            with _noting(services, account, one):
                 yield part
 
 
 @contextmanager
-def _noting(account: Account, instance: Instance) -> Iterator[None]:
+def _noting(services: Services, account: Account, instance: Instance) -> Iterator[None]:
     """Count an instance: as given where all of it was taken."""
     is_whole = False
     try:
@@ -142,6 +142,7 @@ def _noting(account: Account, instance: Instance) -> Iterator[None]:
         is_whole = True
     finally:
         if is_whole:
+            services.tally.add("web_retrieved_instances_total", {})
             account.went(instance)
         else:
             account.went(instance, Outcome.SERIOUS, "it was broken off")
@@ -182,9 +183,11 @@ def _recoded(services: Services, instance: Instance) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _told(stack: ExitStack, account: Account, instance: Instance) -> Iterator[None]:
+def _told(
+    services: Services, stack: ExitStack, account: Account, instance: Instance
+) -> Iterator[None]:
     """Hold what an instance is made from while it is given, and tell what became of it."""
-    with stack, account, _noting(account, instance):
+    with stack, account, _noting(services, account, instance):
         yield
 
 
@@ -212,7 +215,7 @@ def _neither(syntax: str) -> str:
     )
 
 
-def _note(request: Request, services: Services, keys: Keys) -> None:
+def _begins(request: Request, study_uid: str, instances: int) -> None:
+    """Log it before anything is given; what became of each is counted, and audited, behind."""
     caller = str(request.scope.get("caller", ""))
-    services.tally.add("web_retrieved_instances_total", {}, len(keys))
-    _log.info("retrieved", caller=caller, study_uid=keys[0][0], instances=len(keys))
+    _log.info("retrieval begins", caller=caller, study_uid=study_uid, instances=instances)

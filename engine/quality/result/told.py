@@ -14,6 +14,8 @@ _REACH_MM = 18.0
 """So far a result is moved to see where it tells most."""
 _FEWEST = 5
 """Planes that tell where a result lies along an axis."""
+_LEAST = 2
+"""Voxels to both sides: with fewer there is no peak to be seen between them."""
 
 
 def told(source: Seen, made: Seen) -> dict[str, float]:
@@ -62,15 +64,16 @@ def _information(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
 def _offset_mm(source: Seen, made: Seen) -> float:
     """Return how far a result has to be moved to tell most of its source.
 
-    It is moved along one axis after another; the same part of the source is looked at each time.
+    It is moved along one axis after another, less far along one that has few planes; the same part
+    of the source is looked at each time. Along one that has too few to tell, it may lie anywhere
+    within reach, and counts as if it lay furthest off.
     """
     ours, theirs = _places(source.voxels), _places(made.voxels)
     offsets = np.zeros(3)
     for axis, step in enumerate(source.steps_mm):
-        reach = round(_REACH_MM / step)
-        size, part = ours.shape[axis], source.box[axis]
-        first, last = max(part.start, reach), min(part.stop, size - reach)
-        if last - first < _FEWEST:
+        reach, first, last = _range(ours.shape[axis], source.box[axis], round(_REACH_MM / step))
+        if not reach:
+            offsets[axis] = _REACH_MM
             continue
         where = [*source.box]
         where[axis] = slice(first, last)
@@ -81,6 +84,15 @@ def _offset_mm(source: Seen, made: Seen) -> float:
             found.append(_information(here, theirs[tuple(where)]))
         offsets[axis] = (_peak(found) - reach) * step
     return float(np.linalg.norm(offsets))
+
+
+def _range(size: int, part: slice, most: int) -> tuple[int, int, int]:
+    """Return how far to move along an axis, and which planes are looked at; 0: too few to tell."""
+    for reach in range(most, _LEAST - 1, -1):
+        first, last = max(part.start, reach), min(part.stop, size - reach)
+        if last - first >= _FEWEST:
+            return reach, first, last
+    return 0, 0, 0
 
 
 def _peak(heights: list[float]) -> float:

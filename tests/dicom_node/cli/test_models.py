@@ -160,7 +160,7 @@ def test_a_model_with_limits_of_other_weights_is_not_signed_and_verify_names_bot
 
 
 def test_a_golden_case_that_the_gates_would_hold_is_told_and_keeps_a_model_unsigned(site):
-    site.give(limits({"noise": hold(0.9, None)}, {"p50": hold(None, -2000)}))
+    site.give(limits({"noise": hold(0.9, 9)}, {"p50": hold(-9000, -2000)}))
     words = ("models", "golden", "tiny@1.0.0", site.head, "--task", "ct_from_mr", *BY)
     said = site.done(*words)
     assert "HELD: OUT_OF_DISTRIBUTION: the noise, as a share of the bright end (noise) is" in said
@@ -168,8 +168,8 @@ def test_a_golden_case_that_the_gates_would_hold_is_told_and_keeps_a_model_unsig
     said = site.refused(*site.sign())
     assert "golden case head-1 of tiny@1.0.0 would be held: OUT_OF_DISTRIBUTION: the noise" in said
     assert "(noise) is" in said
-    assert "at least 0.9 is wanted; QC_FAILED: the median of the body in HU (p50) is" in said
-    assert "at most -2000 is wanted; set the limits on subjects like it, or delete the case" in said
+    assert "0.9 to 9 is wanted; QC_FAILED: the median of the body in HU (p50) is" in said
+    assert "-9000 to -2000 is wanted; set the limits on subjects like it, or delete the case" in said
     assert site.signed() == set()
     said = site.done("models", "verify")
     assert "golden case head-1: HELD: the same, voxel by voxel" in said
@@ -181,13 +181,13 @@ def test_a_golden_case_that_the_gates_would_hold_is_told_and_keeps_a_model_unsig
 
 def test_a_golden_case_that_the_gates_refuse_has_failed(site):
     site.golden()
-    site.give(limits({"noise": refuse(0.9, None)}))
+    site.give(limits({"noise": refuse(0.9, 9)}))
     said = site.refused(*site.sign())
     assert "golden case head-1 of tiny@1.0.0 failed: OUT_OF_DISTRIBUTION: the noise" in said
     assert site.signed() == set()
 
 
-@pytest.mark.parametrize("values", [None, limits({"noise": hold(0.9, None)})])
+@pytest.mark.parametrize("values", [None, limits({"noise": hold(0.9, 9)})])
 def test_what_was_signed_before_and_would_not_be_today_is_no_longer_verified(site, values):
     site.give(values)
     site.golden()

@@ -92,6 +92,19 @@ def test_nothing_is_confirmed_while_a_folder_is_not_mounted(recall):
     assert "Confirmed in part" in said
 
 
+@pytest.mark.parametrize("spoilt", ["out", "out/2.25.71"])
+def test_nothing_is_confirmed_by_a_folder_that_cannot_be_read(recall, conf, spoilt):
+    """Something else lies in its place: what is there is not known."""
+    path = conf.folder / "conf" / spoilt
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    told = recall("--json")
+    assert told.exit_code == 3
+    (place,) = json.loads(told.output)["series"][0]["destinations"]
+    assert (place["found"], place["silent"]) == (None, True)
+    assert f"{path} cannot be read: Not a directory" in recall().output
+
+
 def test_nothing_is_confirmed_while_an_archive_that_may_be_asked_is_away(recall, conf):
     (conf.folder / "conf" / "out").mkdir()
     away = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": free_port(),

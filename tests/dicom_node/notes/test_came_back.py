@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from dicom_node.app import explain_study
 from dicom_node.app.decide import reject_held, release_held
 from dicom_node.archive import Received, Studies
 from dicom_node.archive.query import Finder, Level, Query
 from dicom_node.association.retrieve.vetting import VettingRetriever
-from dicom_node.db import InstanceRow, RejectionRow
+from dicom_node.db import ConflictRow, InstanceRow, RejectionRow
+from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import JobQueue
 from dicom_node.models import Evidence, Signings
 from dicom_node.rejections import Because
@@ -16,7 +18,7 @@ from dicom_node.retention import Keep, RetentionStage
 from dicom_node.settings import Peer
 from dicom_node.values import Model, Origin
 from tests.dicom_node.notes.scene import NODE_UID, SYNTAX, Scene, ct, synthetic
-from tests.dicom_node.notes.test_marked import come_late, come_more, said
+from tests.dicom_node.notes.test_marked import come_late, come_more, notes, rejected_by, said
 from tests.dicom_node.notes.test_recalled import begin, recall
 from tests.support.mr import MrSeries, encoded
 
@@ -86,11 +88,14 @@ def test_deleted_here_and_sent_back_it_needs_the_signature_that_it_needed(scene,
 
 def test_sent_back_in_another_study_it_is_known_too(scene):
     uid = deleted(scene)
-    for ds in synthetic(SERIES, uid, 2):
+    for ds in ct(SERIES, uid, 2):  # without its marks
         ds.StudyInstanceUID = "1.2.3.9"
         scene.archive.keep(Received(encoded(ds), SYNTAX, "PACS", Origin.RECEIVED))
     assert {row.study_uid for row in here(scene, uid)} == {"1.2.3.9"}
     assert len(barred(scene, uid, "clinical")) == 1
+    scene.plan()
+    (series,) = explain_study(scene.database, "1.2.3.9")["series"]
+    assert series["synthetic"], "it counts as no acquired CT of that study"
     begin(scene)
     (why,) = barred(scene, uid)
     assert why.startswith("MODEL_RECALLED")
@@ -219,6 +224,91 @@ def test_rejected_made_again_and_released_it_is_like_any_other(scene):
     scene.deliver()
     assert {row.state for row in scene.deliveries(result).values()} == {"sent"}
     assert (scene.shown(SERIES, result), barred(scene, result)) == (2, set())
+
+
+def made_again(scene: Scene):
+    """Delete what was delivered, and have it made again; return its job, which waits."""
+    uid = deleted(scene)
+    with scene.database.transaction() as session:
+        (job,) = JobQueue(session).list()
+        JobQueue(session).make_again(job.id, scene.store.now)
+    return uid, scene.claim()
+
+
+@pytest.mark.parametrize("how", ["rejected", "outgrown"])
+def test_given_up_after_it_was_delivered_once_whoever_has_it_is_told(scene, how):
+    """Deleted here and made again it came out otherwise, and was held."""
+    uid, job = made_again(scene)
+    scene.wait(SERIES, job)
+    give_up(scene, job, how)
+    scene.tell()
+    scene.deliver()
+    (row,) = [one for one in scene.store.rows(RejectionRow) if one.series_uid == uid]
+    assert (row.because, row.ended_at is not None) == (Because.REFUSED, True)
+    noted = {name for name, one in scene.deliveries(row.note_series_uid).items()}
+    assert noted == {"pacs", "share"}
+    assert uid in [rejected_by(note) for note in notes(scene)]
+    with (
+        scene.database.transaction() as session,
+        pytest.raises(NotPossible, match=r"is rejected|no rule and no request"),
+    ):
+        JobQueue(session).retry(job.id, scene.store.now)
+
+
+def test_rejected_it_is_not_superseded_too(scene):
+    job, result, _ = scene.hold(SERIES)
+    reject_held(scene, job.id, BY, scene.store.now, said)
+    come_late(scene)
+    assert [row.because for row in scene.store.rows(RejectionRow)
+            if row.series_uid == result] == [Because.REFUSED]  # fmt: skip
+
+
+def test_rejected_and_made_again_where_nothing_is_held_any_more_it_is_sent(scene):
+    job, result, _ = scene.hold(SERIES)
+    reject_held(scene, job.id, BY, scene.store.now, said)
+    scene.tell()
+    with scene.database.transaction() as session:
+        JobQueue(session).retry(job.id, scene.store.now)
+    job = scene.claim()
+    scene.finish(job, scene.placed(SERIES, job, 2))
+    scene.deliver()
+    assert {row.state for row in scene.deliveries(result).values()} == {"sent"}
+    assert (scene.shown(SERIES, result), barred(scene, result)) == (2, set())
+
+
+def test_sent_back_otherwise_and_made_again_it_makes_way(scene):
+    """A PACS corrected a name; what is sent on is what was made."""
+    uid, job = made_again(scene)
+    back(scene, uid)
+    scene.finish(job, scene.placed(SERIES, job, 2))
+    assert {row.origin for row in here(scene, uid)} == {Origin.MADE}
+    assert len([row for row in scene.store.rows(ConflictRow) if row.series_uid == uid]) == 2
+
+
+def test_what_was_made_under_its_uids_makes_no_way(scene):
+    uid, job = made_again(scene)
+    scene.finish(job, scene.placed(SERIES, job, 2))
+    entries = tuple(
+        scene.archive.place(Received(encoded(ds), SYNTAX, "NODE", Origin.MADE))
+        for ds in ct(SERIES, uid, 2)
+    )
+    with (
+        pytest.raises(ArchiveBroken, match="2 of 2 objects made here are taken by other content"),
+        scene.database.transaction() as session,
+    ):
+        scene.archive.enter(session, entries)
+
+
+@pytest.mark.parametrize("mark", ["PatientName", "PatientID", "PatientBirthDate"])
+def test_sent_back_under_a_corrected_patient_it_gives_nothing_up(scene, mark):
+    job, result, _ = scene.hold(SERIES)
+    for ds in synthetic(SERIES, result, 2):
+        setattr(ds, mark, "19710102" if mark == "PatientBirthDate" else "Corrected^Name")
+        scene.archive.keep(Received(encoded(ds), SYNTAX, "PACS", Origin.RECEIVED))
+    scene.plan()
+    (told,) = scene.why(SERIES)["jobs"]
+    assert (told["id"], told["state"]) == (job.id, "held")
+    assert scene.store.rows(RejectionRow) == []
 
 
 def test_sent_back_as_it_was_and_made_again_it_is_the_nodes_own(scene):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.request import Request, urlopen
 
 import pytest
+from pydicom.dataset import Dataset
 from structlog.testing import capture_logs
 
 from dicom_node.app import explain_study
@@ -169,6 +170,26 @@ def test_other_content_under_a_known_uid_cancels_the_job(scene):
     scene.send(datasets[3:4])
     scene.plan()
     assert scene.jobs() == [JobState.CANCELLED]
+
+
+def a_report(series: MrSeries) -> Dataset:
+    """Return a report of the study by somebody who misspells names."""
+    (ds, *_) = series.datasets()
+    for word in ("PixelData", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient"):
+        delattr(ds, word)
+    ds.SOPClassUID, ds.Modality = "1.2.840.10008.5.1.4.1.1.88.11", "SR"
+    ds.SeriesInstanceUID, ds.SOPInstanceUID = "1.2.3.88", "1.2.3.88.1"
+    ds.PatientName = "Misspelt^Ball"
+    return ds
+
+
+@pytest.mark.parametrize(("word", "plans"), [("PatientName", 1), ("PatientID", 0)])
+def test_a_report_that_misspells_a_name_puts_no_image_in_doubt(scene, word, plans):
+    series, report = MrSeries(), a_report(MrSeries())
+    setattr(report, word, "MISSPELT")
+    scene.send([*series.datasets(), report])
+    scene.plan()
+    assert len(scene.jobs()) == plans, "another Patient ID is another patient"
 
 
 def test_a_straggler_makes_a_new_job_and_ends_the_old_one(scene):

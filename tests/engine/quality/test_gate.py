@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelMissing, ModelTampered, SpecError
-from engine.quality import RESULT, SOURCE, Verdict, read_gate, unjudged, worst
-from engine.task import read_bundle
+from engine.quality import Verdict, read_gate, unjudged, worst
+from engine.task import RESULT, SOURCE, read_bundle
 from tests.engine.heads import head, head_grid
 from tests.support.bundle import write_bundle
 from tests.support.gated import ANY, LIKENESS, QUALITY, hold, likeness, limits, put_gate, refuse

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.quality import RESULT, Mirror, measure_result
+from engine.quality import Mirror, measure_result
+from engine.task import RESULT
 from engine.volume import Volume
 from tests.engine.grids import places
 from tests.engine.heads import T1, head, head_grid, pose, tissues
@@ -101,6 +102,17 @@ def test_a_fault_moves_its_figure(source, made, sound, fault):
     change, name, least = FAULTS[fault]
     before, after = sound[name], figures(source, changed(made, change))[name]
     assert (after - before) / least >= 1, (before, after)
+
+
+@pytest.mark.parametrize(("planes", "known"), [(16, True), (12, True), (8, False)])
+def test_along_an_axis_of_few_planes_a_shift_is_seen_or_nothing_is_known(planes, known):
+    """Sagittal slices of a spine are no more than a few centimetres of it."""
+    grid = head_grid(shape=(60, 90, planes), spacing=(3.0, 3.0, 3.0))
+    source, moved = head(grid, T1), np.eye(4)
+    moved[0, 3] = 6.0
+    sound, spoilt = (figures(source, ct(grid, at))["offset_mm"] for at in (None, moved))
+    assert (sound < 2) == known
+    assert spoilt > 4
 
 
 def test_figures_are_those_of_the_table_and_finite(sound):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.quality import SOURCE, Seen, picture_of, source_figures
+from engine.quality import Seen, picture_of, source_figures
 from engine.quality.likeness import WAYS
+from engine.task import SOURCE
 from tests.engine.heads import T2, head, head_grid
 
 LIKES = {"unlike_within", "unlike_outside", "unlike_grain", "grain_spread", *WAYS}

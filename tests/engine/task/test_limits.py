@@ -47,6 +47,30 @@ def test_limits_that_do_not_say_on_which_weights_they_were_set_are_none(folder, 
     assert "set on weights that they do not name" in lacking(bundle).text
 
 
+@pytest.mark.parametrize("where", ["sources", "result"])
+@pytest.mark.parametrize("how", ["absent", "on the other side alone"])
+def test_a_figure_without_a_limit_on_its_side_is_named(folder, where, how):
+    """Limits that were set before a figure was thought of: a person has to judge every result."""
+    values = json.loads(json.dumps(limits()))
+    part, name = (
+        (values["sources"][0], "slice_gap") if where == "sources" else (values["result"], "sided")
+    )
+    if how == "absent":
+        del part[name]
+    else:
+        part[name] = {"hold": part[name]["hold"][::-1], "refuse": [None, None]}
+    reason = lacking(read_bundle(put_gate(folder, values)))
+    assert f"1 of its figures have no limit: {name}; " in reason.text
+
+
+@pytest.mark.parametrize("hold", [None, [1], "high"])
+def test_a_limit_that_is_none_is_an_error(folder, hold):
+    values = json.loads(json.dumps(limits()))
+    values["result"]["sided"] = {"hold": hold}
+    with pytest.raises(SpecError, match="result: sided: hold is"):
+        lacking(read_bundle(put_gate(folder, values)))
+
+
 def test_limits_without_a_word_of_what_set_them_are_none(folder):
     values = {key: one for key, one in limits().items() if key != "calibrated_on"}
     bundle = read_bundle(put_gate(folder, json.dumps(values).encode()))

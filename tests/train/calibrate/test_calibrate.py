@@ -7,8 +7,8 @@ import pytest
 
 from engine.device import choose
 from engine.pipeline import synthesise
-from engine.quality import RESULT, SOURCE, read_gate
-from engine.task import Task, read_bundle
+from engine.quality import read_gate
+from engine.task import RESULT, SOURCE, Task, read_bundle
 from tests.engine.networks import bundle_of, lively
 from tests.train.toys import SHAPE, toy_pair
 from train.calibrate import FEWEST, LIKENESS, QUALITY, calibrate

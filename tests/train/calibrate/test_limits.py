@@ -5,8 +5,9 @@ from math import inf
 import numpy as np
 import pytest
 
-from engine.quality import Figure, Limit, Verdict
+from engine.quality import Limit, Verdict
 from engine.reason import Code
+from engine.task import Figure
 from train.calibrate import Rule, limits_of
 from train.calibrate.limits import written
 

@@ -329,6 +329,20 @@ def test_what_is_wrong_before_it_is_written_is_refused(what, making):
         check_series(files, spoilt)
 
 
+def test_uptake_where_nothing_was_seen_is_refused(making):
+    """PET has no value that is set apart for it: what is stored there is what was made there."""
+    pet = as_kind(making, "PT")
+    inside = np.ones_like(pet.synthesis.inside)
+    inside[0, :4] = False
+    sound = replace(pet, synthesis=replace(pet.synthesis, inside=inside))
+    assert check_series(encoded(sound), sound) is None
+    pixels = sound.synthesis.stored.pixels.copy()
+    pixels[0, :4] = 20_000
+    spoilt = with_pixels(sound, pixels=pixels)
+    with pytest.raises(OutputInvalid, match="not the volume that was judged, rounded"):
+        check_series(encoded(spoilt), spoilt)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_rounded_in_single_precision_is_what_was_judged(kind, making):
     """Values half way between two stored ones go either way."""

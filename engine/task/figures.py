@@ -1,4 +1,7 @@
-"""The figures by name: what each is in words, which way it can be wrong, and the code it has."""
+"""The figures of quality by name: what each is in words, which way it is wrong, and its code.
+
+A bundle has a limit for each of them: that makes the table part of what a bundle is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from typing import Literal
 
 from engine.reason import Code
 
-__all__ = ["RESULT", "SOURCE", "Figure"]
+__all__ = ["RESULT", "SOURCE", "Figure", "Side"]
 
 Side = Literal["low", "high", "both"]
 
