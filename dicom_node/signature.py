@@ -179,7 +179,7 @@ def _signer(folder: Path) -> str | None:
     """Return which key a signature says that it was made with; None where it is no signature."""
     try:
         hint = json.loads((folder / FILE).read_bytes())["verificationMaterial"]["publicKey"]["hint"]
-    except (KeyError, OSError, TypeError, ValueError):
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
         return None
     return hint if isinstance(hint, str) else None
 

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from dicom_node.app.build import Node
 from dicom_node.archive import Archive, Held, MadeSeries, Studies
+from dicom_node.archive.intact import is_intact
 from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import Decisions, JobQueue
 from dicom_node.rejections import Recalls, Rejections
-from dicom_node.values import Decided, Job, JobState
+from dicom_node.values import Decided, Job, JobState, StudyState
 from dicom_node.worker import enter_made
 
 __all__ = ["export_held", "reject_held", "release_held"]
@@ -35,15 +36,18 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
     Raises
     ------
     NotKnown, NotPossible
-        When there is no such job, it is not held, or its model is recalled.
+        When there is no such job, it is not held, its model is recalled, or more of its study has
+        come and nobody has looked at that.
     ArchiveBroken
-        When its files are not there any more.
+        When its files are not there any more, or not what was made.
     """
     with node.database.transaction() as session:
         queue, held = JobQueue(session), Held(session)
         _hold_study(session, node, job_id)
         made = _made(session, job_id)
         _not_recalled(session, Decisions(session).held(job_id))
+        _planned(session, node, made)
+        _whole(node.archive, made)
         job = Decisions(session).release(job_id, _decided("released", by, made, now))
         held.released(job_id)
         _withdraw(session, job, by, now)
@@ -86,20 +90,28 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
         When there is no such job, it is not held, its model is recalled, or something is at the
         folder's place.
     ArchiveBroken
-        When a file cannot be copied; nothing is left behind.
+        When a file cannot be copied, or is not what was made; nothing is left behind.
     """
     if folder.exists():
         raise NotPossible(f"there is something at {folder} already; name a folder that is not")
-    with node.database.transaction() as session:
+    with node.database.reading() as session:
         job, made = Decisions(session).held(job_id), _made(session, job_id)
         _not_recalled(session, job)
-        places = [node.archive.folder / entry.place for entry in made.everything]
-        try:
-            _copy(places, folder)
-        except OSError as exc:
-            text = f"job {job_id}: its files cannot be copied to {folder}: {exc.strerror}"
-            raise ArchiveBroken(text) from exc
-        tell(job)
+    _whole(node.archive, made)
+    places = [node.archive.folder / entry.place for entry in made.everything]
+    try:
+        _copy(places, folder)  # nobody waits for a slow stick: no transaction is open
+    except OSError as exc:
+        text = f"job {job_id}: its files cannot be copied to {folder}: {exc.strerror}"
+        raise ArchiveBroken(text) from exc
+    try:
+        with node.database.transaction() as session:  # as it was when it was looked at
+            job = Decisions(session).held(job_id)
+            _not_recalled(session, job)
+            tell(job)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return len(places)
 
 
@@ -131,6 +143,26 @@ def _made(session: Session, job_id: int) -> MadeSeries:
     if made is None:  # no transaction of ours leaves this behind
         raise ArchiveBroken(f"job {job_id} is held, and nothing that it made is here; reject it")
     return made
+
+
+def _planned(session: Session, node: Node, made: MadeSeries) -> None:
+    """Raise NotPossible where more of the study has come than was planned on.
+
+    It may show what is acquired by now, or that images of two people are in it.
+    """
+    found = Studies(session, node.archive.folder).state(made.study_uid)
+    if found is not None and found[0] is not StudyState.ROUTED:
+        text = f"more of study {made.study_uid} has come, and is looked at within moments"
+        raise NotPossible(f"{text}; then it is released, if it still waits")
+
+
+def _whole(archive: Archive, made: MadeSeries) -> None:
+    """Raise ArchiveBroken where a file is not what was made: another one would leave."""
+    spoilt = [one for one in made.everything
+              if not is_intact(archive.folder / one.place, one.sha256)]  # fmt: skip
+    if spoilt:
+        text = f"{len(spoilt)} of {len(made.everything)} files are not what was made"
+        raise ArchiveBroken(f"{text}; reject it, and 'jobs retry' makes it again")
 
 
 def _not_recalled(session: Session, job: Job) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dicom_node.archive.intact import is_intact
+from dicom_node.dimse import CannotSend
 from dicom_node.disk import sync_file, sync_folder
 from dicom_node.errors import PeerAway
 from dicom_node.values import Instance
@@ -38,12 +40,18 @@ class FolderSender:
 
         Raises
         ------
+        CannotSend
+            When files are not, byte for byte, what was kept; the others are in their places.
         PeerAway
             When the folder cannot be written.
         """
         made: set[Path] = set()
+        spoilt = 0
         for instance in instances:
             series = self._folder / instance.series_uid
+            if not is_intact(instance.path, instance.sha256):
+                spoilt += 1
+                continue
             try:
                 if series not in made:
                     _make(series)
@@ -52,6 +60,8 @@ class FolderSender:
             except OSError as exc:
                 raise PeerAway(f"{self._name}: {self._folder}: {exc.strerror}") from exc
             yield instance.sop_instance_uid, 0x0000
+        if spoilt:
+            raise CannotSend(f"{spoilt} files are gone, or damaged")
 
 
 def _make(folder: Path) -> None:

@@ -88,6 +88,10 @@ class Target:
     marked: bool = False
 
 
+_FEWEST_TRIES = 5
+"""Of a destination that is away: a clock that was set forward makes a delivery old at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a delivery is tried.
@@ -284,7 +288,8 @@ class DestinationStage:
         """Whether it was tried long enough."""
         if final and delivery.refusals + 1 >= self._patience.refused_attempts:
             return True
-        return now - delivery.created_at >= self._patience.give_up
+        tried = delivery.attempts >= _FEWEST_TRIES
+        return tried and now - delivery.created_at >= self._patience.give_up
 
 
 def _is_final(refused: Sequence[int]) -> bool:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from dicom_node.archive.intact import damaged
 from dicom_node.dicomweb import DicomWeb
+from dicom_node.dimse import CannotSend
 from dicom_node.values import Instance
 
 __all__ = ["StowSender"]
@@ -30,12 +32,17 @@ class StowSender:
         ------
         PeerAway
             When a request is not answered, or not with what became of its instances.
+        CannotSend
+            When files are not, byte for byte, what was kept; the others were sent.
         """
-        for batch in _batches(instances):
+        spoilt = {one.sop_instance_uid for one in damaged(instances)}
+        for batch in _batches([one for one in instances if one.sop_instance_uid not in spoilt]):
             found = self._server.store(batch)
             for instance in batch:
                 if instance.sop_instance_uid in found:
                     yield instance.sop_instance_uid, found[instance.sop_instance_uid]
+        if spoilt:
+            raise CannotSend(f"{len(spoilt)} files are gone, or damaged")
 
 
 def _batches(instances: Sequence[Instance]) -> Iterator[list[Instance]]:

@@ -1,6 +1,5 @@
 """C-STORE out: the bytes of the archive as they are, or in a syntax that the peer takes."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import BinaryIO
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.archive.part10 import skip_meta
+from dicom_node.archive.intact import at_data_set, is_intact
 from dicom_node.dimse.plane import Broken, Message, Plane, Wanted
 from dicom_node.errors import NodeError
 from dicom_node.transcode import NATIVE, CannotTranscode, Transcoder, can_become_native
@@ -20,7 +19,6 @@ __all__ = ["MEDIUM", "CannotSend", "ClassNotTaken", "InstanceSender", "Originato
 MEDIUM = 0x0000
 """Priority of a request (PS3.7 9.1.1.1.7)."""
 _LAST_MESSAGE_ID = 0xFFFF
-_SMALLEST_FILE = 144  # preamble, mark and the group length of the meta information (PS3.10 7.1)
 _MOST_ASIDE = 10
 
 
@@ -176,12 +174,14 @@ class InstanceSender:
 
 @contextmanager
 def _as_it_is(instance: Instance) -> Iterator[tuple[BinaryIO, int]]:
-    """Give a file at the start of its data set, and the data set's size."""
+    """Give a file at the start of its data set, and the data set's size.
+
+    All of it is read before any of it is sent: what begins to go out cannot be taken back.
+    """
     with instance.path.open("rb") as stream:
-        there = os.fstat(stream.fileno()).st_size
-        if there > _SMALLEST_FILE:
-            skip_meta(stream)
-            there -= stream.tell()
+        there = at_data_set(stream)
         if there != instance.size:
             raise CannotSend(f"its file is damaged: {there} bytes of {instance.size} are there")
+        if not is_intact(instance.path, instance.sha256):
+            raise CannotSend("its file is damaged: it has other bytes than were kept")
         yield stream, instance.size

@@ -38,6 +38,15 @@ class Earlier:
         """
         return self._newest(plan, list(JobState))
 
+    def outgrown(self, job_id: int) -> list[str]:
+        """Return the series that were made of a part of what a job works on: more came since."""
+        new = self._session.get_one(JobRow, job_id)
+        row, whole = JobRow, _of(new)
+        same = row.study_uid == new.study_uid, row.task == new.task, row.grid == new.grid
+        done = select(row).where(*same, row.id != new.id, row.state == JobState.DONE)
+        return [uid for one in self._session.scalars(done.order_by(row.id)) if _of(one) < whole
+                for uid in one.series_uids]  # fmt: skip
+
     def _newest(self, plan: JobPlan, states: Sequence[JobState]) -> str | None:
         rows = self._session.scalars(
             select(JobRow)
@@ -52,12 +61,16 @@ class Earlier:
             .order_by(JobRow.id.desc())
         )
         wanted = _roles((one.label, one.sop_instance_uids) for one in plan.sources)
-        same = (row for row in rows if _roles((s[0], s[2]) for s in row.sources) == wanted)
+        same = (row for row in rows if _of(row) == wanted)
         return next((row.key for row in same if not self._is_recalled(row)), None)
 
     def _is_recalled(self, row: JobRow) -> bool:
         model = row.model["name"], row.model["version"]
         return self._session.get(RecallRow, model) is not None
+
+
+def _of(row: JobRow) -> set[tuple[str, str]]:
+    return _roles((source[0], source[2]) for source in row.sources)
 
 
 def _roles(sources: Iterable[tuple[str, Sequence[str]]]) -> set[tuple[str, str]]:

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from dicom_node.archive import Archive, MadeSeries, SeriesFacts, Studies
+from dicom_node.jobs import Earlier
 from dicom_node.outbox import Outbox
-from dicom_node.rejections import Rejections
+from dicom_node.rejections import Because, Rejections
 from dicom_node.results.companions import KINDS
 from dicom_node.values import Companion, Role
 from engine.reason import Code
@@ -26,6 +27,8 @@ def enter_made(
 ) -> int:
     """Enter a series with its companions in the caller's transaction, and queue all of them.
 
+    What was made of a part of the same study before is superseded: nobody is to have both.
+
     Returns
     -------
     int
@@ -37,7 +40,11 @@ def enter_made(
         As :meth:`Archive.enter`.
     """
     added = archive.enter(session, made.everything)
-    Rejections(session).anew([one.series_uid for one in made.all_series])
+    rejections = Rejections(session)
+    rejections.anew([one.series_uid for one in made.all_series])
+    said = made.series_uid, "more of the study came, and all of it is in the series that this is by"
+    for uid in Earlier(session).outgrown(job_id):
+        rejections.reject((made.study_uid, uid), Because.SUPERSEDED, said, now)
     text = f"made here by job {job_id}; not acquired"
     facts = [_facts(made, text), *(_beside(one, made, job_id) for one in made.beside)]
     Studies(session, archive.folder).note_series(made.study_uid, facts)

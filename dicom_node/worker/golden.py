@@ -26,6 +26,8 @@ from engine.task import Bundle, Task
 __all__ = ["Case", "Outcome", "cases_of", "record", "run_case"]
 
 _CASE, _EXPECTED, _SOURCE = "case.json", "expected.npy", "source"
+_MOST_TOLERANCE = 10.0
+"""In whatever unit the result has: it is there for last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def record(
     NotPossible
         When there is such a case, or the model will not take the study.
     """
+    if wrong := _intolerable(wanted):
+        raise NotPossible(wrong)
     place = _place(bench, bundle)
     if (place / wanted.name).exists():
         text = f"{place} has a golden case '{wanted.name}' already; name another, or delete it"
@@ -114,8 +118,7 @@ def record(
         made, held = _make(bench, bundle, wanted.task, files)
     except EngineError as exc:
         raise NotPossible(f"{bundle.name} does not take {source}: {exc}") from exc
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
-    part = Path(mkdtemp(prefix=".new-", dir=place))
+    part = _begun(place)
     try:
         (part / _SOURCE).mkdir()
         for number, path in enumerate(files, start=1):
@@ -129,6 +132,15 @@ def record(
         shutil.rmtree(part, ignore_errors=True)
         raise NotPossible(f"{place}: cannot be written: {exc.strerror}") from exc
     return replace(wanted, folder=place / wanted.name), held
+
+
+def _begun(place: Path) -> Path:
+    """Return a new folder beside the cases, in which one is written."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients are in it
+        return Path(mkdtemp(prefix=".new-", dir=place))
+    except OSError as exc:
+        raise NotPossible(f"{place}: cannot be written: {exc.strerror}") from exc
 
 
 def run_case(bench: Bench, bundle: Bundle, case: Case) -> Outcome:
@@ -208,9 +220,19 @@ def _place(bench: Bench, bundle: Bundle) -> Path:
     return bench.settings.data / "golden" / f"{bundle.name}@{bundle.version}"
 
 
+def _intolerable(case: Case) -> str:
+    """Return what is wrong with a tolerance: with a large one a case passes whatever is made."""
+    if 0 <= case.tolerance <= _MOST_TOLERANCE:  # no number is neither
+        return ""
+    return f"a tolerance of {case.tolerance:g}; 0 to {_MOST_TOLERANCE:g} is wanted"
+
+
 def _read(path: Path) -> Case:
     try:
         said = json.loads(path.read_bytes())
-        return Case(path.parent, str(said["task"]), float(said["tolerance"]))
-    except (KeyError, OSError, TypeError, ValueError) as exc:
+        case = Case(path.parent, str(said["task"]), float(said["tolerance"]))
+        if wrong := _intolerable(case):
+            raise ValueError(wrong)
+        return case
+    except (KeyError, OSError, RecursionError, TypeError, ValueError) as exc:
         raise NotPossible(f"{path}: is no golden case ({exc}); record it again") from exc

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from dicom_node import signature
 from dicom_node.archive import Held, Studies, content_of_objects, identify, meta_header
+from dicom_node.archive.intact import damaged
 from dicom_node.content import digest_of
 from dicom_node.db import Database
 from dicom_node.errors import NotPossible
@@ -186,6 +187,11 @@ def _missing_sources(record: Record, sources: Sequence[Sequence[Instance]]) -> I
             yield (
                 f"SOURCE_MISSING: the objects of {where} are not, byte for byte, those that it was "
                 "made from; restore them from a backup"
+            )
+        elif spoilt := damaged(files):
+            yield (
+                f"SOURCE_MISSING: {len(spoilt)} of {len(files)} files of {where} are damaged; "
+                "restore them from a backup"
             )
 
 

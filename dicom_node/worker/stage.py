@@ -17,6 +17,7 @@ from dicom_node.archive import (
     content_of,
     content_of_objects,
 )
+from dicom_node.archive.intact import damaged
 from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
@@ -142,6 +143,8 @@ class WorkerStage:
         be taken for the answer to the next job.
         """
         sources = self._sources(job)
+        if spoilt := damaged(one for files in sources for one in files):
+            return Answer("failed", [_spoilt(len(spoilt), sum(map(len, sources)))])
         work = _work(job, sources, self._destinations(job))
         tell_read(
             self._audit, self._now(), job.study_uid, [one for files in sources for one in files]
@@ -310,6 +313,12 @@ def _work(job: Job, sources: Sequence[Sequence[Instance]], destinations: Sequenc
         companions=[str(one) for one in job.companions],
         destinations=list(destinations),
     )
+
+
+def _spoilt(count: int, of: int) -> dict[str, str]:
+    text = f"{count} of {of} files of its sources are gone, or not what was received"
+    remedy = "'verify-archive' names them; restore them from a backup, then 'jobs retry'"
+    return {"code": str(Code.PIXELS_UNREADABLE), "text": f"{text}: {remedy}"}
 
 
 def _content(files: Sequence[Instance]) -> str:

@@ -113,7 +113,7 @@ def object_of(where: str, text: bytes) -> Part:
     """
     try:
         values = json.loads(text)
-    except ValueError as exc:
+    except (RecursionError, ValueError) as exc:
         raise SpecError(f"{where}: not JSON: {exc}") from exc
     if not isinstance(values, dict):
         raise SpecError(f"{where}: holds a {type(values).__name__}, an object is wanted")

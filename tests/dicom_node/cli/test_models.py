@@ -179,6 +179,34 @@ def test_a_golden_case_that_the_gates_would_hold_is_told_and_keeps_a_model_unsig
     assert (case["passed"], len(case["held"]), model["limits"]["state"]) == (True, 2, "ok")
 
 
+@pytest.mark.parametrize("tolerance", ["inf", "nan", "11"])
+def test_a_golden_case_that_would_pass_whatever_is_made_is_none(site, tolerance):
+    words = ("models", "golden", "tiny@1.0.0", site.head, "--task", "ct_from_mr", *BY)
+    said = site.refused(*words, "--tolerance", tolerance)
+    assert f"a tolerance of {tolerance}; 0 to 10 is wanted" in said
+    site.golden()
+    (case,) = (site.conf.parent / "var").rglob("case.json")
+    about = json.loads(case.read_text())
+    case.write_text(json.dumps({**about, "tolerance": float(tolerance)}))
+    assert f"a tolerance of {tolerance}; 0 to 10" in site.refused("models", "verify")
+
+
+def test_a_golden_case_that_cannot_be_kept_is_one_line(site):
+    (site.conf.parent / "var" / "golden").write_text("something else")
+    words = ("models", "golden", "tiny@1.0.0", site.head, "--task", "ct_from_mr", *BY)
+    assert "cannot be written: Not a directory" in site.refused(*words)
+
+
+@pytest.mark.parametrize("name", ["contract.json", "quality.json", "signature.json"])
+def test_a_file_that_is_nothing_but_brackets_is_one_line(site, name):
+    folder = site.models / "tiny"
+    (folder / name).write_text("[" * 200_000)
+    for words in (("models", "list"), ("models", "verify", "--files-only")):
+        found = site(*words)
+        assert isinstance(found.exception, SystemExit | None), found.output
+        assert "Traceback" not in found.output
+
+
 def test_a_golden_case_that_the_gates_refuse_has_failed(site):
     site.golden()
     site.give(limits({"noise": refuse(0.9, 9)}))

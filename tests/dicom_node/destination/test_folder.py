@@ -1,12 +1,14 @@
 """Into a folder: whole, and there after a power cut before anybody says that it is sent."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from dicom_node.destination import FolderSender
+from dicom_node.dimse import CannotSend
 from dicom_node.errors import PeerAway
 from dicom_node.values import Instance
 
@@ -16,7 +18,8 @@ def instances(tmp_path):
     found = []
     for number in range(3):
         path = tmp_path / f"{number}.dcm"
-        path.write_bytes(b"content %d" % number)
+        content = b"content %d" % number
+        path.write_bytes(content)
         found.append(
             Instance(
                 sop_instance_uid=f"1.2.{number}",
@@ -24,7 +27,7 @@ def instances(tmp_path):
                 study_uid="1.2",
                 series_uid="1.2.9",
                 transfer_syntax_uid="1.2.840.10008.1.2.1",
-                sha256="0" * 64,
+                sha256=hashlib.sha256(content).hexdigest(),
                 size=9,
                 path=path,
             )
@@ -49,6 +52,21 @@ def synced(monkeypatch):
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(os, "replace", note_replace)
     return noted
+
+
+@pytest.mark.parametrize("harm", ["other bytes", "shorter", "gone"])
+def test_a_file_that_is_not_what_was_kept_does_not_leave(instances, tmp_path, harm):
+    path = instances[1].path
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"content X" if harm == "other bytes" else b"content")
+    answers = FolderSender("share", tmp_path / "share").send(instances)
+    assert [next(answers)[0], next(answers)[0]] == ["1.2.0", "1.2.2"]
+    with pytest.raises(CannotSend, match="1 files are gone, or damaged"):
+        next(answers)
+    names = {one.name for one in (tmp_path / "share" / "1.2.9").iterdir()}
+    assert names == {"1.2.0.dcm", "1.2.2.dcm"}
 
 
 def test_a_file_is_sent_when_its_entry_is_on_the_disk(instances, synced, tmp_path):

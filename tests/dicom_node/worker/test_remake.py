@@ -165,6 +165,16 @@ def test_one_byte_of_the_contract_is_another_model_and_the_one_that_lacks_is_nam
     assert f"MODEL_MISSING: tiny@1.0.0 ({digest}) is not among the models" in found.stderr
 
 
+def test_a_source_that_is_not_what_it_was_is_named(site):
+    """On the disk: the database has not changed."""
+    path = next(path for path in (site.data / "archive").rglob("*.dcm")
+                if b"SYNTHETIC" not in path.read_bytes())  # fmt: skip
+    path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    found = site.remake()
+    assert found.exit_code == 1
+    assert f"SOURCE_MISSING: 1 of 20 files of T1 series {SERIES.series_uid} are dam" in found.stderr
+
+
 def test_a_source_that_was_deleted_is_named_and_so_is_what_else_lacks(site):
     site.delete(received_days=1)
     write_bundle(site.conf / "models" / "tiny", seed=8)

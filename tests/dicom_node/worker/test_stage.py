@@ -112,6 +112,20 @@ def test_each_job_gets_its_own_answer(start):
     }
 
 
+@pytest.mark.parametrize("harm", ["a byte", "gone"])
+def test_nothing_is_made_of_a_source_that_is_not_what_was_received(start, harm):
+    scene = start(program())
+    path = next(scene.archive.folder.rglob("*.dcm"))
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    scene.stage.tick(scene.now)
+    state, text = scene.reasons()[1]
+    assert state == JobState.FAILED
+    assert text.startswith("1 of 2 files of its sources are gone, or not what was received")
+
+
 def test_a_child_whose_database_went_away_does_not_answer_for_the_next_job(start, monkeypatch):
     scene = start(program(wait=1.2))
 

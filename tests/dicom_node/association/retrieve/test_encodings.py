@@ -53,7 +53,8 @@ class Object:
         meta = meta_header(who.sop_class_uid, who.sop_instance_uid, self.syntax)
         path.write_bytes(meta + self.content)
         return Instance(who.sop_instance_uid, who.sop_class_uid, who.study_uid, who.series_uid,
-                        self.syntax, "", len(self.content), path)  # fmt: skip
+                        self.syntax, hashlib.sha256(self.content).hexdigest(),
+                        len(self.content), path)  # fmt: skip
 
 
 def made() -> list[Object]:

@@ -188,12 +188,14 @@ def test_a_peer_that_takes_no_role_is_sent_nothing(scene):
     assert (last.Status, last.NumberOfFailedSuboperations) == (RetrieveStatus.ALL_FAILED, 1)
 
 
-@pytest.mark.parametrize("damage", ["gone", "shorter", "no file at all"])
+@pytest.mark.parametrize("damage", ["gone", "shorter", "no file at all", "a byte"])
 def test_a_file_that_is_damaged_is_not_sent(scene, damage):
     fine, bad = keep(scene, number=1), keep(scene, number=2)
     (path,) = [one.path for one in scene.kept(study_uid()) if one.sop_instance_uid in uids(bad)]
     if damage == "gone":
         path.unlink()
+    elif damage == "a byte":
+        path.write_bytes(path.read_bytes()[:-1] + b"\x55")
     else:
         path.write_bytes(path.read_bytes()[: -2 if damage == "shorter" else 10])
     found = get(scene.port, identifier("STUDY", StudyInstanceUID=study_uid()), MR)
