@@ -66,7 +66,7 @@ def _spreads() -> str:
         "slope",
         "within one",
         "within two",
-        "predicted: seen, tenth by tenth",
+        "predicted: seen, of ten equal parts of the voxels, in the unit of the result",
     ]
     lines = [_row(head), _row(["---"] * len(head))]
     for path in models:
