@@ -66,6 +66,7 @@ SITES = {
     "rules.stage:RulesStage._put_off": "after a bug; the study is planned again all the same",
     "signature:sign": _MODELS,
     "web.store.reception:Reception.close": _HTTP,
+    "worker.golden:_begun": _MODELS,
     "worker.golden:record": _MODELS,
     "worker.remake:keep": "copies out for a person; a half copy has no name",
     "worker.stage:WorkerStage._renew": "a lease made longer; without it another takes the job",
