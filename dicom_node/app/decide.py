@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dicom_node.app.build import Node
 from dicom_node.archive import Archive, Held, MadeSeries, Studies
-from dicom_node.archive.intact import is_intact
+from dicom_node.archive.part10 import is_intact
 from dicom_node.errors import ArchiveBroken, NotPossible
 from dicom_node.jobs import Decisions, JobQueue
 from dicom_node.rejections import Recalls, Rejections

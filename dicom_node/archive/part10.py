@@ -1,8 +1,11 @@
 """Part 10 files: the meta header that we write, and what those from disk hold."""
 
+import hashlib
 import os
 import struct
+from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import dcmread
@@ -17,9 +20,20 @@ from dicom_node.dicom import (
     is_uid,
 )
 from dicom_node.errors import NotDicom
+from dicom_node.values import Instance
 
-__all__ = ["dataset_offset", "is_meta_of", "meta_header", "read_part10", "skip_meta"]
+__all__ = [
+    "at_data_set",
+    "damaged",
+    "dataset_offset",
+    "is_intact",
+    "is_meta_of",
+    "meta_header",
+    "read_part10",
+    "skip_meta",
+]
 
+_SMALLEST_FILE = 144  # preamble, mark and the group length of the meta information (PS3.10 7.1)
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 _COMMAND = b"\0\0"
@@ -117,6 +131,39 @@ def skip_meta(stream: BinaryIO) -> None:
     stream.seek(len(_PREAMBLE) + 8)
     (length,) = struct.unpack("<I", stream.read(4))
     stream.seek(length, os.SEEK_CUR)
+
+
+def at_data_set(stream: BinaryIO) -> int:
+    """Move a file to where its data set starts; return how many bytes that has."""
+    there = os.fstat(stream.fileno()).st_size
+    if there <= _SMALLEST_FILE:
+        return there
+    skip_meta(stream)
+    return there - stream.tell()
+
+
+def is_intact(path: Path, sha256: str) -> bool:
+    """Return whether a file is, byte for byte, what was kept; not where it cannot be read.
+
+    Asked before anything uses it. A disk may give back other bytes than it took: they would go out
+    as somebody's image, or be made into one, and nobody could tell.
+
+    Parameters
+    ----------
+    sha256 : str
+        Over the data set, hex.
+    """
+    try:
+        with path.open("rb") as stream:
+            at_data_set(stream)
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def damaged(instances: Iterable[Instance]) -> list[Instance]:
+    """Return those whose files are gone, cannot be read, or are not what was kept."""
+    return [one for one in instances if not is_intact(one.path, one.sha256)]
 
 
 def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:

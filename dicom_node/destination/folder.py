@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dicom_node.archive.intact import is_intact
+from dicom_node.archive.part10 import is_intact
 from dicom_node.dimse import CannotSend
 from dicom_node.disk import sync_file, sync_folder
 from dicom_node.errors import PeerAway

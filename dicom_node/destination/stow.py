@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dicom_node.archive.intact import damaged
+from dicom_node.archive.part10 import damaged
 from dicom_node.dicomweb import DicomWeb
 from dicom_node.dimse import CannotSend
 from dicom_node.values import Instance

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.archive.intact import at_data_set, is_intact
+from dicom_node.archive.part10 import at_data_set, is_intact
 from dicom_node.dimse.plane import Broken, Message, Plane, Wanted
 from dicom_node.errors import NodeError
 from dicom_node.transcode import NATIVE, CannotTranscode, Transcoder, can_become_native

@@ -22,6 +22,12 @@ class Candidate:
     findings: Findings
     against: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
+    @property
+    def is_somebodys(self) -> bool:
+        """Whether nothing puts in doubt that it is of the study's patient."""
+        doubts = (Code.IDENTITY_CONFLICT, Code.IDENTITY_INVALID)
+        return not any(reason.code in doubts for reason in self.findings.reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -327,7 +327,7 @@ class RulesStage:
         withdrawn = {one.series_uid for one in rejections.of_studies([study_uid])
                      if one.because in (Because.WITHDRAWN, Because.REFUSED)}  # fmt: skip
         acquired = {str(one.findings.label): one.series_uid for one in study.series
-                    if not one.findings.synthetic and _is_somebodys(one)}  # fmt: skip
+                    if not one.findings.synthetic and one.is_somebodys}  # fmt: skip
         late = [(uid, label, acquired[label]) for uid, label in made.items()
                 if label in acquired and uid not in withdrawn]  # fmt: skip
         of_study = Decisions(session).of_study(study_uid) if late else ()
@@ -387,12 +387,6 @@ class RulesStage:
             config_sha256=digest_of(self._output),
             companions=rule.companions,
         )
-
-
-def _is_somebodys(one: Candidate) -> bool:
-    """Whether nothing puts in doubt that a series is of the study's patient."""
-    doubts = (Code.IDENTITY_CONFLICT, Code.IDENTITY_INVALID)
-    return not any(reason.code in doubts for reason in one.findings.reasons)
 
 
 def _peers_matter(decisions: Sequence[Decision]) -> bool:

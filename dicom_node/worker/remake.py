@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from dicom_node import signature
 from dicom_node.archive import Held, Studies, content_of_objects, identify, meta_header
-from dicom_node.archive.intact import damaged
+from dicom_node.archive.part10 import damaged
 from dicom_node.content import digest_of
 from dicom_node.db import Database
 from dicom_node.errors import NotPossible

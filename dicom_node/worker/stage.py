@@ -17,7 +17,7 @@ from dicom_node.archive import (
     content_of,
     content_of_objects,
 )
-from dicom_node.archive.intact import damaged
+from dicom_node.archive.part10 import damaged
 from dicom_node.audit import Audit
 from dicom_node.db import Database
 from dicom_node.errors import ArchiveError, LeaseLost
