@@ -3,16 +3,13 @@
 Every mistake of the folder is found before any is reported; each names file, key and remedy.
 """
 
-import difflib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from dicom_node.dicom import is_uid
 from dicom_node.errors import SettingsError
@@ -52,6 +49,7 @@ from dicom_node.sections import (
     is_loopback,
 )
 from dicom_node.tls import tls_mistakes
+from dicom_node.toml import Source, read, validated
 
 __all__ = [
     "Archive",
@@ -203,15 +201,15 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
     mistakes: list[str] = []
     if not folder.is_dir():
         raise SettingsError([f"{folder}: no such configuration folder; name one with --conf DIR"])
-    node = _read(folder / "node.toml", mistakes)
+    node = read(folder / "node.toml", mistakes)
     overridden = {}
     for name, value in environ.items():
         if (key := _override(node, name, value, mistakes)) is not None:
             overridden[key] = name
-    source = _Source("node.toml", overridden)
-    node_file = _validated(NodeFile, node, source, mistakes)
-    peers_file = _validated(
-        PeersFile, _read(folder / "peers.toml", mistakes), _Source("peers.toml"), mistakes
+    source = Source("node.toml", overridden)
+    node_file = validated(NodeFile, node, source, mistakes)
+    peers_file = validated(
+        PeersFile, read(folder / "peers.toml", mistakes), Source("peers.toml"), mistakes
     )
     if node_file is not None:
         _check_node(node_file, source, mistakes)
@@ -239,30 +237,6 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
             if one.token_env in environ
         },
     )
-
-
-def _read(path: Path, mistakes: list[str]) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        mistakes.append(f"{path.name}: not readable as TOML: {exc}")
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where values came from: a file, and what the environment put over it."""
-
-    file: str
-    overridden: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def place(self, *key: str | int) -> str:
-        """Return where a person finds the value of ``key``."""
-        name = self.overridden.get((str(key[0]), str(key[-1])))
-        where = ".".join(str(part) for part in key)
-        return f"{self.file}: {where}" if name is None else f"environment: {name}"
 
 
 def _override(
@@ -300,53 +274,7 @@ def _number(value: str) -> Any:
         return value  # the type check will say what is wrong with it
 
 
-def _validated(model: type[Any], raw: dict[str, Any], source: _Source, mistakes: list[str]) -> Any:
-    try:
-        return model.model_validate(_tuples(raw))
-    except ValidationError as exc:
-        mistakes.extend(_sentence(error, model, source) for error in exc.errors())
-        return None
-
-
-def _tuples(value: Any) -> Any:
-    """TOML has lists, frozen values have tuples."""
-    if isinstance(value, dict):
-        return {key: _tuples(inner) for key, inner in value.items()}
-    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
-
-
-def _sentence(error: Any, model: type[BaseModel], source: _Source) -> str:
-    where = source.place(*error["loc"])
-    if error["type"] == "extra_forbidden":
-        keys = _keys_at(model, error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), keys, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"keys here are {', '.join(keys)}"
-        file, _, key = where.partition(": ")
-        return f"{file}: unknown key {key}; {hint}"
-    if error["type"] == "missing":
-        return f"{where} is missing; add it"
-    wanted = _WANTED.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
-    return f"{where} = {error['input']!r}: {wanted}"
-
-
-_WANTED = {
-    "tuple_type": "a list is wanted: [ ] around values, [[ ]] around the name of a table",
-    "model_type": "a table is wanted: its name in [ ] on a line, its keys below",
-}
-"""What pydantic says in the words of Python, in those of TOML."""
-
-
-def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    for part in path:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
-        model = next((kind for kind in inner if issubclass(kind, BaseModel)), model)
-    return sorted(model.model_fields)
-
-
-def _check_node(file: NodeFile, source: _Source, mistakes: list[str]) -> None:
+def _check_node(file: NodeFile, source: Source, mistakes: list[str]) -> None:
     uid, (kind, _, rest) = file.node.device_uid, file.database.url.partition("://")
     if uid and not is_uid(uid):
         where = source.place("node", "device_uid")

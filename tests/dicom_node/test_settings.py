@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from dicom_node.errors import SettingsError
-from dicom_node.settings import NodeFile, Settings, _tuples, load_settings, shipped
+from dicom_node.settings import NodeFile, Settings, load_settings, shipped
+from dicom_node.toml import _tuples
 
 ROOT = Path(__file__).parents[2]
 CLOUD = '[[destination]]\nname = "cloud"\nkind = "dicomweb"\n'
