@@ -8,6 +8,7 @@ docs/reference/acceptance.md says what is asked, in which order and on which gro
 
 from dicom_node.series.anatomy import shows_face
 from dicom_node.series.examine import TELLING, Judged, examine, judge
+from dicom_node.series.facts import day_of, field_strength_t, series_texts, words
 from dicom_node.series.findings import Findings, Label, Verdict
 from dicom_node.series.instances import OwnIdentity, strangers
 from dicom_node.series.label import label_of
@@ -23,11 +24,15 @@ __all__ = [
     "Label",
     "OwnIdentity",
     "Verdict",
+    "day_of",
     "examine",
+    "field_strength_t",
     "fits",
     "judge",
     "label_of",
     "named",
+    "series_texts",
     "shows_face",
     "strangers",
+    "words",
 ]

@@ -11,6 +11,7 @@ __all__ = [
     "Header",
     "age_years",
     "codes",
+    "day_of",
     "field_strength_t",
     "maker",
     "number",
@@ -103,7 +104,7 @@ def age_years(header: Header) -> float | None:
     stated = header.get("PatientAge")
     if isinstance(stated, str) and (found := _AGE.fullmatch(stated.strip().upper())):
         return int(found[1]) / _A_YEAR[found[2]]
-    born, at = _date(header, "PatientBirthDate"), _date(header, "AcquisitionDate", "StudyDate")
+    born, at = day_of(header, "PatientBirthDate"), day_of(header, "AcquisitionDate", "StudyDate")
     if born is None or at is None or at < born:
         return None
     return (at - born).days / 365.25
@@ -115,7 +116,8 @@ def field_strength_t(header: Header) -> float | None:
     return value / _GAUSS_A_TESLA if value is not None and value > _GAUSS else value
 
 
-def _date(header: Header, *keywords: str) -> date | None:
+def day_of(header: Header, *keywords: str) -> date | None:
+    """Return the first of these that is a date; None where none is."""
     for keyword in keywords:
         value = header.get(keyword)
         if isinstance(value, str) and (found := _DATE.fullmatch(value.strip())):

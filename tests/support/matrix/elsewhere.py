@@ -10,6 +10,7 @@ _REPORTS = "an answer that the scenes' modality does not give; tests/dicom_node/
 _DAILY = "one DELETE of rows that nobody reads any more; done again the next day"
 _NOTES = "killed at every step of taking a series back in tests/dicom_node/notes"
 _MODELS = "a model put in its place as a whole, or one row; tests/dicom_node/cli/test_models.py"
+_COHORT = "a dataset for learning is killed on its way in tests/dicom_node/cohort"
 _CUT = "each kill of the matrix cuts off who sends; written by one transaction of the next start"
 _INGEST = "the same archive by another door; tests/dicom_node/cli"
 _NO_STATE = "changes no study, job or delivery; one statement, there or not"
@@ -56,6 +57,10 @@ SITES = {
     "cli.models.switching:rollback": _MODELS,
     "cli.upkeep.tokens:create": _NO_STATE,
     "cli.upkeep.tokens:revoke": _NO_STATE,
+    "cohort.write:_Writer._write": _COHORT,
+    "cohort.write:_Writer.write": _COHORT,
+    "cohort.write:_only_one": _COHORT,
+    "cohort.write:_put": _COHORT,
     "destination.receipt.stage:ReceiptStage._cannot_count": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._later": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._next": _ANSWERS,
