@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from uuid import uuid4
 
 from dicom_node.dicom import is_uid, new_uid
@@ -12,12 +13,13 @@ from dicom_node.disk import sync_folder
 from dicom_node.errors import AlreadyRunning, SettingsError
 from dicom_node.settings import Settings
 
-__all__ = ["LOCK", "MARK", "UNFINISHED", "device_uid", "half_restored", "only_one"]
+__all__ = ["LOCK", "MARK", "UNFINISHED", "cohort_key", "device_uid", "half_restored", "only_one"]
 
 LOCK = "serve.lock"
 UNFINISHED, MARK = "restore.part", "restoring.json"
 """What a restore works in, and what says in it that there is more to come."""
 _FILE = "device_uid"
+_KEY, _KEY_BYTES = "cohort.key", 32
 
 
 def device_uid(settings: Settings) -> str:
@@ -36,7 +38,7 @@ def device_uid(settings: Settings) -> str:
     path = settings.data / _FILE
     if not path.exists():
         try:
-            _begin(path)
+            _begin(path, new_uid())
         except OSError as exc:
             why = f"{path}: cannot be written: {exc.strerror}; check the disk"
             raise SettingsError([why]) from exc
@@ -49,13 +51,17 @@ def device_uid(settings: Settings) -> str:
     return uid
 
 
-def _begin(path: Path) -> None:
-    """Write a new UID that survives a power cut: results are named by it."""
+def _begin(path: Path, value: str) -> None:
+    """Write a value that survives a power cut: everything later follows from it.
+
+    Nobody but the node's own user may read it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f"{_FILE}.{uuid4().hex}")  # two hosts may have one process number
+    part = path.with_name(f"{path.name}.{uuid4().hex}")  # two hosts may have one process number
     try:
+        part.touch(mode=0o600)
         with part.open("w") as file:
-            file.write(new_uid() + "\n")
+            file.write(value + "\n")
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process was first: then its UID counts
@@ -63,6 +69,32 @@ def _begin(path: Path) -> None:
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def cohort_key(settings: Settings) -> bytes:
+    """Return the secret by which people get their pseudonyms: made once, kept in the data folder.
+
+    Whoever has it can tell who a pseudonym is; without it nobody can. With another one, the same
+    person has another pseudonym.
+
+    Raises
+    ------
+    SettingsError
+        When what is kept is no key, or none can be kept.
+    """
+    path = settings.data / _KEY
+    try:
+        if not path.exists():
+            _begin(path, token_hex(_KEY_BYTES))
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as exc:
+        why = f"{path}: cannot be read or written: {exc.strerror}"
+        raise SettingsError([why]) from exc
+    except ValueError as exc:
+        raise SettingsError([f"{path}: holds no key; restore the file from a backup"]) from exc
+    if len(key) != _KEY_BYTES:
+        raise SettingsError([f"{path}: holds no whole key; restore the file from a backup"])
+    return key
 
 
 def half_restored(data: Path) -> bool:

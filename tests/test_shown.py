@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.app.build import load_all
+from dicom_node.cohort import Cohort, read_cohort
 from dicom_node.settings import NodeFile, PeersFile
 from tests.support.node import toml_lists
 from tests.support.signing import make_keys
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"^\[", re.MULTILINE)
 RECIPE = re.compile(r"^cp conf/train/([\w-]+)\.toml conf/train/([\w-]+)\.toml$", re.MULTILINE)
 BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+COHORT = "cohort.toml"
 NAMED = ("pacs", "planning", "research")
 """Peers that pages name without showing them."""
 
@@ -36,6 +38,7 @@ def file_of(text: str) -> str:
         "node.toml": set(NodeFile.model_fields),
         "peers.toml": set(PeersFile.model_fields),
         "rules/shown.toml": {"rule"},
+        COHORT: set(Cohort.model_fields),
     }
     (found,) = [name for name, known in places.items() if keys <= known]
     return found
@@ -86,7 +89,9 @@ def test_what_a_page_shows_is_taken(page, tmp_path):
     folder = written(blocks(page), tmp_path / "conf")
     put_models(page, folder)
     put_keys(folder)
-    load_all(folder, {})
+    _, catalogue, _ = load_all(folder, {})
+    if (folder / COHORT).exists():
+        assert read_cohort(folder / COHORT).task in catalogue.tasks
 
 
 def test_what_a_page_shows_wrongly_is_seen(tmp_path):

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -235,6 +235,14 @@ class Studies:
             .values(revision=StudyRow.revision + 1)
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
+
+    def dated(self, first: date, last: date) -> list[str]:
+        """Return the studies that are here and were made in these days, or on a day unknown."""
+        day = StudyRow.study_date
+        within = day.between(f"{first:%Y%m%d}", f"{last:%Y%m%d}")
+        query = select(StudyRow.uid).where(or_(within, day.is_(None), day == ""))
+        here = query.where(StudyRow.erased_at.is_(None), StudyRow.state != StudyState.RECEIVING)
+        return list(self._session.scalars(here.order_by(StudyRow.uid)))
 
     def files(self, study_uid: str) -> dict[str, list[Instance]]:
         """Return the received instances of each series of a study, by UID."""

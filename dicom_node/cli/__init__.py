@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dicom_node import __version__, log
+from dicom_node.cli.cohort import cohort
 from dicom_node.cli.context import Context
 from dicom_node.cli.ingest import ingest
 from dicom_node.cli.jobs import jobs
@@ -71,7 +72,7 @@ def main(ctx: click.Context, conf: Path) -> None:
 
 
 for _command in (
-    *(serve, worker, web, ingest, why, request, jobs, rules, models, peers, tokens),
+    *(serve, worker, web, ingest, why, request, jobs, rules, models, cohort, peers, tokens),
     *(retention, backup, restore, verify_archive, audit),
 ):
     main.add_command(_command)
