@@ -144,7 +144,7 @@ class WorkerStage:
         """
         sources = self._sources(job)
         if spoilt := damaged(one for files in sources for one in files):
-            return Answer("failed", [_spoilt(len(spoilt), sum(map(len, sources)))])
+            return Answer("refused", [_spoilt(len(spoilt), sum(map(len, sources)))])
         work = _work(job, sources, self._destinations(job))
         tell_read(
             self._audit, self._now(), job.study_uid, [one for files in sources for one in files]

@@ -122,7 +122,7 @@ def test_nothing_is_made_of_a_source_that_is_not_what_was_received(start, harm):
         path.write_bytes(path.read_bytes()[:-1] + b"\x55")
     scene.stage.tick(scene.now)
     state, text = scene.reasons()[1]
-    assert state == JobState.FAILED
+    assert state == JobState.REFUSED
     assert text.startswith("1 of 2 files of its sources are gone, or not what was received")
 
 

@@ -62,6 +62,7 @@ NOT_KEPT = {
     "commitment:Failure": "of a report",
     "commitment:Taken": "of an answer",
     "promises.promises:Added": "of an answer",
+    "cohort.choose:Why": "why a series teaches nothing; found anew at each choice",
     "series.anatomy:Region": "found anew from the headers",
     "series.findings:Label": "found anew from the headers",
     "tls.faults:Fault": "of an error",
