@@ -54,10 +54,13 @@ def test_a_straggler_plans_again_and_is_not_lost(shared_node, shared_orthanc):
     send(shared_node.port, datasets[:19])
     shared_node.until(series.study_uid, is_sent)
     send(shared_node.port, datasets[19:])
-    answer = shared_node.until(series.study_uid, lambda a: len(a["deliveries"]) == 2 and is_sent(a))
+    answer = shared_node.until(series.study_uid, lambda a: len(a["deliveries"]) == 3 and is_sent(a))
     assert [job["state"] for job in answer["jobs"]] == ["done", "done"]
     held = shared_orthanc.series()
-    assert len(held[answer["jobs"][1]["series_uids"][0]]) == 20
+    (first,), (second,) = (job["series_uids"] for job in answer["jobs"])
+    assert len(held[second]) == 20
+    (told,) = [one["rejected"] for one in answer["series"] if one["series_uid"] == first]
+    assert [(one["because"], one["by"]) for one in told] == [("superseded", second)]
 
 
 def test_the_nodes_own_series_sent_back_makes_no_job(shared_node, shared_orthanc):

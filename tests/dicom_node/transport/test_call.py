@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,16 @@ def test_instances_arrive_byte_for_byte(archive, authority, credentials, tmp_pat
     series = MrSeries(slices=3)
     paths = series.write(tmp_path / "files")
     instances = [
-        Instance(ds.SOPInstanceUID, ds.SOPClassUID, "1", "2", EXPLICIT, "", len(encoded(ds)), path)
+        Instance(
+            ds.SOPInstanceUID,
+            ds.SOPClassUID,
+            "1",
+            "2",
+            EXPLICIT,
+            sha256(encoded(ds)).hexdigest(),
+            len(encoded(ds)),
+            path,
+        )
         for ds, path in zip(series.datasets(), paths, strict=True)
     ]
     with archive(authority.issue("pacs"), "+B") as scp:
