@@ -41,13 +41,15 @@ def release_held(node: Node, job_id: int, by: tuple[str, str], now: datetime, te
     ArchiveBroken
         When its files are not there any more, or not what was made.
     """
+    looked_at = _looked_at(node, job_id)
     with node.database.transaction() as session:
         queue, held = JobQueue(session), Held(session)
         _hold_study(session, node, job_id)
         made = _made(session, job_id)
+        if made.content != looked_at.content:
+            raise NotPossible(f"job {job_id} was made again meanwhile; look at what it made")
         _not_recalled(session, Decisions(session).held(job_id))
         _planned(session, node, made)
-        _whole(node.archive, made)
         job = Decisions(session).release(job_id, _decided("released", by, made, now))
         held.released(job_id)
         _withdraw(session, job, by, now)
@@ -94,10 +96,7 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
     """
     if folder.exists():
         raise NotPossible(f"there is something at {folder} already; name a folder that is not")
-    with node.database.reading() as session:
-        job, made = Decisions(session).held(job_id), _made(session, job_id)
-        _not_recalled(session, job)
-    _whole(node.archive, made)
+    made = _looked_at(node, job_id)
     places = [node.archive.folder / entry.place for entry in made.everything]
     try:
         _copy(places, folder)  # nobody waits for a slow stick: no transaction is open
@@ -113,6 +112,18 @@ def export_held(node: Node, job_id: int, folder: Path, tell: Told) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return len(places)
+
+
+def _looked_at(node: Node, job_id: int) -> MadeSeries:
+    """Return what is held of a job, once every file of it was read and is what was made.
+
+    No transaction is open while files are read: on SQLite nobody else could write meanwhile.
+    """
+    with node.database.reading() as session:
+        job, made = Decisions(session).held(job_id), _made(session, job_id)
+        _not_recalled(session, job)
+    _whole(node.archive, made)
+    return made
 
 
 def _copy(places: list[Path], folder: Path) -> None:

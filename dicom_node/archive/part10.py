@@ -1,6 +1,5 @@
 """Part 10 files: the meta header that we write, and what those from disk hold."""
 
-import hashlib
 import os
 import struct
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from dicom_node.content import Spooled, digest_of
 from dicom_node.dicom import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -155,8 +155,8 @@ def is_intact(path: Path, sha256: str) -> bool:
     """
     try:
         with path.open("rb") as stream:
-            at_data_set(stream)
-            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+            size = at_data_set(stream)
+            return digest_of(Spooled(stream, stream.tell(), size)) == sha256
     except OSError:
         return False
 

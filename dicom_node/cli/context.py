@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ __all__ = [
     "as_json",
     "follow_parent",
     "json_option",
+    "progress_bar",
     "uri_of_job",
 ]
 
@@ -132,6 +135,19 @@ def follow_parent() -> None:
 def uri_of_job(job_id: int) -> str:
     """Return what the audit trail calls a job."""
     return f"urn:dicom-synthesis-node:job:{job_id}"
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Draw progress on a terminal only; give what is told how much more is done, of how much."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=0, label=label, file=sys.stderr, hidden=hidden) as bar:
+
+        def progress(more: int, total: int) -> None:
+            bar.length = total
+            bar.update(more)
+
+        yield progress
 
 
 def as_json(value: Any) -> None:

@@ -41,7 +41,7 @@ _PLAIN = str(ExplicitVRLittleEndian)
 Files = Callable[[Seen], Sequence[Instance]]
 """Returns the objects of a series."""
 Progress = Callable[[int, int], None]
-"""Told how many pairs are done, of how many."""
+"""Told of each pair that is done: 1, and of how many."""
 
 
 class CohortError(NodeError):
@@ -82,7 +82,7 @@ def write_cohort(
     files: Files,
     out: Path,
     key: bytes,
-    progress: Progress = lambda _done, _of: None,
+    progress: Progress = lambda _more, _of: None,
 ) -> Written:
     """Write what was chosen into ``out``, or go on with what was begun there.
 
@@ -153,13 +153,12 @@ class _Writer:
         (self._out / _SERIES).mkdir(exist_ok=True)
         pairs: list[dict[str, Any]] = []
         left: list[Left] = []
-        for done, pair in enumerate(choice.pairs):
-            progress(done, len(choice.pairs))
+        for pair in choice.pairs:
             try:
                 pairs.append(self._pair(pair))
             except (IdentityLeft, Unreadable) as exc:
                 left += _left(pair, exc)
-        progress(len(choice.pairs), len(choice.pairs))
+            progress(1, len(choice.pairs))
         digest = hashlib.sha256(json.dumps(pairs, sort_keys=True).encode()).hexdigest()
         persons = len({one["person"] for one in pairs})
         why = Counter(str(one.why) for one in (*choice.left, *left))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dicom_node.archive.part10 import damaged
+from dicom_node.archive.part10 import is_intact
 from dicom_node.dicomweb import DicomWeb
 from dicom_node.dimse import CannotSend
 from dicom_node.values import Instance
@@ -35,14 +35,16 @@ class StowSender:
         CannotSend
             When files are not, byte for byte, what was kept; the others were sent.
         """
-        spoilt = {one.sop_instance_uid for one in damaged(instances)}
-        for batch in _batches([one for one in instances if one.sop_instance_uid not in spoilt]):
-            found = self._server.store(batch)
-            for instance in batch:
+        spoilt = 0
+        for batch in _batches(instances):
+            sound = [one for one in batch if is_intact(one.path, one.sha256)]
+            spoilt += len(batch) - len(sound)
+            found = self._server.store(sound) if sound else {}
+            for instance in sound:
                 if instance.sop_instance_uid in found:
                     yield instance.sop_instance_uid, found[instance.sop_instance_uid]
         if spoilt:
-            raise CannotSend(f"{len(spoilt)} files are gone, or damaged")
+            raise CannotSend(f"{spoilt} files are gone, or damaged")
 
 
 def _batches(instances: Sequence[Instance]) -> Iterator[list[Instance]]:

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.archive.part10 import at_data_set, is_intact
+from dicom_node.archive.part10 import at_data_set
+from dicom_node.content import Spooled, digest_of
 from dicom_node.dimse.plane import Broken, Message, Plane, Wanted
 from dicom_node.errors import NodeError
 from dicom_node.transcode import NATIVE, CannotTranscode, Transcoder, can_become_native
@@ -182,6 +183,6 @@ def _as_it_is(instance: Instance) -> Iterator[tuple[BinaryIO, int]]:
         there = at_data_set(stream)
         if there != instance.size:
             raise CannotSend(f"its file is damaged: {there} bytes of {instance.size} are there")
-        if not is_intact(instance.path, instance.sha256):
+        if digest_of(Spooled(stream, stream.tell(), there)) != instance.sha256:
             raise CannotSend("its file is damaged: it has other bytes than were kept")
         yield stream, instance.size

@@ -101,10 +101,10 @@ class MrSeries:
         return paths
 
 
-def acquired_ct(series: MrSeries) -> list[Dataset]:
+def acquired_ct(series: MrSeries, uid: str = "") -> list[Dataset]:
     """Return the same slices as a diagnostic CT of the same study, as it may come later."""
     found = series.datasets()
-    uid = derive_uid("late ct", series.seed)
+    uid = uid or derive_uid("late ct", series.seed)
     for z, ds in enumerate(found):
         ds.SOPClassUID, ds.Modality = CT_IMAGE, "CT"
         ds.SeriesInstanceUID, ds.SOPInstanceUID = uid, f"{uid}.{z}"

@@ -31,7 +31,7 @@ def chosen_here(node: Node, cohort: Cohort, progress: Progress) -> Choice:
     Parameters
     ----------
     progress : callable
-        Told how many studies are looked at, of how many.
+        Told of each study that was looked at: 1, and of how many.
 
     Raises
     ------
@@ -80,10 +80,9 @@ def _looked_at(node: Node, cohort: Cohort, task: Task, progress: Progress) -> It
     folder, known = node.archive.folder, (node.node_uid, tuple(node.catalogue.by_digest))
     with node.database.reading() as session:
         uids = Studies(session, folder).dated(cohort.between.first, cohort.between.last)
-    for done, uid in enumerate(uids):
-        progress(done, len(uids))
+    for uid in uids:
         with node.database.reading() as session:
             study = understand(Studies(session, folder), uid, {task.name: task}, known)
         for one in study.series:
             yield seen(uid, one.series_uid, one.findings, one.against[task.name])
-    progress(len(uids), len(uids))
+        progress(1, len(uids))

@@ -1,15 +1,13 @@
 """Choose studies that may teach a model, and write them out without who they are of."""
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from dicom_node.app.cohort import chosen_here, written_here
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.cli.context import Context, as_json, json_option, progress_bar
 from dicom_node.cohort import Choice, Left, Why, read_cohort
 
 __all__ = ["cohort"]
@@ -41,7 +39,7 @@ def show(context: Context, file: Path, left: bool, wants_json: bool) -> None:
       dicom-node cohort show head-ct.toml --left
     """
     wanted = read_cohort(file)
-    with _bar("Looking") as progress:
+    with progress_bar("Looking") as progress:
         choice = chosen_here(context.open(), wanted, progress)
     if wants_json:
         as_json(_told(choice))
@@ -68,11 +66,11 @@ def write(context: Context, file: Path, out: Path, wants_json: bool) -> None:
       dicom-node cohort write head-ct.toml /data/head-ct
     """
     wanted, node = read_cohort(file), context.open()
-    with _bar("Looking") as progress:
+    with progress_bar("Looking") as progress:
         choice = chosen_here(node, wanted, progress)
     said = f"the cohort {wanted.name} was written, {len(choice.pairs)} pairs were chosen"
     context.restricted(node, out.absolute().as_uri(), said)
-    with _bar("Writing") as progress:
+    with progress_bar("Writing") as progress:
         done = written_here(node, wanted, choice, out, progress)
     if wants_json:
         about = {"pairs": done.pairs, "persons": done.persons, "objects": done.objects,
@@ -138,16 +136,3 @@ def _each(left: tuple[Left, ...]) -> list[dict[str, str]]:
          "text": one.text}
         for one in left
     ]  # fmt: skip
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw progress on a terminal only."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=0, label=label, file=sys.stderr, hidden=hidden) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield progress

@@ -1,8 +1,5 @@
 """Backup and restore: one command each."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +10,7 @@ from dicom_node.backup import check_place, open_backup, target_at
 from dicom_node.backup import restore as restore_from
 from dicom_node.backup import take as take_backup
 from dicom_node.backup.read import check as check_backup
-from dicom_node.cli.context import Context, as_json, json_option
+from dicom_node.cli.context import Context, as_json, json_option, progress_bar
 from dicom_node.db import Database
 from dicom_node.settings import Settings, load_settings
 
@@ -44,7 +41,7 @@ def backup(context: Context, target: Path, wants_json: bool) -> None:
     settings, database = _parts(context)
     now = utc_now()
     check_place(settings, target)  # before anything is made there
-    with target_at(target, now) as place, _bar("Copying") as progress:
+    with target_at(target, now) as place, progress_bar("Copying") as progress:
         trail = _trail(context, settings)
         taken = take_backup(settings, database, trail, place, now, progress)
     database.close()
@@ -97,13 +94,13 @@ def restore(context: Context, backup_place: Path, only_check: bool) -> None:
     """
     found = open_backup(backup_place)
     if only_check:
-        with _bar("Reading") as progress:
+        with progress_bar("Reading") as progress:
             check_backup(found, lambda done: progress(done, found.seal.size))
         click.echo(f"whole: {found.seal.files} files, {_megabytes(found.seal.size)}")
         return
     settings, database = _parts(context)
     trail, size = _trail(context, settings), 2 * found.seal.size
-    with _bar("Restoring") as progress:
+    with progress_bar("Restoring") as progress:
         done = restore_from(settings, database, trail, found, lambda n: progress(n, size))
     click.echo(f"{done.files} files restored, {_megabytes(done.size)}; start the node")
     if done.brought_up:
@@ -122,19 +119,6 @@ def _parts(context: Context) -> tuple[Settings, Database]:
 
 def _trail(context: Context, settings: Settings) -> CopiedTrail:
     return CopiedTrail(settings, person_of(context.environ), utc_now)
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw progress on a terminal only."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=0, label=label, file=sys.stderr, hidden=hidden) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done)
-
-        yield progress
 
 
 def _megabytes(size: int) -> str:

@@ -21,7 +21,7 @@ from dicom_node.settings import Peer
 from dicom_node.values import Job, JobState, Origin, Priority
 from dicom_node.worker import enter_made, hold_made
 from tests.dicom_node.archive.objects import Store
-from tests.support.mr import MrSeries, encoded
+from tests.support.mr import MrSeries, acquired_ct, encoded
 from tests.support.need import free_port
 from tests.support.scp import Scp
 
@@ -35,14 +35,7 @@ WAITS = {"code": "RELEASE_WANTED", "text": "a person has to look at it"}
 
 def ct(series: MrSeries, uid: str, number: int = 20) -> list:
     """Return slices of the study as an acquired CT."""
-    found = series.datasets()[:number]
-    for z, ds in enumerate(found):
-        ds.SOPClassUID, ds.Modality = CT_IMAGE, "CT"
-        ds.SeriesInstanceUID, ds.SOPInstanceUID = uid, f"{uid}.{z}"
-        ds.SeriesDescription = "CT head"
-        for word in ("ScanningSequence", "SequenceVariant"):
-            delattr(ds, word)
-    return found
+    return acquired_ct(series, uid)[:number]
 
 
 def synthetic(series: MrSeries, uid: str, number: int = 20) -> list:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from dicom_node.app import decide
 from dicom_node.app.decide import export_held, release_held
 from dicom_node.db import HeldRow, RejectionRow
 from dicom_node.errors import ArchiveBroken, NotPossible
+from dicom_node.jobs import JobQueue
 from tests.dicom_node.notes.scene import Scene, ct
 from tests.dicom_node.notes.test_marked import said
 from tests.support.mr import MrSeries
@@ -60,6 +62,23 @@ def test_while_it_is_copied_nobody_waits_and_decided_meanwhile_nothing_is_left(
     with pytest.raises(NotPossible, match="is done"):
         export_held(scene, job.id, tmp_path / "look", said)
     assert [*tmp_path.glob("*look*")] == []
+
+
+def test_made_again_while_its_files_were_read_it_is_not_released(scene, monkeypatch):
+    job, result, _ = scene.hold(SERIES)
+    real = decide._whole
+
+    def made_again_meanwhile(archive, made):
+        real(archive, made)
+        decide.reject_held(scene, job.id, BY, scene.store.now, said)
+        with scene.database.transaction() as session:
+            JobQueue(session).retry(job.id, scene.store.now)
+        scene.wait(SERIES, scene.claim(), 3)
+
+    monkeypatch.setattr(decide, "_whole", made_again_meanwhile)
+    with pytest.raises(NotPossible, match="made again meanwhile"):
+        release_held(scene, job.id, BY, scene.store.now, said)
+    assert scene.deliveries(result) == {}
 
 
 @pytest.mark.parametrize("what", ["another image", "the acquired CT"])
