@@ -19,6 +19,9 @@ RESULTS = Path("benchmarks/results")
 TOGETHER = 5
 """Subjects without faults that one process draws: what all are drawn from is read but once."""
 
+EACH = 50
+"""After so many cases it is said how far it is."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.battery", description=__doc__)
@@ -69,15 +72,23 @@ def main() -> None:
     began = time.monotonic()
     for case in run(shares, wanted.workers):
         cases.append(case)
-        if len(cases) % 50 == 0:
+        if len(cases) % EACH == 0:
             print(f"{len(cases)} cases, {time.monotonic() - began:.0f} s", flush=True)
-    found = {
-        part: summary([case for case in cases if case.part == part]) for part in get_args(Part)
-    }
+            if wanted.save:  # an hour's work is not lost with the machine
+                _write(wanted.save, {**about, "complete": False}, _tables(cases))
+    found = _tables(cases)
     for part in found.values():
         _show(part)
     if wanted.save:
-        _write(wanted.save, about, {part: one for part, one in found.items() if one})
+        _write(wanted.save, about, found)
+
+
+def _tables(cases: list[Case]) -> dict[str, dict[str, Any]]:
+    """Return what became of each fault, by the parts that were measured."""
+    found = {
+        part: summary([case for case in cases if case.part == part]) for part in get_args(Part)
+    }
+    return {part: one for part, one in found.items() if one}
 
 
 def _draw(conf: Path, model: str) -> None:

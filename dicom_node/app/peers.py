@@ -23,7 +23,6 @@ from dicom_node.destination.receipt import (
     Times,
     Ways,
 )
-from dicom_node.dicom import device_uid_of
 from dicom_node.outbox import Reports
 from dicom_node.probes import Probes
 from dicom_node.remote import Remote
@@ -246,6 +245,4 @@ def _moves(peer: Peer) -> bool:
 
 
 def _own(node_uid: str, bundles: Iterable[Bundle]) -> OwnIdentity:
-    digests = {bundle.identity.digest for bundle in bundles}
-    devices = frozenset(device_uid_of(node_uid, digest) for digest in digests)
-    return OwnIdentity(creator_uids=frozenset({node_uid}), device_uids=devices)
+    return OwnIdentity.of(node_uid, {bundle.identity.digest for bundle in bundles})

@@ -6,7 +6,7 @@ files of a series, and where each study stands.
 
 from dicom_node.archive.associations import Associations
 from dicom_node.archive.files import INCOMING, Files
-from dicom_node.archive.held import Held, MadeSeries, content_of, content_of_objects
+from dicom_node.archive.held import Held, MadePixels, MadeSeries, content_of, content_of_objects
 from dicom_node.archive.identity import Identity, identify
 from dicom_node.archive.index import Entry, Outcome
 from dicom_node.archive.keep import Archive, Kept, Received
@@ -23,6 +23,7 @@ __all__ = [
     "Held",
     "Identity",
     "Kept",
+    "MadePixels",
     "MadeSeries",
     "Outcome",
     "Received",

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from dicom_node.archive.identity import Identity
 from dicom_node.archive.index import Entry
-from dicom_node.db import DoomedRow, HeldRow, InstanceRow
+from dicom_node.db import DoomedRow, HeldRow, InstanceRow, MadePixelsRow
 from dicom_node.db.upsert import insert_into
 from dicom_node.values import Companion, Origin, Role
 
-__all__ = ["Held", "MadeSeries", "content_of", "content_of_objects"]
+__all__ = ["Held", "MadePixels", "MadeSeries", "content_of", "content_of_objects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class MadeSeries:
     def content(self) -> str:
         """SHA-256 over the objects, those of its companions too, hex: see :func:`content_of`."""
         return content_of(self.everything)
+
+    @property
+    def pixels(self) -> tuple[str, ...]:
+        """What its slices show, where that is known; see :class:`MadePixels`."""
+        return tuple(entry.pixels for entry in self.entries if entry.pixels is not None)
 
     @property
     def all_series(self) -> tuple["MadeSeries", ...]:
@@ -166,6 +171,28 @@ class Held:
         """Return where the files of a series that is held, or put aside, lie in the archive."""
         query = select(HeldRow.path).where(HeldRow.series_uid == series_uid)
         return list(self._session.scalars(query.order_by(HeldRow.number, HeldRow.path)))
+
+
+class MadePixels:
+    """What slices show that were made here, kept for good: they are known under other names.
+
+    Digests; answers ``in``. Uses the caller's session; never commits it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, series_uid: str, digests: Iterable[str]) -> None:
+        """Keep what the slices of a series show; what is known already stays."""
+        rows = [{"digest": one, "series_uid": series_uid} for one in sorted(set(digests))]
+        if rows:
+            insert = insert_into(self._session, MadePixelsRow)
+            self._session.execute(insert.on_conflict_do_nothing(), rows)
+
+    def __contains__(self, digest: object) -> bool:
+        """Whether a slice that was made here shows this."""
+        found = select(MadePixelsRow.series_uid).where(MadePixelsRow.digest == digest).limit(1)
+        return self._session.scalar(found) is not None
 
 
 def content_of(entries: Sequence[Entry]) -> str:

@@ -29,6 +29,8 @@ class Entry:
         Who sends it; None for what was made here.
     headers : mapping or None
         What its series and study are searched by, where this may be the first of its series.
+    pixels : str or None
+        Of a slice that was made here: a digest of what it shows.
     """
 
     identity: Identity
@@ -41,6 +43,7 @@ class Entry:
     received_at: datetime
     association: tuple[str, str, datetime] | None = None
     headers: Headers | None = None
+    pixels: str | None = None
 
     @property
     def series_key(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Signings
 from dicom_node.outbox import Outbox
 from dicom_node.scu import Ourselves
-from dicom_node.settings import load_settings
+from dicom_node.settings import Destination, Peer, load_settings
 
 __all__ = ["peers"]
 
@@ -51,9 +51,14 @@ def list_peers(context: Context, wants_json: bool) -> None:
         where += " over TLS" if peer.tls else ""
         may = ", ".join(peer.may) or "nothing"
         ask = f"; asked for {', '.join(peer.ask)}" if peer.ask else ""
-        click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}{ask}; use {peer.use}")
+        click.echo(f"{peer.name}: {peer.ae_title} at {where}; may {may}{ask}; {_use(peer)}")
     for other in settings.destinations:
-        click.echo(f"{other.name}: {other.kind} {other.path or other.url}; use {other.use}")
+        click.echo(f"{other.name}: {other.kind} {other.path or other.url}; {_use(other)}")
+
+
+def _use(one: Peer | Destination) -> str:
+    copies = ", takes marked copies of what is held" if one.when_held == "send_marked" else ""
+    return f"use {one.use}{copies}"
 
 
 @peers.command()

@@ -78,7 +78,9 @@ def _job(job: dict[str, Any]) -> Iterator[str]:
     yield from (f"    from {one['label']} {one['series_uid']}" for one in job["sources"])
     yield from (f"    made {uid}" for uid in job["series_uids"])
     if job["marked"]:
-        yield f"    marked copy {job['marked']}, for research while it waits"
+        waits = job["state"] == JobState.HELD
+        stands = "for research while it waits" if waits else "taken back: it waits no more"
+        yield f"    marked copy {job['marked']}, {stands}"
 
 
 def _delivery(delivery: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,8 @@
 ``doomed`` which files are still to go; ``rejection`` is a series made here that is not to be used
 any more, ``recall`` a version of a model; ``token`` says who may call over HTTP, ``process`` which
 processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended; ``signing``
-which model may serve which destination, ``activation`` which version of a model is used.
+which model may serve which destination, ``activation`` which version of a model is used;
+``made_pixels`` what slices made here show.
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ __all__ = [
     "DeletionRow",
     "DoomedRow",
     "HeldRow",
+    "MadePixelsRow",
     "ProcessRow",
     "RecallRow",
     "RejectionRow",
@@ -193,3 +195,11 @@ class ActivationRow(Base):
     activated_by: Mapped[str] = mapped_column(String(64))
     activated_at: Mapped[datetime]
     before: Mapped[int | None]
+
+
+class MadePixelsRow(Base):
+    """What a slice shows that was made here: kept for good, also when the series is deleted."""
+
+    __tablename__ = "made_pixels"
+    digest: Mapped[str] = mapped_column(HASH, primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)

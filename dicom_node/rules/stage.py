@@ -9,9 +9,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from dicom_node import log
-from dicom_node.archive import Held, Studies
+from dicom_node.archive import Held, MadePixels, Studies
 from dicom_node.db import Database
-from dicom_node.dicom import device_uid_of
 from dicom_node.errors import DatabaseAway
 from dicom_node.jobs import (
     Decisions,
@@ -69,7 +68,7 @@ def understand(
     studies: Studies,
     study_uid: str,
     tasks: Mapping[str, Task],
-    known: tuple[str, Collection[str]],
+    known: OwnIdentity,
 ) -> Understood:
     """Read the headers of every series of a study, and judge them for every task.
 
@@ -77,17 +76,11 @@ def understand(
     ----------
     studies : Studies
         Where the files are.
-    known : (str, collection of str)
-        The installation's device UID and the digests of its models, by which our own objects are
-        told.
+    known : OwnIdentity
+        By what our own objects are told in whichever study.
     """
-    node_uid, digests = known
     made = frozenset(studies.made(study_uid))
-    own = OwnIdentity(
-        creator_uids=frozenset({node_uid}),
-        device_uids=frozenset(device_uid_of(node_uid, digest) for digest in digests),
-        series_uids=made,
-    )
+    own = replace(known, series_uids=made)
     instances = studies.files(study_uid)
     conflicts = studies.conflicts(study_uid)
     found = {
@@ -189,7 +182,8 @@ class RulesStage:
     def understand(self, session: Session, study_uid: str) -> Understood:
         """Return a study as the rules see it now, with what was asked to be made of it."""
         rules, offer = self._current.at_this_moment(session)
-        studies, known = Studies(session, self._folder), (self._node_uid, self._current.digests())
+        studies, digests = Studies(session, self._folder), self._current.digests()
+        known = OwnIdentity.of(self._node_uid, digests, MadePixels(session))
         asked = Requests(session).granted(study_uid).items()
         wishes = [wish(task, destinations, offer) for task, destinations in asked]
         wished = tuple(one for one in wishes if one is not None)

@@ -14,6 +14,7 @@ from dicom_node.series.instances import OwnIdentity, strangers
 from dicom_node.series.label import label_of
 from dicom_node.series.scope import fits
 from dicom_node.series.text import named
+from engine.io import pixel_digest
 from engine.io.header import ROOT as KEYWORDS
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "judge",
     "label_of",
     "named",
+    "pixel_digest",
     "series_texts",
     "shows_face",
     "strangers",

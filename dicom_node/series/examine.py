@@ -19,7 +19,7 @@ from dicom_node.series.instances import (
 )
 from dicom_node.series.label import Labelled, kind_of_object, label_of
 from engine.errors import InputRefused
-from engine.io import Candidate, Frame, Stack, read_frames, split, stack
+from engine.io import Candidate, Frame, Stack, inner, pixel_digest, read_frames, split, stack
 from engine.io.header import ROOT, headers_of
 from engine.reason import Code, Reason
 
@@ -66,6 +66,7 @@ def examine(files: Sequence[Path], own: OwnIdentity) -> Findings:
     images = [frame for frame in frames if _is_image(frame)]
     headers = _kinds(images or frames)
     synthetic = [sign for header in headers for sign in synthetic_signs(header, own)]
+    synthetic = synthetic or _shown_before(images, own)
     labelled = [label_of(header) for header in headers]
     parts = _taken_apart(images)
     reasons += [*_no_images(frames, images), *(_of_instances(images, headers) if images else ())]
@@ -86,6 +87,17 @@ def examine(files: Sequence[Path], own: OwnIdentity) -> Findings:
         slices=parts.slices,
         contrast_agent=any(one.contrast_agent for one in labelled),
     )
+
+
+def _shown_before(images: Sequence[Frame], own: OwnIdentity) -> list[Reason]:
+    """Tell what lost every mark of its origin by what it shows."""
+    if own.pixels is None:
+        return []
+    found = (pixel_digest(frame.path, frame.number) for frame in inner(images))
+    if not any(one in own.pixels for one in found if one is not None):
+        return []
+    text = "not acquired: it shows what this node made; acquired images are wanted"
+    return [Reason(Code.SYNTHETIC, text)]
 
 
 _NOT_ASKED = ("Patient", "Issuer", "SpecificCharacterSet")

@@ -10,11 +10,11 @@ PS3.3 C.12.1 (SOP Common, with Synthetic Data), C.7.1.1 (Patient), C.7.6.3 (Imag
 """
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from dicom_node.dicom import OWN_SIGN
+from dicom_node.dicom import OWN_SIGN, device_uid_of
 from dicom_node.series.facts import Header, codes, number, words
 from engine.reason import Code, Reason
 
@@ -88,11 +88,23 @@ class OwnIdentity:
         The same for Device UID (0018,1002): one for each model that ever ran here.
     series_uids : container of str
         Series that it made; anything that answers ``in`` will do, a view of a database too.
+    pixels : container of str or None
+        Digests of slices that it made: see :func:`dicom_node.series.pixels.pixel_digest`. With
+        None nobody looks at pixels.
     """
 
     creator_uids: Container[str] = field(default_factory=frozenset)
     device_uids: Container[str] = field(default_factory=frozenset)
     series_uids: Container[str] = field(default_factory=frozenset)
+    pixels: Container[str] | None = None
+
+    @classmethod
+    def of(
+        cls, node_uid: str, digests: Iterable[str], pixels: Container[str] | None = None
+    ) -> "OwnIdentity":
+        """Return that of an installation, whose models have these digests."""
+        devices = frozenset(device_uid_of(node_uid, one) for one in digests)
+        return cls(frozenset({node_uid}), devices, pixels=pixels)
 
 
 def synthetic_signs(header: Header, own: OwnIdentity) -> list[Reason]:

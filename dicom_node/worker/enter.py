@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from dicom_node.archive import Archive, MadeSeries, SeriesFacts, Studies
+from dicom_node.archive import Archive, MadePixels, MadeSeries, SeriesFacts, Studies
 from dicom_node.jobs import Earlier
 from dicom_node.outbox import Outbox
 from dicom_node.rejections import Because, Rejections
@@ -40,6 +40,7 @@ def enter_made(
         As :meth:`Archive.enter`.
     """
     added = archive.enter(session, made.everything)
+    MadePixels(session).add(made.series_uid, made.pixels)
     rejections = Rejections(session)
     rejections.anew([one.series_uid for one in made.all_series])
     said = made.series_uid, "more of the study came, and all of it is in the series that this is by"
@@ -79,10 +80,12 @@ def hold_made(
     """
     result, marked = made
     archive.hold(session, job_id, result)
+    MadePixels(session).add(result.series_uid, result.pixels)
     Rejections(session).anew([one.series_uid for one in result.all_series])
     if marked is None or Rejections(session).is_rejected([marked.series_uid]):
         return
     archive.hold(session, job_id, marked, Role.MARKED)
+    MadePixels(session).add(marked.series_uid, marked.pixels)
     text = f"a marked copy of what job {job_id} made, which waits for a person; not acquired"
     facts = replace(_facts(marked, text), modality=None)  # no query finds a study by it
     Studies(session, archive.folder).add_apart(marked.study_uid, facts)

@@ -26,7 +26,7 @@ from dicom_node.results import (
     undecodable,
 )
 from dicom_node.results.companions.build import encode_companions, lacking
-from dicom_node.series import Findings, OwnIdentity, examine, fits, shows_face
+from dicom_node.series import Findings, OwnIdentity, examine, fits, pixel_digest, shows_face
 from dicom_node.settings import Settings, load_settings
 from dicom_node.values import Companion, Origin
 from dicom_node.worker.record import recorded
@@ -279,7 +279,7 @@ def _write(
 ) -> tuple[list[Entry], list[tuple[Companion, Entry]]]:
     """Encode, check what was encoded, and only then write: the result, and its companions."""
     result, beside = encoded(making, wanted)
-    entries = [_place(bench, *one) for one in result]
+    entries = [_shown(bench, _place(bench, *one)) for one in result]
     return entries, [(name, _place(bench, *one)) for name, one in beside.items()]
 
 
@@ -297,6 +297,11 @@ def _marked(bench: Bench, work: Work, making: Making) -> Marked | None:
 
 def _place(bench: Bench, data: bytes, syntax: str) -> Entry:
     return bench.archive.place(Received(data, syntax, sender="NODE", origin=Origin.MADE))
+
+
+def _shown(bench: Bench, entry: Entry) -> Entry:
+    """Return it with what the slice shows: under other names it is known by that."""
+    return replace(entry, pixels=pixel_digest(bench.archive.folder / entry.place))
 
 
 def encoded(
@@ -330,6 +335,7 @@ def _placed(entry: Entry) -> Placed:
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=identity.sop_class_uid,
         number=identity.number,
+        pixels=entry.pixels,
     )
 
 

@@ -285,6 +285,7 @@ def _entry(series: tuple[str, str], placed: Placed, now: datetime) -> Entry:
         origin=Origin.MADE,
         sender="NODE",
         received_at=now,
+        pixels=placed.pixels,
     )
 
 

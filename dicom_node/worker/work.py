@@ -65,7 +65,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One file that the child wrote into the archive: enough to enter its row."""
+    """One file that the child wrote into the archive: enough to enter its row.
+
+    ``pixels`` is a digest of what it shows; None of a companion.
+    """
 
     place: str
     sha256: str
@@ -73,6 +76,7 @@ class Placed:
     sop_instance_uid: str
     sop_class_uid: str
     number: int | None = None
+    pixels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,5 +9,16 @@ from engine.io.candidates import Candidate, split
 from engine.io.dicom import read_voxels
 from engine.io.frames import Frame, read_frames
 from engine.io.geometry import Stack, stack
+from engine.io.pixels import inner, pixel_digest
 
-__all__ = ["Candidate", "Frame", "Stack", "read_frames", "read_voxels", "split", "stack"]
+__all__ = [
+    "Candidate",
+    "Frame",
+    "Stack",
+    "inner",
+    "pixel_digest",
+    "read_frames",
+    "read_voxels",
+    "split",
+    "stack",
+]

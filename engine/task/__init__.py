@@ -8,11 +8,12 @@ from engine.task.bundle import PLANES, Bundle, Contract, read_bundle
 from engine.task.content import content
 from engine.task.figures import RESULT, SOURCE, Figure
 from engine.task.labels import LABELS_MADE, LABELS_MR, LABELS_TAKEN, UNITS
-from engine.task.limits import lacking, own_limits, read_limits, unknown
+from engine.task.limits import FEWEST, lacking, own_limits, read_limits, unknown
 from engine.task.serving import Generation, NamedFile, Output
 from engine.task.task import GRIDS, Task, is_pin, read_task
 
 __all__ = [
+    "FEWEST",
     "GRIDS",
     "LABELS_MADE",
     "LABELS_MR",

@@ -9,8 +9,12 @@ from engine.task.content import content
 from engine.task.figures import RESULT, SOURCE, Side
 from engine.task.parts import Part, is_number, object_of
 
-__all__ = ["lacking", "own_limits", "read_limits", "unknown"]
+__all__ = ["FEWEST", "lacking", "own_limits", "read_limits", "unknown"]
 
+FEWEST = 20
+"""Limits of fewer held-out subjects are none: the third furthest of them sets a limit."""
+_BEYOND = 1e9
+"""No figure can come so far, in whichever unit: a limit there is none."""
 _FEW = 3
 _CALIBRATE = "'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits on held-out subjects"
 
@@ -47,7 +51,7 @@ def _is_limited(part: Part, name: str, side: Side) -> bool:
     ends: Any = part.part(name).values.get("hold")
     if not isinstance(ends, list) or len(ends) != 2:
         raise part.part(name).refused("hold", "[low, high], null for none,")
-    low, high = map(is_number, ends)
+    low, high = (is_number(end) and abs(end) < _BEYOND for end in ends)
     return (low or side == "high") and (high or side == "low")
 
 
@@ -55,7 +59,7 @@ def own_limits(bundle: Bundle) -> Part | Reason:
     """Return the limits of a bundle, or why it has none that could be used.
 
     Limits say what the results of one network look like. Those that were set on other weights, or
-    do not say on which, say nothing of this one.
+    do not say on which, say nothing of this one; nor do those of too few subjects.
 
     Raises
     ------
@@ -68,9 +72,14 @@ def own_limits(bundle: Bundle) -> Part | Reason:
         return unknown(bundle, "it has no limits to hold them against")
     limits = read_limits(bundle)
     about: Any = limits.values.get("calibrated_on")
-    seen = about.get("weights") if isinstance(about, dict) else None
+    about = about if isinstance(about, dict) else {}
+    seen = about.get("weights")
     if seen == bundle.weights_sha256:
-        return limits
+        subjects = about.get("subjects")
+        if type(subjects) is int and subjects >= FEWEST:
+            return limits
+        text = f"its limits were set on {subjects} subjects, at least {FEWEST} are wanted"
+        return unknown(bundle, text)
     which = f"weights {seen[:16]}…" if isinstance(seen, str) else "weights that they do not name"
     own = f"its own are {bundle.weights_sha256[:16]}…"
     return unknown(bundle, f"its limits were set on {which}, {own}")

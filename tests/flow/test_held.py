@@ -215,6 +215,7 @@ def test_research_sees_a_marked_copy_while_it_waits_and_is_told_when_that_is_ove
     assert found(node) == [series.series_uid]
     assert not (node.data.parent / "ward").exists()
     assert f"marked copy {job['marked']}  pacs: receipted" in node.command("jobs", "list").stdout
+    assert "for research while it waits" in node.command("why", series.study_uid).stdout
 
     node.kill()
     node.start()
@@ -234,7 +235,9 @@ def test_research_sees_a_marked_copy_while_it_waits_and_is_told_when_that_is_ove
     assert [one.name for one in (node.data.parent / "ward").iterdir()] == [result]
     assert set(found(node)) == {series.series_uid, result, str(note.SeriesInstanceUID)}
     assert node.command("verify-archive").returncode == 0
+    said = node.command("why", series.study_uid).stdout
+    assert f"series {job['marked']} (marked copy: {MARK})" in said
+    assert f"marked copy {job['marked']}, taken back: it waits no more" in said
     assert (
-        f"series {job['marked']} (marked copy: {MARK})"
-        in node.command("why", series.study_uid).stdout
+        "use research, takes marked copies of what is held" in node.command("peers", "list").stdout
     )

@@ -3,11 +3,13 @@
 import random
 import threading
 import time
+from io import BytesIO
 
 import pytest
+from pydicom import dcmread
 
 from tests.support.dcmtk import storescu
-from tests.support.mr import MrSeries
+from tests.support.mr import MrSeries, acquired_ct
 from tests.support.node import is_sent
 from tests.support.sender import send
 
@@ -63,30 +65,44 @@ def test_a_straggler_plans_again_and_is_not_lost(shared_node, shared_orthanc):
     assert [(one["because"], one["by"]) for one in told] == [("superseded", second)]
 
 
-def test_the_nodes_own_series_sent_back_makes_no_job(shared_node, shared_orthanc):
-    series = MrSeries("sent back")
-    send(shared_node.port, series.datasets())
-    answer = shared_node.until(series.study_uid, is_sent)
-    from io import BytesIO
-
-    from pydicom import dcmread
-
-    (made,) = answer["jobs"][0]["series_uids"]
-    instances = shared_orthanc.series()[made]
-    back = [dcmread(BytesIO(shared_orthanc.file(one))) for one in instances]
-    for ds in back:  # as an archive that renames on the way would send it
+def renamed(made, _series):
+    """As an archive that renames on the way would send it."""
+    for ds in made:
         ds.SeriesInstanceUID += ".1"
         ds.SOPInstanceUID += ".1"
         ds.SeriesDescription = "CT head"
         del ds.SyntheticData
+    return made
+
+
+def stripped(made, series):
+    """As a tool that keeps nothing but geometry and pixels would send it."""
+    acquired = acquired_ct(series, f"{made[0].SeriesInstanceUID}.1")
+    there = {tuple(ds.ImagePositionPatient): ds for ds in made}
+    for ds in acquired:
+        one = there[tuple(ds.ImagePositionPatient)]
+        for word in ("PixelData", "PixelRepresentation", "BitsStored", "HighBit"):
+            ds[word] = one[word]
+    return acquired
+
+
+@pytest.mark.parametrize("on_the_way", [renamed, stripped])
+def test_the_nodes_own_series_sent_back_makes_no_job(shared_node, shared_orthanc, on_the_way):
+    series = MrSeries(f"sent back {on_the_way.__name__}")
+    send(shared_node.port, series.datasets())
+    answer = shared_node.until(series.study_uid, is_sent)
+    (made,) = answer["jobs"][0]["series_uids"]
+    instances = shared_orthanc.series()[made]
+    back = on_the_way([dcmread(BytesIO(shared_orthanc.file(one))) for one in instances], series)
     assert set(send(shared_node.port, back).values()) == {0}
     answer = shared_node.until(
         series.study_uid, lambda a: len(a["series"]) == 3 and a["state"] == "routed"
     )
     assert len(answer["jobs"]) == 1
-    renamed = next(s for s in answer["series"] if s["series_uid"].endswith(".1"))
-    assert renamed["synthetic"]
-    assert "SYNTHETIC" in {reason["code"] for reason in renamed["reasons"]}
+    copy = next(s for s in answer["series"] if s["series_uid"] == f"{made}.1")
+    assert copy["synthetic"]
+    assert "SYNTHETIC" in {reason["code"] for reason in copy["reasons"]}
+    assert not any(one["rejected"] for one in answer["series"])
     assert [rule["fired"] for rule in answer["rules"]] == [True]
 
 

@@ -12,11 +12,11 @@ from safetensors.numpy import save
 
 from engine.quality import Likeness
 from engine.quality.likeness import BLOCKS, STEPS
-from engine.task import RESULT, SOURCE, Figure
+from engine.task import FEWEST, RESULT, SOURCE, Figure
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
 ANY = [None, None]
-WIDE = 1e30
+WIDE = 1e8
 """No figure of an image comes to this, and a limit it is."""
 
 
@@ -34,7 +34,7 @@ def limits(
     """Return limits of each source and of the result; ``{"hold": …, "refuse": …}`` by name."""
     of_source = {name: dict(source.get(name, wide(one))) for name, one in SOURCE.items()}
     return {
-        "calibrated_on": {"subjects": 0},
+        "calibrated_on": {},
         "bands": [-500, 300],
         "sources": [of_source] * sources,
         "result": {name: dict(result.get(name, wide(one))) for name, one in RESULT.items()},
@@ -58,13 +58,15 @@ def refuse(low: float | None, high: float | None) -> dict[str, Any]:
 def put_gate(folder: Path, values: Any, arrays: Mapping[str, np.ndarray] | None = None) -> Path:
     """Write limits and likeness into the bundle in ``folder``, named by its contract.
 
-    Limits that do not say on which weights they were set were set on those of the bundle.
+    Limits that do not say on which weights, and on how many subjects, they were set were set on
+    those of the bundle, and on enough.
     """
     spaces = likeness() if arrays is None else arrays
     contract = json.loads((folder / "contract.json").read_text())
     several = range(len(contract["accepts"]["labels"]))
     if not isinstance(values, bytes):
-        about = {"weights": contract["weights"]["sha256"], **values["calibrated_on"]}
+        fit = {"weights": contract["weights"]["sha256"], "subjects": FEWEST}
+        about = {**fit, **values["calibrated_on"]}
         values = json.dumps({**values, "calibrated_on": about}).encode()
     content = {
         "quality": (QUALITY, values),

@@ -17,7 +17,7 @@ from engine.device import choose
 from engine.errors import InputRefused
 from engine.pipeline import Generator
 from engine.quality import Likeness
-from engine.task import RESULT, SOURCE, Bundle, read_bundle
+from engine.task import FEWEST, RESULT, SOURCE, Bundle, read_bundle
 from train.calibrate.limits import RULE, limits_of, written
 from train.calibrate.spread import calibration, fit_spread
 from train.calibrate.subject import Subject, look
@@ -27,13 +27,11 @@ from train.errors import DataInvalid
 from train.export import put
 from train.pair import read_pair
 
-__all__ = ["FEWEST", "LIKENESS", "QUALITY", "calibrate"]
+__all__ = ["LIKENESS", "QUALITY", "calibrate"]
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
 FIGURES = "figures.json"
 """Beside the pairs: what was seen of each."""
-FEWEST = 20
-"""Subjects; limits that fewer set are chance."""
 _FOLDS = 5
 _RANK = 12
 """Axes of the space of pictures; less than half of the subjects in any case."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dicom_node.app.build import Node
-from dicom_node.archive import Studies
+from dicom_node.archive import MadePixels, Studies
 from dicom_node.cohort import (
     Choice,
     Cohort,
@@ -17,6 +17,7 @@ from dicom_node.cohort import (
 from dicom_node.errors import NotPossible
 from dicom_node.installation import cohort_key
 from dicom_node.rules import understand
+from dicom_node.series import OwnIdentity
 from dicom_node.values import Instance
 from engine.task import Task
 
@@ -77,11 +78,12 @@ def _task(node: Node, cohort: Cohort) -> Task:
 
 def _looked_at(node: Node, cohort: Cohort, task: Task, progress: Progress) -> Iterator[Seen]:
     """Yield every series of the studies that were made in time."""
-    folder, known = node.archive.folder, (node.node_uid, tuple(node.catalogue.by_digest))
+    folder, digests = node.archive.folder, tuple(node.catalogue.by_digest)
     with node.database.reading() as session:
         uids = Studies(session, folder).dated(cohort.between.first, cohort.between.last)
     for uid in uids:
         with node.database.reading() as session:
+            known = OwnIdentity.of(node.node_uid, digests, MadePixels(session))
             study = understand(Studies(session, folder), uid, {task.name: task}, known)
         for one in study.series:
             yield seen(uid, one.series_uid, one.findings, one.against[task.name])

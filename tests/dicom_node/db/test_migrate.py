@@ -119,6 +119,7 @@ LATER = (
     "INSERT INTO trail VALUES (1, 4711, 'dd', 'audit-000000000001.jsonl', 5000000000)",
     "INSERT INTO signing VALUES (1, 'm', '1.0', 'sha256:ff', 'pacs', 'anna', :at, '{}')",
     "INSERT INTO activation VALUES (2, 'm', '1.0', 'sha256:ff', 'anna', :at, 1)",
+    "INSERT INTO made_pixels VALUES ('aabb', '1.9')",
 )
 """A row in every table that came after the first schema."""
 

@@ -17,7 +17,7 @@ from dicom_node.rejections import Because
 from dicom_node.retention import Keep, RetentionStage
 from dicom_node.settings import Peer
 from dicom_node.values import Model, Origin
-from tests.dicom_node.notes.scene import NODE_UID, SYNTAX, Scene, ct, synthetic
+from tests.dicom_node.notes.scene import NODE_UID, SYNTAX, Scene, ct, stripped, synthetic
 from tests.dicom_node.notes.test_marked import come_late, come_more, notes, rejected_by, said
 from tests.dicom_node.notes.test_recalled import begin, recall
 from tests.support.mr import MrSeries, encoded
@@ -324,3 +324,31 @@ def test_sent_back_as_it_was_and_made_again_it_is_the_nodes_own(scene):
     job = scene.claim()
     scene.finish(job, scene.placed(SERIES, job, 2))
     assert {row.origin for row in here(scene, uid)} == {Origin.MADE}
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_without_any_mark_and_under_new_names_it_is_known_by_what_it_shows(scene, forgotten):
+    uid = deleted(scene) if forgotten else scene.make(SERIES, 2)
+    scene.send(stripped(SERIES, "1.2.3.4", 2))
+    scene.plan()
+    assert scene.store.rows(RejectionRow) == []
+    (copy,) = [one for one in scene.why(SERIES)["series"] if one["series_uid"] == "1.2.3.4"]
+    assert copy["synthetic"]
+    assert any("it shows what this node made" in one["text"] for one in copy["reasons"])
+    scene.acquire(SERIES, "1.2.3.5")  # and what was acquired is still told from it
+    (late,) = scene.store.rows(RejectionRow)
+    assert (late.series_uid, late.because) == (uid, Because.SUPERSEDED)
+
+
+@pytest.mark.parametrize("decide", ["nobody yet", "rejected"])
+def test_what_was_held_and_never_left_is_known_by_what_it_shows(scene, decide):
+    job, _, _ = scene.hold(SERIES)
+    if decide == "rejected":
+        reject_held(scene, job.id, BY, scene.store.now, said)
+    scene.send(stripped(SERIES, "1.2.3.4", 2))
+    scene.plan()
+    (copy,) = [one for one in scene.why(SERIES)["series"] if one["series_uid"] == "1.2.3.4"]
+    assert copy["synthetic"]
+    assert [
+        row for row in scene.store.rows(RejectionRow) if row.because == Because.SUPERSEDED
+    ] == []

@@ -47,8 +47,16 @@ def test_limits_that_do_not_say_on_which_weights_they_were_set_are_none(folder, 
     assert "set on weights that they do not name" in lacking(bundle).text
 
 
+@pytest.mark.parametrize("subjects", [0, 19, None, "many", True])
+def test_limits_of_too_few_subjects_are_none(folder, subjects):
+    bundle = read_bundle(folder)
+    said = about(weights=bundle.weights_sha256, subjects=subjects)
+    text = lacking(read_bundle(put_gate(folder, said))).text
+    assert f"its limits were set on {subjects} subjects, at least 20 are wanted" in text
+
+
 @pytest.mark.parametrize("where", ["sources", "result"])
-@pytest.mark.parametrize("how", ["absent", "on the other side alone"])
+@pytest.mark.parametrize("how", ["absent", "on the other side alone", "out of reach"])
 def test_a_figure_without_a_limit_on_its_side_is_named(folder, where, how):
     """Limits that were set before a figure was thought of: a person has to judge every result."""
     values = json.loads(json.dumps(limits()))
@@ -57,6 +65,8 @@ def test_a_figure_without_a_limit_on_its_side_is_named(folder, where, how):
     )
     if how == "absent":
         del part[name]
+    elif how == "out of reach":
+        part[name] = {"hold": [-1e308, 1e308], "refuse": [None, None]}
     else:
         part[name] = {"hold": part[name]["hold"][::-1], "refuse": [None, None]}
     reason = lacking(read_bundle(put_gate(folder, values)))

@@ -8,10 +8,10 @@ import pytest
 from engine.device import choose
 from engine.pipeline import synthesise
 from engine.quality import read_gate
-from engine.task import RESULT, SOURCE, Task, read_bundle
+from engine.task import FEWEST, RESULT, SOURCE, Task, read_bundle
 from tests.engine.networks import bundle_of, lively
 from tests.train.toys import SHAPE, toy_pair
-from train.calibrate import FEWEST, LIKENESS, QUALITY, calibrate
+from train.calibrate import LIKENESS, QUALITY, calibrate
 from train.errors import DataInvalid
 from train.pair import write_pair
 

@@ -1,0 +1,50 @@
+"""An image by what it shows: a digest of its stored values, whatever it is filed under.
+
+A tool that gives a series new names may take every mark of its origin away; the values stay, as
+long as it keeps them without loss.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom.pixels.utils import pixel_array
+
+from engine.io.frames import PARSER_ERRORS, Frame
+
+__all__ = ["inner", "pixel_digest"]
+
+_PARTS = 4
+"""A series is told by the slices between its quarters: the outer ones may show nothing."""
+
+
+def pixel_digest(path: Path, number: int | None = None) -> str | None:
+    """Return SHA-256 over the stored values of a plane, hex; None of one value, or not decoded.
+
+    Values are counted as int32, little endian, after the shape: how many bits they were stored in,
+    and how they were compressed without loss, does not matter.
+
+    Parameters
+    ----------
+    number : int or None
+        The frame, from 1, in an Enhanced object.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd values are judged elsewhere
+            values = np.asarray(pixel_array(path, index=number and number - 1))
+    except PARSER_ERRORS:  # what cannot be decoded is refused for that
+        return None
+    if values.size == 0 or values.min() == values.max():
+        return None  # air looks alike in everything
+    whole = hashlib.sha256(repr(values.shape).encode())
+    whole.update(values.astype("<i4").tobytes())
+    return whole.hexdigest()
+
+
+def inner(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the planes by which a series is told: between the quarters of what is there."""
+    places = sorted({len(frames) * part // _PARTS for part in range(1, _PARTS)})
+    return [frames[at] for at in places if at < len(frames)]
