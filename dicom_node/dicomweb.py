@@ -1,13 +1,15 @@
 """DICOMweb servers that we call: to store (STOW-RS), and to see what they have (QIDO-RS)."""
 
 import json
+import re
 import secrets
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -21,14 +23,15 @@ from dicom_node.values import Instance
 __all__ = ["DicomWeb", "Place", "values_at"]
 
 _PIECE = 2**18
-_ANSWER_MOST = 2**25
+_ANSWER_MOST, _FILE_MOST = 2**25, 2**31
 _PAGES_MOST = 1000
 _WHOLE_ANSWER = 4
 """Times ``answer_s``: so long may an answer take that comes in drops."""
 _INSTANCE, _FAILURE, _WARNING = "00081155", "00081197", "00081196"
 _FAILED, _KEPT = "00081198", "00081199"
 _NOT_PROCESSED = 0x0110
-_JSON = "application/dicom+json"
+_JSON, _RELATED = "application/dicom+json", "multipart/related"
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)')
 _HEAD = "--{}\r\nContent-Type: application/dicom\r\n\r\n"
 """Of each part. The file says its transfer syntax; where the head does too, Orthanc's plugin (1.7)
 takes it for another type and leaves the part out without a word."""
@@ -156,7 +159,12 @@ class DicomWeb:
         return found
 
     def matches(
-        self, path: Sequence[str], key: str, fields: Sequence[str] = (), most: int | None = None
+        self,
+        path: Sequence[str],
+        key: str,
+        fields: Sequence[str] = (),
+        most: int | None = None,
+        where: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Mapping[str, Any]]:
         """Return what a search finds, by the UID that stands at ``key`` (PS3.18 10.6).
 
@@ -170,6 +178,8 @@ class DicomWeb:
             Keywords of what is wanted beside what a server tells anyhow.
         most : int or None
             How many are enough; all of them where it is None.
+        where : mapping
+            Keyword to the value, or range, that is searched for.
 
         Raises
         ------
@@ -178,7 +188,7 @@ class DicomWeb:
         PeerRefused
             When it answers no such search.
         """
-        asked = {"includefield": ",".join(fields)} if fields else {}
+        asked = {**where, **({"includefield": ",".join(fields)} if fields else {})}
         asked |= {"limit": str(most)} if most is not None else {}
         found: dict[str, Mapping[str, Any]] = {}
         for _ in range(_PAGES_MOST):
@@ -191,6 +201,24 @@ class DicomWeb:
                 break
         return found
 
+    def instance(self, path: Sequence[str]) -> bytes:
+        """Return an instance as a DICOM file, in whichever encoding it has there (PS3.18 10.4).
+
+        Raises
+        ------
+        PeerAway
+            When there is no answer, or none that holds one.
+        PeerRefused
+            When the server retrieves nothing, or not that.
+        """
+        headers = {"Accept": f'{_RELATED}; type="application/dicom"; transfer-syntax=*'}
+        with self._asked("GET", _address(path), headers, read=_part) as (status, content):
+            if status in _NO_SEARCH:
+                raise PeerRefused(f"{self.name} answered {status} to a retrieval (WADO-RS)")
+            if status != httpx2.codes.OK or not content:
+                raise PeerAway(f"{self.name} {_refusal(status, 'the instance')}")
+            return bytes(content)
+
     def ask(self) -> None:
         """See whether the server is there and lets us in.
 
@@ -202,8 +230,8 @@ class DicomWeb:
         self._searched(("studies",), {"limit": "1"})
 
     def _searched(self, path: Sequence[str], query: Mapping[str, str]) -> list[Any]:
-        address = "".join(f"/{quote(step, safe='')}" for step in path)
-        with self._asked("GET", address, {"Accept": _JSON}, query=query) as (status, answer):
+        headers = {"Accept": _JSON}
+        with self._asked("GET", _address(path), headers, query=query) as (status, answer):
             if status == httpx2.codes.NO_CONTENT:
                 return []
             if status in _NO_SEARCH:
@@ -221,8 +249,9 @@ class DicomWeb:
         *,
         query: Mapping[str, str] | None = None,
         content: Iterator[bytes] | None = None,
+        read: Callable[[httpx2.Response], Any] | None = None,
     ) -> Iterator[tuple[int, Any]]:
-        """Give status and JSON of an answer; None where it holds none."""
+        """Give status and JSON of an answer, or what ``read`` reads; None where it holds none."""
         times = httpx2.Timeout(self._times.answer_s, connect=self._times.connect_s)
         url = self._place.destination.url.rstrip("/") + path
         sent = {**headers, **self._place.headers()}
@@ -237,7 +266,7 @@ class DicomWeb:
                 got = stack.enter_context(
                     client.stream(method, url, headers=sent, params=query, content=sending)
                 )
-                answer = _parsed(_limited(got))
+                answer = (read or _parsed)(got)
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             why = str(exc) or type(exc).__name__
             raise PeerAway(f"{self.name} does not answer: {why}") from exc
@@ -289,18 +318,34 @@ def _pieces(head: bytes, paths: Sequence[Path], end: bytes) -> Iterator[bytes]:
     yield end
 
 
-def _limited(got: httpx2.Response) -> bytes:
-    found = b""
+def _address(path: Sequence[str]) -> str:
+    return "".join(f"/{quote(step, safe='')}" for step in path)
+
+
+def _limited(got: httpx2.Response, most: int) -> bytes:
+    found = bytearray()
     for piece in got.iter_bytes():
         found += piece
-        if len(found) > _ANSWER_MOST:
+        if len(found) > most:
             return b""
-    return found
+    return bytes(found)
 
 
-def _parsed(content: bytes) -> Any:
+def _part(got: httpx2.Response) -> bytes:
+    """Return the only part of an answer of parts (RFC 2046 5.1); empty where there is none."""
+    boundary = _BOUNDARY.search(got.headers.get("Content-Type", ""))
+    if boundary is None:
+        return b""
+    mark = b"--" + boundary[1].encode("ascii", "replace")
+    _, _, rest = _limited(got, _FILE_MOST).partition(mark)
+    _, _, content = rest.partition(b"\r\n\r\n")
+    whole, found, _ = content.rpartition(b"\r\n" + mark)
+    return whole if found else b""
+
+
+def _parsed(got: httpx2.Response) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(_limited(got, _ANSWER_MOST))
     except (ValueError, RecursionError):
         return None
 

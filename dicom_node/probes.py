@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = ["LOOK", "Probe", "Probes"]
+__all__ = ["DRAW", "LOOK", "Probe", "Probes"]
 
 LOOK = 2
 """Message ID of a C-MOVE of ours for one instance, to look at it; no other has it. What is sent for
 a series that is fetched meanwhile says another, and is to stay."""
+DRAW = 3
+"""That of a C-MOVE of ours for what is drawn to learn from: it is kept apart."""
 
 
 @dataclass(slots=True)

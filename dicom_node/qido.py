@@ -1,6 +1,7 @@
 """The archive behind a DICOMweb server: what it has of a study, as QIDO-RS tells it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
@@ -8,12 +9,13 @@ from pydicom.dataset import Dataset
 
 from dicom_node.dicomweb import DicomWeb, values_at
 from dicom_node.errors import PeerRefused
-from dicom_node.remote import Place
+from dicom_node.remote import Keep, Place, StudyThere
 from dicom_node.scu import SeriesThere
 
 __all__ = ["WebRemote"]
 
-_SERIES, _INSTANCE = "SeriesInstanceUID", "SOPInstanceUID"
+_STUDY, _SERIES, _INSTANCE = "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"
+_PATIENT = "PatientID"
 _TOLD = ("Modality", "SeriesDescription", "NumberOfSeriesRelatedInstances")
 
 
@@ -48,6 +50,19 @@ class WebRemote:
         found = self._server.matches(("studies", study_uid, "series"), _key(_SERIES), _TOLD)
         return tuple(self._series(uid, one) for uid, one in found.items())
 
+    def studies(self, first: date, last: date) -> tuple[StudyThere, ...]:
+        """Return the studies that it has of these days.
+
+        Raises
+        ------
+        PeerAway, PeerRefused
+            As :meth:`series`.
+        """
+        days = {"StudyDate": f"{first:%Y%m%d}-{last:%Y%m%d}"}
+        found = self._server.matches(("studies",), _key(_STUDY), (_PATIENT,), where=days)
+        told = ((uid, _value(one, _PATIENT)) for uid, one in found.items())
+        return tuple(StudyThere(uid, str(who or "").strip()) for uid, who in told)
+
     def images(self, place: Place) -> frozenset[str]:
         """Return the SOP Instance UIDs that it lists of a series.
 
@@ -72,6 +87,26 @@ class WebRemote:
             ds.SOPInstanceUID, ds.SeriesInstanceUID = uid, place.series_uid
             return ds
         return None
+
+    def bring(self, place: Place, uids: Sequence[str], keep: Keep, limit_s: float) -> int:
+        """Retrieve instances of a series, to learn from, by WADO-RS; return how many came.
+
+        Parameters
+        ----------
+        keep : callable
+            Called with each, before the next is asked for.
+        limit_s : float
+            How long one of them may take.
+
+        Raises
+        ------
+        PeerAway, PeerRefused
+            When one cannot be had.
+        """
+        server = self._server.within(limit_s)
+        for uid in uids:
+            keep(server.instance((*_path(place), uid)))
+        return len(uids)
 
     def move(self, place: Place, limit_s: float) -> int:  # noqa: ARG002 - as who moves has it
         """Refuse: what is there is looked at by queries alone.

@@ -1,7 +1,8 @@
 """The archive of a peer: what it has of a study, down to the instance, and how it is fetched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from time import monotonic
 
 from pydicom.dataset import Dataset
@@ -9,7 +10,7 @@ from pynetdicom.association import Association
 
 from dicom_node.dicom import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_node.errors import PeerRefused
-from dicom_node.probes import LOOK
+from dicom_node.probes import DRAW, LOOK
 from dicom_node.scu import (
     PENDING,
     SUCCESS,
@@ -23,7 +24,12 @@ from dicom_node.scu import (
 )
 from dicom_node.settings import Peer
 
-__all__ = ["Place", "Remote"]
+__all__ = ["Keep", "Place", "Remote", "StudyThere"]
+
+Keep = Callable[[bytes], None]
+"""Keeps a DICOM file that was retrieved."""
+_TOGETHER = 200
+"""So many UIDs in one C-MOVE: a list of UIDs is one value, and peers have limits."""
 
 _MESSAGE = 1
 _WHY = {
@@ -53,6 +59,14 @@ class Place:
         if self.sop_instance_uid:
             ds.SOPInstanceUID = self.sop_instance_uid
         return ds
+
+
+@dataclass(frozen=True, slots=True)
+class StudyThere:
+    """A study as a peer knows it; ``patient_id`` is empty where it does not say."""
+
+    study_uid: str
+    patient_id: str
 
 
 class Remote:
@@ -89,6 +103,23 @@ class Remote:
             When it cannot be asked, or answers with a failure or with nonsense.
         """
         return find_series(self._ourselves, self._peer, study_uid)
+
+    def studies(self, first: date, last: date) -> tuple[StudyThere, ...]:
+        """Return the studies that it has of these days: C-FIND at study level (PS3.4 C.6.2.1).
+
+        Raises
+        ------
+        PeerAway, PeerRefused
+            As :meth:`series`; also where there are more than it tells in one answer.
+        """
+        question = Dataset()
+        question.QueryRetrieveLevel = "STUDY"
+        question.StudyDate = f"{first:%Y%m%d}-{last:%Y%m%d}"
+        question.StudyInstanceUID = question.PatientID = ""
+        with associated(self._ourselves, self._peer, plainly(STUDY_ROOT_FIND)) as assoc:
+            found = answers_to(self._ourselves, self._peer, assoc, question)
+            pairs = [(one.get("StudyInstanceUID"), one.get("PatientID")) for one in found]
+        return tuple(StudyThere(str(uid), str(who or "").strip()) for uid, who in pairs if uid)
 
     def images(self, place: Place) -> frozenset[str]:
         """Return the SOP Instance UIDs that it lists of a series; of nobody else's.
@@ -140,8 +171,35 @@ class Remote:
         PeerAway, PeerRefused
             When it cannot be asked, did not send all of it, or is late.
         """
-        level = "IMAGE" if place.sop_instance_uid else "SERIES"
-        message_id = LOOK if place.sop_instance_uid else _MESSAGE
+        if place.sop_instance_uid:
+            return self._move(place.question("IMAGE"), LOOK, limit_s)
+        return self._move(place.question("SERIES"), _MESSAGE, limit_s)
+
+    def bring(self, place: Place, uids: Sequence[str], keep: Keep, limit_s: float) -> int:  # noqa: ARG002
+        """Have instances of a series sent to us, to learn from; return how many came.
+
+        Parameters
+        ----------
+        uids : sequence of str
+            SOP Instance UIDs.
+        keep : callable
+            Not called: our listener keeps what comes.
+        limit_s : float
+            How long one C-MOVE, of some of them, may take.
+
+        Raises
+        ------
+        PeerAway, PeerRefused
+            As :meth:`move`.
+        """
+        came = 0
+        for at in range(0, len(uids), _TOGETHER):
+            question = place.question("IMAGE")
+            question.SOPInstanceUID = [*uids[at : at + _TOGETHER]]
+            came += self._move(question, DRAW, limit_s)
+        return came
+
+    def _move(self, question: Dataset, message_id: int, limit_s: float) -> int:
         until = monotonic() + limit_s
         times = self._ourselves.times.model_copy(update={"answer_s": limit_s})
         contexts = plainly(STUDY_ROOT_MOVE)
@@ -149,7 +207,7 @@ class Remote:
             if not takes(assoc, STUDY_ROOT_MOVE):
                 raise PeerRefused(f"{self.name} moves nothing by the Study Root model")
             answers = assoc.send_c_move(
-                place.question(level), self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=message_id
+                question, self._ourselves.ae_title, STUDY_ROOT_MOVE, msg_id=message_id
             )
             status = Dataset()
             for status, _ in answers:

@@ -78,6 +78,8 @@ def read_file(path: Path, model: type[_File]) -> _File:
 
 
 def _sentence(error: Any, model: type[BaseModel], source: Source) -> str:
+    if not error["loc"]:  # of several tables together
+        return f"{source.file}: {error['msg'].removeprefix('Value error, ')}"
     where = source.place(*error["loc"])
     if error["type"] == "extra_forbidden":
         keys = _keys_at(model, error["loc"][:-1])

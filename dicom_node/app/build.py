@@ -36,6 +36,7 @@ from dicom_node.destination import (
     Sender,
     Target,
 )
+from dicom_node.draws import Drawn
 from dicom_node.errors import NodeError, NotPossible, SettingsError
 from dicom_node.installation import device_uid, half_restored
 from dicom_node.jobs import JobQueue
@@ -114,13 +115,12 @@ class Node:
         us, telling = self.peers.ourselves, Telling(self.audit, utc_now)
         listener.offer(QueryRetrieve(store, self.settings.peers, us, telling))
         listener.add(self.peers.commitment_service())
-        listener.catch(self.peers.probes)
+        listener.catch(self.peers.probes, Drawn.of(self.settings, self.database, utc_now))
         return listener
 
     def rules_stage(self) -> RulesStage:
         """Return the stage that plans studies."""
-        file = self.settings.file
-        site = file.site
+        site = self.settings.file.site
         return RulesStage(
             self.database,
             self.archive.folder,

@@ -13,6 +13,7 @@ from dicom_node.association.commitment import (
     PromiseStage,
     Trying,
 )
+from dicom_node.cohort import Holder
 from dicom_node.db import Database
 from dicom_node.destination.receipt import (
     Commitments,
@@ -127,6 +128,13 @@ class Peers:
             if "find" in peer.ask and peer.port is not None
         }
         return found | {one.name: self._web_remote(one) for one in settings.destinations if one.ask}
+
+    def holders(self) -> dict[str, Holder]:
+        """Return every archive that may be drawn from: that finds, and moves or retrieves."""
+        found: dict[str, Holder] = {name: self._remote(name) for name in self._movers()}
+        return found | {
+            one.name: self._web_remote(one) for one in self.settings.destinations if one.ask
+        }
 
     def _receipts(self) -> dict[str, ReceiptStage]:
         file, found = self.settings.file, {}

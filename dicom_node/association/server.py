@@ -21,7 +21,7 @@ from dicom_node.association.contexts import contexts_for
 from dicom_node.association.door import Door, Doorway, Reason, Refused, Server
 from dicom_node.association.judge import REJECTIONS, Judge
 from dicom_node.association.serving import Agreed, Inbox, Loop, Offer, Service
-from dicom_node.association.store import on_store, store_service
+from dicom_node.association.store import Apart, on_store, store_service
 from dicom_node.association.told import Telling, refusal_teller, tell
 from dicom_node.audit import Audit
 from dicom_node.db import Database
@@ -31,6 +31,7 @@ from dicom_node.dicom import (
     VERIFICATION,
 )
 from dicom_node.dimse import Message, Plane
+from dicom_node.draws import Drawn
 from dicom_node.errors import DatabaseAway, SettingsError
 from dicom_node.probes import Probes
 from dicom_node.settings import Limits, Peer, is_loopback
@@ -102,7 +103,7 @@ class Listener:
         self._ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._ae.add_supported_context(VERIFICATION)  # the rest per peer: see _on_requested
         self._handlings: list[Handling] = []
-        self._probes = Probes(ae_title)
+        self._apart = Apart(Probes(ae_title))
         self._server: Server | None = None
 
     def offer(self, offer: Offer) -> None:
@@ -113,9 +114,9 @@ class Listener:
         """Serve this too; call it before :meth:`start`."""
         self._handlings.append(handling)
 
-    def catch(self, probes: Probes) -> None:
+    def catch(self, probes: Probes, drawn: Drawn | None = None) -> None:
         """Hand over what these expect, instead of archiving it; call it before :meth:`start`."""
-        self._probes = probes
+        self._apart = Apart(probes, drawn)
 
     def start(self) -> int:
         """Bind and serve in threads; return the port, which port 0 leaves to the system.
@@ -165,7 +166,7 @@ class Listener:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ESTABLISHED, self._on_established),
             (evt.EVT_DIMSE_RECV, on_message, [self._doorway.limits]),
-            (evt.EVT_C_STORE, on_store, [self._archive, self._callers, self._probes]),
+            (evt.EVT_C_STORE, on_store, [self._archive, self._callers, self._apart]),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_cut_off),
             (evt.EVT_CONN_CLOSE, self._on_cut_off),
@@ -238,7 +239,7 @@ class Listener:
         for offer in self._offers:
             services |= offer.services()
         if self._listen.data_plane:
-            services[Kind.C_STORE_RQ] = store_service(caller, self._archive, self._probes)
+            services[Kind.C_STORE_RQ] = store_service(caller, self._archive, self._apart)
         agreed = Agreed.of(assoc.accepted_contexts, frozenset(services))
         plane = Plane(wire, assoc.requestor.maximum_length or 0)
         return Loop(wire, plane, agreed, services, caller, self._doorway.limits)

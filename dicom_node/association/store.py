@@ -1,5 +1,6 @@
 """C-STORE: keep, then answer."""
 
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -12,18 +13,35 @@ from dicom_node.association.serving import Exchange, Service
 from dicom_node.association.status import STATUS_OF, StoreStatus
 from dicom_node.audit import Fate, count_apart
 from dicom_node.content import head_of
-from dicom_node.errors import ArchiveError, BeyondLimits, DatabaseAway
+from dicom_node.draws import Drawn
+from dicom_node.errors import ArchiveError, BeyondLimits, DatabaseAway, NodeError
 from dicom_node.probes import Probes
 from dicom_node.transport import Field, OutOfMemory, TooMuch
 from dicom_node.values import Origin
 
-__all__ = ["keep", "on_store", "store_service"]
+__all__ = ["Apart", "keep", "on_store", "store_service"]
 
 _log = log.get("association")
 _SLOW_S = 1.0
 
 
-def on_store(event: Event, archive: Archive, callers: Callers, probes: Probes) -> int:
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What a peer sends because we asked, and does not go into the archive.
+
+    Parameters
+    ----------
+    probes : Probes
+        Single instances that are looked at.
+    drawn : Drawn or None
+        Series that are drawn to learn from.
+    """
+
+    probes: Probes
+    drawn: Drawn | None = None
+
+
+def on_store(event: Event, archive: Archive, callers: Callers, apart: Apart) -> int:
     """Keep one instance, then answer (PS3.4 B.2.3).
 
     Success means: file in its place and fsynced, row committed, so a sender may delete. A bug is
@@ -38,10 +56,10 @@ def on_store(event: Event, archive: Archive, callers: Callers, probes: Probes) -
     by = str(request.MoveOriginatorApplicationEntityTitle or "")
     originator = by, int(request.MoveOriginatorMessageID or 0)
     received = _received(content, syntax, announced, caller)
-    return _take(received, originator, caller, archive, probes)
+    return _take(received, originator, caller, archive, apart)
 
 
-def store_service(caller: Caller, archive: Archive, probes: Probes) -> Service:
+def store_service(caller: Caller, archive: Archive, apart: Apart) -> Service:
     """Return what answers the C-STORE requests of one association; see :func:`on_store`."""
 
     def serve(exchange: Exchange) -> None:
@@ -54,7 +72,7 @@ def store_service(caller: Caller, archive: Archive, probes: Probes) -> Service:
         else:
             syntax, content = exchange.transfer_syntax_uid, exchange.message.content
             received = _received(content, syntax, announced, caller)
-            status = _take(received, originator, caller, archive, probes)
+            status = _take(received, originator, caller, archive, apart)
         exchange.answer(status, fields={Field.AFFECTED_SOP_INSTANCE_UID: uid})
 
     return Service(serve, StoreStatus.OUR_BUG)
@@ -87,15 +105,30 @@ def _take(
     originator: tuple[str, int],
     caller: Caller,
     archive: Archive,
-    probes: Probes,
+    apart: Apart,
 ) -> int:
-    """Catch what was fetched to be looked at, keep anything else; return the status to answer."""
+    """Catch what is not to be archived, keep anything else; return the status to answer."""
     announced, syntax = received.announced or ("", ""), received.transfer_syntax_uid
     head = head_of(received.content)  # of bytes it is all of them
-    if probes.caught(caller.peer.name, announced, originator, head, syntax):
+    if apart.probes.caught(caller.peer.name, announced, originator, head, syntax):
         count_apart(caller.tally, Fate.LOOKED_AT, received)
         return StoreStatus.SUCCESS
+    try:
+        if apart.drawn is not None and apart.drawn.caught(caller.peer.name, originator, received):
+            count_apart(caller.tally, Fate.DRAWN, received)
+            return StoreStatus.SUCCESS
+    except (ArchiveError, DatabaseAway) as exc:
+        return _not_kept(exc, received, caller)
     return keep(received, caller, archive)
+
+
+def _not_kept(why: NodeError, received: Received, caller: Caller) -> int:
+    """Tell that an instance was not kept; return the status to answer."""
+    status = STATUS_OF.get(type(why), StoreStatus.OUT_OF_RESOURCES)
+    _log.warning("instance refused", peer=caller.peer.name, status=hex(status), why=str(why))
+    if not isinstance(why, BeyondLimits):  # nobody parses that, not even for its patient
+        count_apart(caller.tally, Fate.REFUSED, received)
+    return status
 
 
 def keep(received: Received, caller: Caller, archive: Archive) -> int:
@@ -104,11 +137,7 @@ def keep(received: Received, caller: Caller, archive: Archive) -> int:
     try:
         kept = archive.keep(received)
     except (ArchiveError, DatabaseAway) as exc:
-        status = STATUS_OF.get(type(exc), StoreStatus.OUT_OF_RESOURCES)
-        _log.warning("instance refused", peer=caller.peer.name, status=hex(status), why=str(exc))
-        if not isinstance(exc, BeyondLimits):  # nobody parses that, not even for its patient
-            count_apart(caller.tally, Fate.REFUSED, received)
-        return status
+        return _not_kept(exc, received, caller)
     caller.tally.kept(kept)
     caller.stored += 1
     if kept.outcome is Outcome.DIFFERS:

@@ -26,6 +26,7 @@ class Fate(Enum):
         "their UIDs were here with other content; the first stays, these lie apart",
     )
     REFUSED = Action.CREATE, Ended.SERIOUS, "they were refused, and not kept"
+    DRAWN = Action.CREATE, Ended.SUCCESS, "they were drawn to learn from, and lie apart"
     LOOKED_AT = Action.READ, Ended.SUCCESS, "they were fetched to be looked at, and not kept"
 
     @property

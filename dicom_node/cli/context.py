@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "follow_parent",
     "json_option",
     "progress_bar",
+    "progress_bars",
     "uri_of_job",
 ]
 
@@ -146,6 +147,21 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         def progress(more: int, total: int) -> None:
             bar.length = total
             bar.update(more)
+
+        yield progress
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Draw one bar after the other, each with its label, on a terminal only."""
+    with ExitStack() as bars:
+        now: dict[str, Callable[[int, int], None]] = {}
+
+        def progress(label: str, more: int, total: int) -> None:
+            if label not in now:
+                bars.close()
+                now[label] = bars.enter_context(progress_bar(label))
+            now[label](more, total)
 
         yield progress
 

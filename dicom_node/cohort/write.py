@@ -123,7 +123,7 @@ def _begin(out: Path, cohort: Cohort, key: bytes) -> None:
     """Say whose folder it is; refuse one that is somebody else's."""
     said = {
         "layout": _LAYOUT,
-        "cohort": cohort.model_dump(mode="json", exclude={"exclude"}),
+        "cohort": cohort.model_dump(mode="json", exclude={"exclude", "draw"}),
         "excluded": hashlib.sha256(cohort.exclude.model_dump_json().encode()).hexdigest(),
         "key": hashlib.sha256(b"cohort key\0" + key).hexdigest()[:16],
     }

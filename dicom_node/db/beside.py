@@ -5,7 +5,8 @@
 any more, ``recall`` a version of a model; ``token`` says who may call over HTTP, ``process`` which
 processes live; ``request`` what was asked of us; ``trail`` where the audit trail ended; ``signing``
 which model may serve which destination, ``activation`` which version of a model is used;
-``made_pixels`` what slices made here show.
+``made_pixels`` what slices made here show; ``draw`` is a series of another archive that is drawn to
+learn from, ``drawn`` an object of it.
 """
 
 from datetime import datetime
@@ -21,6 +22,8 @@ __all__ = [
     "ActivationRow",
     "DeletionRow",
     "DoomedRow",
+    "DrawRow",
+    "DrawnRow",
     "HeldRow",
     "MadePixelsRow",
     "ProcessRow",
@@ -203,3 +206,32 @@ class MadePixelsRow(Base):
     __tablename__ = "made_pixels"
     digest: Mapped[str] = mapped_column(HASH, primary_key=True)
     series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+
+
+class DrawRow(Base):
+    """A series of another archive that is drawn to learn from, and how far that is."""
+
+    __tablename__ = "draw"
+    peer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    study_uid: Mapped[str] = mapped_column(UID)
+    state: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    error: Mapped[str | None]
+
+
+class DrawnRow(Base):
+    """An object that was drawn; it is no row of ``instance``, and nobody is served from here."""
+
+    __tablename__ = "drawn"
+    __table_args__ = (Index("ix_drawn_series", "peer", "study_uid", "series_uid"),)
+    peer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID)
+    study_uid: Mapped[str] = mapped_column(UID)
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    sha256: Mapped[str] = mapped_column(HASH)
+    size: Mapped[int]
+    number: Mapped[int | None]
+    path: Mapped[str]

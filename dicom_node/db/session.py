@@ -17,7 +17,7 @@ from dicom_node.errors import DatabaseAway, SettingsError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0012"
+HEAD = "0013"
 """The revision of db/migrations that this code works with."""
 _READS = "reads_only"
 _PRAGMAS = (

@@ -9,7 +9,7 @@ from dicom_node.rules.current import Current, Versions
 from dicom_node.rules.elsewhere import Asked, Elsewhere, Inquirer, Looks
 from dicom_node.rules.load import load_rules, rule_mistakes
 from dicom_node.rules.pace import Pace
-from dicom_node.rules.plan import Decision, decide
+from dicom_node.rules.plan import Decision, Shelf, decide
 from dicom_node.rules.request import Granted, Requester
 from dicom_node.rules.rule import Condition, Rule
 from dicom_node.rules.stage import RulesStage, Understood, understand
@@ -31,6 +31,7 @@ __all__ = [
     "Requester",
     "Rule",
     "RulesStage",
+    "Shelf",
     "Understood",
     "Versions",
     "decide",

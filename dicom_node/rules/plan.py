@@ -1,17 +1,31 @@
 """Which rules fire on a study, on which series, and why the others do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from dicom_node.archive import SeriesFacts
 from dicom_node.rules.elsewhere import is_label, may_be
 from dicom_node.rules.rule import Rule
 from dicom_node.scu import SeriesThere
 from dicom_node.series import Findings, fits
+from dicom_node.values import Instance
 from engine.reason import Code, Reason
 
-__all__ = ["Candidate", "Decision", "decide", "facts_of", "forbid"]
+__all__ = ["Candidate", "Decision", "Shelf", "decide", "facts_of", "forbid"]
+
+
+class Shelf(Protocol):
+    """Where the files of studies are, and what is known of them beside."""
+
+    def made(self, study_uid: str) -> Iterable[str]:
+        """Return the UIDs of series that were made here."""
+
+    def files(self, study_uid: str) -> Mapping[str, Sequence[Instance]]:
+        """Return the instances of each series, by UID."""
+
+    def conflicts(self, study_uid: str) -> Mapping[str, int]:
+        """Return how many instances of each series came again with other content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from dicom_node.rejections import Because, Recall, Recalls, Rejections
 from dicom_node.rules.current import Current
 from dicom_node.rules.elsewhere import Elsewhere
 from dicom_node.rules.fetch import Bounds, Sought, seek
-from dicom_node.rules.plan import Candidate, Decision, decide, facts_of, forbid
+from dicom_node.rules.plan import Candidate, Decision, Shelf, decide, facts_of, forbid
 from dicom_node.rules.rule import Rule
 from dicom_node.rules.wish import Offer, wish
 from dicom_node.scu import SeriesThere
@@ -65,7 +65,7 @@ class Understood:
 
 
 def understand(
-    studies: Studies,
+    studies: Shelf,
     study_uid: str,
     tasks: Mapping[str, Task],
     known: OwnIdentity,
@@ -74,7 +74,7 @@ def understand(
 
     Parameters
     ----------
-    studies : Studies
+    studies : Shelf
         Where the files are.
     known : OwnIdentity
         By what our own objects are told in whichever study.

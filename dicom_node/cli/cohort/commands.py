@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from dicom_node.app.cohort import chosen_here, written_here
-from dicom_node.cli.context import Context, as_json, json_option, progress_bar
+from dicom_node.app.cohort import chosen, draw_from, forget, written
+from dicom_node.cli.context import Context, as_json, json_option, progress_bar, progress_bars
 from dicom_node.cohort import Choice, Left, Why, read_cohort
 
 __all__ = ["cohort"]
@@ -40,13 +40,66 @@ def show(context: Context, file: Path, left: bool, wants_json: bool) -> None:
     """
     wanted = read_cohort(file)
     with progress_bar("Looking") as progress:
-        choice = chosen_here(context.open(), wanted, progress)
+        choice = chosen(context.open(), wanted, progress)
     if wants_json:
         as_json(_told(choice))
         return
     click.echo(f"{wanted.name}: {_sentence(choice)}")
     for line in _why(choice.left, each=left):
         click.echo(line)
+
+
+@cohort.command()
+@click.argument("file", type=_FILE)
+@json_option
+@click.pass_obj
+def draw(context: Context, file: Path, wants_json: bool) -> None:
+    """Draw what FILE may choose from the PACS that it names.
+
+    Over DIMSE the node has to be serving: the PACS moves to it. What comes lies apart, in the
+    data folder: no rule fires on it, and nobody is served from it. Broken off, the same command
+    goes on; what is here is not pulled again. Exit status: 0 all of it is here; 3 some series
+    could not be had.
+
+    \b
+    Example:
+      dicom-node cohort draw head-ct.toml
+    """
+    wanted, node = read_cohort(file), context.open()
+    text = f"the cohort {wanted.name} was drawn from {wanted.archive}"
+    context.restricted(node, file.absolute().as_uri(), text)
+    with progress_bars() as progress:
+        drew = draw_from(node, wanted, progress, lambda said: click.echo(said, err=True))
+    left = {str(why): count for why, count in sorted(drew.left.items())}
+    failed = [{"series_uid": uid, "text": why} for uid, why in drew.failed]
+    if wants_json:
+        as_json({"studies": drew.studies, "drawn": drew.series, "objects": drew.objects,
+                 "before": drew.before, "left": left, "failed": failed})  # fmt: skip
+    else:
+        came = f"{drew.series} series drawn, {drew.objects} objects; {drew.before} were here"
+        click.echo(f"{wanted.archive}: {drew.studies} studies listed; {came}")
+        for why, count in sorted(drew.left.items()):
+            click.echo(f"  {count:6d} {why}: {_WORDS[why]}")
+        for one in failed:
+            click.echo(f"  {one['series_uid']}: {one['text']}")
+    if failed:
+        raise click.exceptions.Exit(3)
+
+
+@cohort.command(name="forget")
+@click.argument("peer")
+@click.pass_obj
+def forget_(context: Context, peer: str) -> None:
+    """Delete what was drawn from PEER; datasets that were written stay.
+
+    \b
+    Example:
+      dicom-node cohort forget pacs
+    """
+    node = context.open()
+    objects = forget(node, peer)
+    context.restricted(node, peer, f"what was drawn from {peer} was deleted")
+    click.echo(f"{peer}: {objects} objects deleted")
 
 
 @cohort.command()
@@ -67,11 +120,11 @@ def write(context: Context, file: Path, out: Path, wants_json: bool) -> None:
     """
     wanted, node = read_cohort(file), context.open()
     with progress_bar("Looking") as progress:
-        choice = chosen_here(node, wanted, progress)
+        choice = chosen(node, wanted, progress)
     said = f"the cohort {wanted.name} was written, {len(choice.pairs)} pairs were chosen"
     context.restricted(node, out.absolute().as_uri(), said)
     with progress_bar("Writing") as progress:
-        done = written_here(node, wanted, choice, out, progress)
+        done = written(node, wanted, choice, out, progress)
     if wants_json:
         about = {"pairs": done.pairs, "persons": done.persons, "objects": done.objects,
                  "digest": done.digest, "left": _each(done.left)}  # fmt: skip

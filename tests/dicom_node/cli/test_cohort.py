@@ -109,7 +109,7 @@ def test_what_was_chosen_and_is_gone_when_it_is_written_is_told(
     call, archive, conf, file, tmp_path, monkeypatch
 ):
     """Retention may delete it in between: here that comes as soon as it is chosen."""
-    real = cohort.chosen_here
+    real = cohort.chosen
 
     def chosen_and_gone(node, *rest):
         choice = real(node, *rest)
@@ -120,7 +120,7 @@ def test_what_was_chosen_and_is_gone_when_it_is_written_is_told(
         return choice
 
     commands = sys.modules["dicom_node.cli.cohort.commands"]
-    monkeypatch.setattr(commands, "chosen_here", chosen_and_gone)
+    monkeypatch.setattr(commands, "chosen", chosen_and_gone)
     done = call("cohort", "write", file, tmp_path / "out")
     assert done.exit_code == 3
     assert "1 pairs of 1 persons" in done.output
@@ -131,7 +131,17 @@ def test_what_was_chosen_and_is_gone_when_it_is_written_is_told(
     ("was", "now", "said"),
     [
         ('"ct_from_mr"', '"none"', "task = 'none': there is no such task; known are ct_from_mr"),
-        ("[between]", 'archive = "pacs"\n[between]', "archive = 'pacs': this version draws from"),
+        (
+            "[between]",
+            'archive = "pacs"\n[between]',
+            "is drawn from day by day; say first and last",
+        ),
+        (
+            "[between]",
+            'archive = "pacs"\n[between]\nlast = 2026-12-31',
+            "archive = 'pacs': nothing was drawn from there; 'dicom-node cohort draw' does that",
+        ),
+        ("[between]", "[draw]\npause_s = 1\n[between]", "[draw] is of an archive elsewhere"),
         ("first =", "begins =", "heads.toml: unknown key between.begins"),
     ],
 )
@@ -156,3 +166,14 @@ def test_a_key_that_is_spoilt_is_said(call, archive, file, conf, tmp_path):
     key.write_text("spoilt\n")
     done = call("cohort", "write", file, tmp_path / "other")
     assert (done.exit_code, "cohort.key: holds no key; restore" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("here", "what is here needs no drawing"), ("none", "no such archive can be drawn from")],
+)
+def test_what_cannot_be_drawn_from_is_one_line(call, archive, file, name, said):
+    file.write_text(FILE.replace("[between]", f'archive = "{name}"\n[between]\nlast = 2026-12-31'))
+    done = call("cohort", "draw", file)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert said in done.output

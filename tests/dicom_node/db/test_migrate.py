@@ -120,6 +120,8 @@ LATER = (
     "INSERT INTO signing VALUES (1, 'm', '1.0', 'sha256:ff', 'pacs', 'anna', :at, '{}')",
     "INSERT INTO activation VALUES (2, 'm', '1.0', 'sha256:ff', 'anna', :at, 1)",
     "INSERT INTO made_pixels VALUES ('aabb', '1.9')",
+    "INSERT INTO draw VALUES ('pacs', '1.8', '1.1', 'drawing', :at, NULL)",
+    "INSERT INTO drawn VALUES ('pacs', '1.8.1', '1.8', '1.1', '1.0', '1.2', 'ff', 5, 1, 'p1')",
 )
 """A row in every table that came after the first schema."""
 

@@ -11,6 +11,7 @@ _DAILY = "one DELETE of rows that nobody reads any more; done again the next day
 _NOTES = "killed at every step of taking a series back in tests/dicom_node/notes"
 _MODELS = "a model put in its place as a whole, or one row; tests/dicom_node/cli/test_models.py"
 _COHORT = "a dataset for learning is killed on its way in tests/dicom_node/cohort"
+_DRAW = "who draws is killed on his way in tests/flow/test_draw.py"
 _CUT = "each kill of the matrix cuts off who sends; written by one transaction of the next start"
 _INGEST = "the same archive by another door; tests/dicom_node/cli"
 _NO_STATE = "changes no study, job or delivery; one statement, there or not"
@@ -62,6 +63,11 @@ SITES = {
     "cohort.write:_only_one": _COHORT,
     "cohort.write:_put": _COHORT,
     "destination.receipt.stage:ReceiptStage._cannot_count": _ANSWERS,
+    "draws.store:Drawn._drop_folders": "of folders that are empty",
+    "draws.store:Drawn._set": _DRAW,
+    "draws.store:Drawn.forget": "rows first; files that stay are swept by the next draw",
+    "draws.store:Drawn.keep": _DRAW,
+    "draws.store:Drawn.only_one": "a lock of a process; it goes with it",
     "destination.receipt.stage:ReceiptStage._later": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._next": _ANSWERS,
     "destination.receipt.stage:ReceiptStage._refused": _ANSWERS,
@@ -79,6 +85,10 @@ SITES = {
 }
 
 STATES = {
+    "draw.state=drawing": _DRAW,
+    "draw.state=failed": _DRAW,
+    "draw.state=here": _DRAW,
+    "draw.state=looked_at": _DRAW,
     "association.ended=aborted": _CUT,
     "association.ended=lost": _CUT,
     "instance.origin=ingested": _INGEST,

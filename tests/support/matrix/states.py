@@ -26,6 +26,7 @@ WORDS = {
     "commitment.state": "outbox.receipts:CommitmentState",
     "deletion.what": "archive.upkeep.holding:Part",
     "delivery.state": "values:DeliveryState",
+    "draw.state": "draws.store:DrawState",
     "fetch.state": "questions.fetches:FetchState",
     "held.role": "values:Role",
     "instance.origin": "values:Origin",
