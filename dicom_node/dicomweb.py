@@ -31,14 +31,17 @@ _INSTANCE, _FAILURE, _WARNING = "00081155", "00081197", "00081196"
 _FAILED, _KEPT = "00081198", "00081199"
 _NOT_PROCESSED = 0x0110
 _JSON, _RELATED = "application/dicom+json", "multipart/related"
-_BOUNDARY = re.compile(r'boundary="?([^";,]+)')
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 _HEAD = "--{}\r\nContent-Type: application/dicom\r\n\r\n"
 """Of each part. The file says its transfer syntax; where the head does too, Orthanc's plugin (1.7)
 takes it for another type and leaves the part out without a word."""
 _END = b"\r\n"
 _NOT_TOLD, _NOT_FOUND_OUT = "what became of the instances", "what it has"
-_NO_SEARCH = (400, 404, 405, 406, 501)
+_NO_SEARCH = (400, 404, 405, 406, 413, 501)
 """It is there, and answers no such search: asking again soon would change nothing."""
+
+_NOT_NOW = (401, 403, 407, 429, 503)
+"""To whoever asks, whatever for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +210,16 @@ class DicomWeb:
         Raises
         ------
         PeerAway
-            When there is no answer, or none that holds one.
+            When there is no answer, or it lets nobody in now.
         PeerRefused
-            When the server retrieves nothing, or not that.
+            When it answers, and not with one instance.
         """
         headers = {"Accept": f'{_RELATED}; type="application/dicom"; transfer-syntax=*'}
         with self._asked("GET", _address(path), headers, read=_part) as (status, content):
-            if status in _NO_SEARCH:
-                raise PeerRefused(f"{self.name} answered {status} to a retrieval (WADO-RS)")
-            if status != httpx2.codes.OK or not content:
+            if status in _NOT_NOW:
                 raise PeerAway(f"{self.name} {_refusal(status, 'the instance')}")
+            if status != httpx2.codes.OK or not content:
+                raise PeerRefused(f"{self.name} answered {status} to a retrieval (WADO-RS)")
             return bytes(content)
 
     def ask(self) -> None:
@@ -332,15 +335,16 @@ def _limited(got: httpx2.Response, most: int) -> bytes:
 
 
 def _part(got: httpx2.Response) -> bytes:
-    """Return the only part of an answer of parts (RFC 2046 5.1); empty where there is none."""
+    """Return the only part of an answer of parts (RFC 2046 5.1); empty where there is not one."""
     boundary = _BOUNDARY.search(got.headers.get("Content-Type", ""))
     if boundary is None:
         return b""
     mark = b"--" + boundary[1].encode("ascii", "replace")
-    _, _, rest = _limited(got, _FILE_MOST).partition(mark)
-    _, _, content = rest.partition(b"\r\n\r\n")
-    whole, found, _ = content.rpartition(b"\r\n" + mark)
-    return whole if found else b""
+    whole = _limited(got, _FILE_MOST)
+    first = whole.find(b"\r\n\r\n", whole.find(mark))
+    last = whole.find(b"\r\n" + mark, first)
+    closed = whole[last + len(mark) + 2 :].startswith(b"--")
+    return whole[first + 4 : last] if 0 < first < last and closed else b""
 
 
 def _parsed(got: httpx2.Response) -> Any:

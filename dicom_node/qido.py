@@ -35,6 +35,11 @@ class WebRemote:
         """The server's."""
         return self._server.name
 
+    @property
+    def together(self) -> int:
+        """So many objects are retrieved one after the other, without a pause."""
+        return 20
+
     def within(self, limit_s: float) -> "WebRemote":
         """Return the same, who waits no longer for a connection, and for an answer."""
         return WebRemote(self._server.within(limit_s))
@@ -105,7 +110,7 @@ class WebRemote:
         """
         server = self._server.within(limit_s)
         for uid in uids:
-            keep(server.instance((*_path(place), uid)))
+            keep(uid, server.instance((*_path(place), uid)))
         return len(uids)
 
     def move(self, place: Place, limit_s: float) -> int:  # noqa: ARG002 - as who moves has it

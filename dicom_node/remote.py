@@ -26,10 +26,8 @@ from dicom_node.settings import Peer
 
 __all__ = ["Keep", "Place", "Remote", "StudyThere"]
 
-Keep = Callable[[bytes], None]
-"""Keeps a DICOM file that was retrieved."""
-_TOGETHER = 200
-"""So many UIDs in one C-MOVE: a list of UIDs is one value, and peers have limits."""
+Keep = Callable[[str, bytes], None]
+"""Keeps a DICOM file that was retrieved by a SOP Instance UID."""
 
 _MESSAGE = 1
 _WHY = {
@@ -88,6 +86,11 @@ class Remote:
     def name(self) -> str:
         """The peer's."""
         return self._peer.name
+
+    @property
+    def together(self) -> int:
+        """So many objects are asked for at once: a list of UIDs is one value."""
+        return 200
 
     def within(self, limit_s: float) -> "Remote":
         """Return the same, who waits no longer for a connection, and for an answer."""
@@ -181,23 +184,20 @@ class Remote:
         Parameters
         ----------
         uids : sequence of str
-            SOP Instance UIDs.
+            SOP Instance UIDs, :attr:`together` at most.
         keep : callable
             Not called: our listener keeps what comes.
         limit_s : float
-            How long one C-MOVE, of some of them, may take.
+            How long it may take.
 
         Raises
         ------
         PeerAway, PeerRefused
             As :meth:`move`.
         """
-        came = 0
-        for at in range(0, len(uids), _TOGETHER):
-            question = place.question("IMAGE")
-            question.SOPInstanceUID = [*uids[at : at + _TOGETHER]]
-            came += self._move(question, DRAW, limit_s)
-        return came
+        question = place.question("IMAGE")
+        question.SOPInstanceUID = [*uids]
+        return self._move(question, DRAW, limit_s)
 
     def _move(self, question: Dataset, message_id: int, limit_s: float) -> int:
         until = monotonic() + limit_s

@@ -7,8 +7,9 @@ manifest that names each by its hash, with what was left out and why. Nothing he
 """
 
 from dicom_node.cohort.choose import Choice, Chosen, Left, Why, choose
-from dicom_node.cohort.draw import Clock, Drawing, Drew, Holder
+from dicom_node.cohort.draw import Drawing, Drew, Holder
 from dicom_node.cohort.draw import Progress as DrawProgress
+from dicom_node.cohort.hours import Clock
 from dicom_node.cohort.seen import Person, Seen, seen
 from dicom_node.cohort.spec import Between, Cohort, Exclude, Scanners, read_cohort
 from dicom_node.cohort.write import CohortError, Written, write_cohort

@@ -7,31 +7,35 @@ shows, one object of it is drawn first, and tells.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Protocol
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_node import log
-from dicom_node.archive import Received, read_part10
+from dicom_node.archive import Received, identify, read_part10
 from dicom_node.cohort.choose import Why
+from dicom_node.cohort.hours import Clock, wait
 from dicom_node.cohort.spec import Cohort
 from dicom_node.dicom import PARSER_ERRORS
 from dicom_node.draws import Drawn
-from dicom_node.errors import NotDicom, NotPossible, PeerRefused
+from dicom_node.errors import BeyondLimits, Mismatched, NotDicom, NotPossible, PeerRefused
 from dicom_node.remote import Keep, Place, StudyThere
 from dicom_node.scu import SeriesThere
 from dicom_node.series import TELLING, Judged, Label, OwnIdentity, judge, words
 from dicom_node.values import Origin
 
-__all__ = ["Clock", "Drawing", "Drew", "Holder", "Progress", "until_open"]
+__all__ = ["Drawing", "Drew", "Holder", "Progress"]
 
 _log = log.get("cohort")
 _KINDS = {"CT": "CT", "CBCT": "CT", "PT": "PT"}
 """Modality by label; every other label is an MR image's."""
 _OURS = "synthetic"
+_LONGEST, _OF_UIDS = 64, frozenset("0123456789.")
 
 Progress = Callable[[str, int, int], None]
 """Told what is done, of each study or series that is: 1, and of how many."""
@@ -56,17 +60,12 @@ class Holder(Protocol):
     def images(self, place: Place) -> frozenset[str]:
         """Return the SOP Instance UIDs of a series."""
 
+    @property
+    def together(self) -> int:
+        """So many objects :meth:`bring` takes at once."""
+
     def bring(self, place: Place, uids: Sequence[str], keep: Keep, limit_s: float) -> int:
         """Have instances sent, or retrieve them; return how many came."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Local time, and how to let some of it pass; ``told`` is told what is waited for."""
-
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    told: Callable[[str], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -97,11 +96,12 @@ class Drew:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A series that may be worth drawing, and what it shows."""
+    """A series that may be worth drawing, what it shows, and its objects as they are counted."""
 
     place: Place
     person: str
     label: str
+    counted: int
 
 
 class Drawing:
@@ -135,6 +135,8 @@ class Drawing:
         self._own = own
         self._clock = clock
         self._drew = Drew()
+        self._in_a_row = 0
+        self._is_for_us = False
 
     def run(self, progress: Progress = lambda _what, _more, _of: None) -> Drew:
         """List, choose and draw.
@@ -146,12 +148,12 @@ class Drawing:
         PeerAway
             When the archive stops answering. What came is here; the same call goes on.
         PeerRefused
-            When it answers no such queries.
+            When it answers no such queries, or refuses many things in a row.
         ArchiveFull, ArchiveBroken, DatabaseAway
             When nothing more can be kept here.
         """
         with self._drawn.only_one(self._holder.name):
-            self._drawn.sweep()
+            self._drawn.sweep(self._holder.name)
             return self._run(progress)
 
     def _run(self, progress: Progress) -> Drew:
@@ -159,13 +161,32 @@ class Drawing:
         self._drew.studies = len(studies)
         listed: list[_Listed] = []
         for study in studies:
-            listed += self._listed(study)
+            with self._failing(study.study_uid):
+                listed += self._listed(study)
             progress("Listing", 1, len(studies))
         worth = self._worth(listed)
         for one in worth:
-            self._pull(one.place)
+            with self._failing(one.place.series_uid, one.place):
+                self._pull(one)
             progress("Drawing", 1, len(worth))
         return self._drew
+
+    @contextmanager
+    def _failing(self, uid: str, place: Place | None = None) -> Iterator[None]:
+        """Go on after what one study, series or object is refused for, unless that goes on."""
+        try:
+            yield
+        except (PeerRefused, *_OF_ONE) as exc:
+            self._drew.failed.append((uid, str(exc)))
+            _log.warning("not drawn", uid=uid, why=str(exc))
+            if place is not None:
+                self._drawn.end(self._holder.name, place.study_uid, place.series_uid, str(exc))
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW:
+                text = f"{self._holder.name} refused {self._in_a_row} in a row, last: {exc}"
+                raise PeerRefused(text) from exc
+        else:
+            self._in_a_row = 0
 
     def _studies(self) -> list[StudyThere]:
         """Return the studies of all days, each once, without those that are excluded."""
@@ -174,7 +195,9 @@ class Drawing:
         return [
             one
             for uid, one in sorted(found.items())
-            if uid not in rule.studies and one.patient_id not in rule.patients
+            if self._is_named(uid)
+            and uid not in rule.studies
+            and one.patient_id not in rule.patients
         ]
 
     def _of_days(self, first: date, last: date) -> Iterator[StudyThere]:
@@ -194,13 +217,23 @@ class Drawing:
         self._wait()
         found = []
         for one in sorted(self._holder.series(study.study_uid), key=lambda one: one.series_uid):
-            place = Place(study.study_uid, one.series_uid)
-            label, why = self._judged(place, one)
-            if why is None:
-                found.append(_Listed(place, study.patient_id, label))
-            else:
-                self._drew.left[why] += 1
+            if not self._is_named(one.series_uid):
+                continue
+            place, person = Place(study.study_uid, one.series_uid), study.patient_id
+            with self._failing(one.series_uid):
+                label, why = self._judged(place, one)
+                if why is None:
+                    found.append(_Listed(place, person or study.study_uid, label, one.instances))
+                else:
+                    self._drew.left[why] += 1
         return found
+
+    def _is_named(self, uid: str) -> bool:
+        """Whether a UID that a peer tells is one; a place without one would be every place."""
+        if 0 < len(uid) <= _LONGEST and set(uid) <= _OF_UIDS:
+            return True
+        self._drew.failed.append(("", f"{self._holder.name} lists something without a valid UID"))
+        return False
 
     def _judged(self, place: Place, one: SeriesThere) -> tuple[str, Why | None]:
         """Return what a series shows as far as queries tell, and why it is not drawn."""
@@ -256,7 +289,7 @@ class Drawing:
         return Why.EXCLUDED if excluded else None
 
     def _worth(self, listed: Sequence[_Listed]) -> list[_Listed]:
-        """Return the series of people who may have all sources and a target."""
+        """Return the series of people who have all sources and a target."""
         people: dict[str, list[_Listed]] = defaultdict(list)
         for one in listed:
             people[one.person].append(one)
@@ -268,29 +301,29 @@ class Drawing:
                 self._drew.left[Why.NO_PARTNER] += len(of_one)
         return sorted(found, key=lambda one: (one.place.study_uid, one.place.series_uid))
 
-    def _pull(self, place: Place) -> None:
+    def _pull(self, one: _Listed) -> None:
         """Draw one series: what lacks of it, whatever became of the last try."""
-        peer, uid = self._holder.name, place.series_uid
-        if self._drawn.is_whole(peer, uid):
+        peer, place = self._holder.name, one.place
+        if self._drawn.is_whole(peer, place.series_uid):
             self._drew.before += 1
             return
         self._wait()
         there = self._holder.images(place)
-        before = self._drawn.here(peer, uid)
-        self._drawn.begin(peer, place.study_uid, uid)
-        try:
-            came = self._come(place, sorted(there - before))
-        except PeerRefused as exc:
-            self._fail(place, str(exc))
-            return
-        if lacking := len(there - before - came):
-            self._fail(place, f"{lacking} of {len(there)} objects did not come")
-            return
-        self._drawn.end(peer, place.study_uid, uid)
+        before = self._drawn.here(peer, place.series_uid)
+        listed = f"it lists {len(there)} objects"
+        if not there or len(there) < one.counted:
+            raise PeerRefused(f"{listed} of {one.counted or 'a series that is there'}")
+        if gone := len(before - there):
+            raise PeerRefused(f"{listed}, and {gone} that came before are not among them")
+        self._drawn.begin(peer, place.study_uid, place.series_uid)
+        self._come(place, sorted(there - before))
+        if lacking := len(there - self._drawn.here(peer, place.series_uid)):
+            raise PeerRefused(f"{lacking} of {len(there)} objects did not come")
+        self._drawn.end(peer, place.study_uid, place.series_uid)
         self._drew.series += 1
 
-    def _come(self, place: Place, uids: Sequence[str]) -> frozenset[str]:
-        """Have objects come; return which of them did.
+    def _come(self, place: Place, uids: Sequence[str]) -> None:
+        """Have objects come, some at a time; the first of a run alone, to see whether it does.
 
         Raises
         ------
@@ -299,58 +332,40 @@ class Drawing:
         NotPossible
             When it has sent some, and not to us as who draws.
         """
-        if not uids:
-            return frozenset()
-        peer = self._holder.name
-        sent = self._holder.bring(place, uids, self._keep, self._cohort.draw.series_s)
-        came = self._drawn.here(peer, place.series_uid) & frozenset(uids)
-        if sent and not came:
-            raise NotPossible(f"{peer}: {_NOT_FOR_US}")
-        self._drew.objects += len(came)
-        return came
+        peer, at = self._holder.name, 0
+        while at < len(uids):
+            some = uids[at : at + (self._holder.together if self._is_for_us else 1)]
+            at += len(some)
+            self._wait()
+            limit_s = self._cohort.draw.series_s
+            sent = self._holder.bring(place, some, partial(self._keep, place), limit_s)
+            came = len(self._drawn.here(peer, place.series_uid) & frozenset(some))
+            if sent and not came and not self._is_for_us:
+                raise NotPossible(f"{peer}: {_NOT_FOR_US}")
+            self._is_for_us = self._is_for_us or bool(came)
+            self._drew.objects += came
 
-    def _keep(self, content: bytes) -> None:
-        """Keep a file that was retrieved."""
+    def _keep(self, place: Place, uid: str, content: bytes) -> None:
+        """Keep a file that was retrieved, where it is the one that was asked for."""
         peer = self._holder.name
-        try:
-            data, syntax = read_part10(content)
-            self._drawn.keep(peer, Received(data, syntax, peer, Origin.RECEIVED))
-        except NotDicom as exc:
-            raise PeerRefused(f"{peer} retrieves what is no DICOM file: {exc}") from exc
-
-    def _fail(self, place: Place, why: str) -> None:
-        self._drawn.end(self._holder.name, place.study_uid, place.series_uid, why)
-        self._drew.failed.append((place.series_uid, why))
-        _log.warning("series not drawn", study_uid=place.study_uid, why=why)
+        data, syntax = read_part10(content)
+        who = identify(data, syntax)
+        if (who.study_uid, who.series_uid, who.sop_instance_uid) != (
+            place.study_uid, place.series_uid, uid,
+        ):  # fmt: skip
+            raise PeerRefused(f"{peer} retrieves another object than the one that was asked for")
+        self._drawn.keep(peer, Received(data, syntax, peer, Origin.RECEIVED))
 
     def _wait(self) -> None:
-        """Let a while pass before the archive is asked for anything, and all of the day if need be.
-
-        The hours are asked before every question: a run that is long ends in the morning, and goes
-        on in the evening.
-        """
-        rule, clock = self._cohort.draw, self._clock
-        while rule.hours and (left_s := until_open(rule.hours, clock.now())) > 0:
-            clock.told(f"{self._holder.name} is drawn from at {rule.hours[0]:%H:%M} again")
-            clock.sleep(min(left_s, _LOOK_AGAIN_S))
-        if rule.pause_s:
-            clock.sleep(rule.pause_s)
+        """Let a while pass before the archive is asked, and all of the day if need be."""
+        wait(self._holder.name, self._cohort.draw, self._clock)
 
 
-_LOOK_AGAIN_S = 60.0
-"""A clock may be set meanwhile."""
+_OF_ONE = (BeyondLimits, Mismatched, NotDicom)
+"""What is wrong with one object, and with none beside it."""
+_IN_A_ROW = 20
+"""So many refusals, and no success between: the archive is not what it should be."""
 _NOT_FOR_US = (
-    "it answered that objects were sent, and none came that names us as who moves (Move "
+    "it answered that an object was sent, and none came that names us as who moves (Move "
     "Originator): what it sent was archived as if somebody had sent it; draw over DICOMweb instead"
 )
-
-
-def until_open(hours: tuple[time, time], now: datetime) -> float:
-    """Return how many seconds it is until a PACS may be asked; 0 where it may be now."""
-    (first, last), at = hours, now.time()
-    if first <= at < last if first < last else at >= first or at < last:
-        return 0.0
-    opens = now.replace(hour=first.hour, minute=first.minute, second=first.second, microsecond=0)
-    if opens <= now:
-        opens += timedelta(days=1)
-    return (opens - now).total_seconds()

@@ -18,7 +18,10 @@ _HERE = "here"
 
 def _time(text: object) -> object:
     """Return the time of day that a text is: TOML has one of its own, with seconds."""
-    return time.fromisoformat(text) if isinstance(text, str) else text
+    found = time.fromisoformat(text) if isinstance(text, str) else text
+    if isinstance(found, time) and found.tzinfo is not None:
+        raise ValueError("a local time is wanted, without a zone")
+    return found
 
 
 _Time = Annotated[time, BeforeValidator(_time)]

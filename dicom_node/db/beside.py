@@ -232,6 +232,6 @@ class DrawnRow(Base):
     sop_class_uid: Mapped[str] = mapped_column(UID)
     transfer_syntax_uid: Mapped[str] = mapped_column(UID)
     sha256: Mapped[str] = mapped_column(HASH)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[int | None]
     path: Mapped[str]

@@ -1,21 +1,23 @@
 """Drawn series: rows of what is being drawn and what came, files in a folder of their own."""
 
 import fcntl
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from dicom_node.archive import INCOMING, Archive, Entry, Files, Received, Space, identify
+from dicom_node import log
+from dicom_node.archive import Archive, Entry, Files, Received, Space, identify
 from dicom_node.content import head_of
 from dicom_node.db import Database, DrawnRow, DrawRow
 from dicom_node.db.upsert import insert_into
-from dicom_node.errors import NotDicom, NotPossible
+from dicom_node.errors import NotPossible
 from dicom_node.probes import DRAW
 from dicom_node.sections import Limits
 from dicom_node.settings import Settings
@@ -23,7 +25,10 @@ from dicom_node.values import Instance
 
 __all__ = ["DrawState", "Drawn"]
 
+_log = log.get("draws")
 _FOLDER = "drawn"
+_A_DRAW = timedelta(days=1)
+"""No series takes longer; a process that drew one may have been killed."""
 _YOUNG_S = 3600.0
 """A file without a row may get one yet."""
 
@@ -66,10 +71,12 @@ class Drawn:
         limits: Limits | None = None,
     ) -> None:
         self._database = database
-        self._files = Files(folder)
-        self._archive = Archive(database, self._files, space, now, limits=limits)
+        self._folder = folder
+        self._space = space
         self._now = now
         self._ae_title = ae_title.strip()
+        self._limits = limits
+        self._shelves: dict[str, tuple[Files, Archive]] = {}
 
     @classmethod
     def of(cls, settings: Settings, database: Database, now: Callable[[], datetime]) -> "Drawn":
@@ -81,8 +88,19 @@ class Drawn:
 
     @property
     def folder(self) -> Path:
-        """Where the files lie."""
-        return self._files.folder
+        """Where the files lie, in a folder for each peer."""
+        return self._folder
+
+    def _shelf(self, peer: str) -> tuple[Files, Archive]:
+        """Return where the objects of a peer lie: the same content of two lies there twice."""
+        if peer not in self._shelves:
+            files = Files(self._folder / peer)
+            archive = Archive(self._database, files, self._space, self._now, limits=self._limits)
+            self._shelves[peer] = files, archive
+        return self._shelves[peer]
+
+    def _has(self, place: str) -> bool:
+        return (self._folder / place).is_file()
 
     @contextmanager
     def only_one(self, peer: str) -> Iterator[None]:
@@ -93,19 +111,30 @@ class Drawn:
         NotPossible
             When somebody does.
         """
-        with (self.folder / f"{peer}.lock").open("a") as file:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{peer}.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
                 text = f"another process draws from {peer}"
                 raise NotPossible(f"{text}; wait for it, or stop it: it goes on later") from exc
+            with self._database.transaction() as session:  # of who was killed
+                session.execute(
+                    update(DrawRow)
+                    .where(DrawRow.peer == peer, DrawRow.state == DrawState.DRAWING)
+                    .values(state=DrawState.FAILED, error="broken off")
+                )
             yield
 
     def caught(self, peer: str, originator: tuple[str, int], received: Received) -> bool:
-        """Whether an object came because we draw its series; then it is kept here, for good.
+        """Whether an object came because we draw; then it is none for the archive.
 
+        It is kept here, for good, where its series is known as one that is drawn, or was: a PACS
+        may go on sending long after nobody waits. Of a series that nobody asked for, of a peer that
+        is drawn from, it is dropped.
         Only a peer that says for whom it moves can be drawn from so (PS3.7 9.3.1.1, Move
-        Originator): what anybody sends on his own is to be archived.
+        Originator): what anybody sends on his own is to be archived. One that says our title alone
+        may be answering a fetch, and is drawn from only while a series is being drawn.
 
         Parameters
         ----------
@@ -114,19 +143,28 @@ class Drawn:
 
         Raises
         ------
-        ArchiveFull, ArchiveBroken, DatabaseAway, NotDicom
+        ArchiveFull, ArchiveBroken, DatabaseAway, BeyondLimits, NotDicom, Mismatched
             As :meth:`keep`.
         """
         ae_title, message_id = originator
         if ae_title.strip() != self._ae_title or message_id not in (0, DRAW):
             return False
-        try:
-            who = identify(head_of(received.content), received.transfer_syntax_uid)
-        except NotDicom:
+        who = identify(head_of(received.content), received.transfer_syntax_uid)
+        with self._database.reading() as session:
+            row = session.get(DrawRow, (peer, who.series_uid))
+            any_row = session.scalar(select(DrawRow.peer).where(DrawRow.peer == peer).limit(1))
+        if any_row is None:  # nothing was ever drawn from it: it has its own reasons
             return False
-        if not self._is_drawing(peer, who.series_uid):
-            return False
-        self.keep(peer, received)
+        is_known = row is not None and row.study_uid == who.study_uid
+        if message_id == 0:
+            fresh = self._now() - _A_DRAW
+            if row is None or row.state != DrawState.DRAWING or row.at < fresh or not is_known:
+                return False
+        if is_known:
+            self.keep(peer, received)
+        else:
+            why = "it is of no series that was asked for"
+            _log.warning("object not kept", peer=peer, study_uid=who.study_uid, why=why)
         return True
 
     def keep(self, peer: str, received: Received) -> None:
@@ -142,18 +180,17 @@ class Drawn:
         BeyondLimits, NotDicom, Mismatched
             When it is no object that can be filed.
         """
-        entry = self._archive.place(received)
-        self._files.settle({entry.place})
+        files, archive = self._shelf(peer)
+        entry = archive.place(received)
+        files.settle({entry.place})
+        place = f"{peer}/{entry.place}"
         with self._database.transaction() as session:
             row = session.get(DrawnRow, (peer, entry.identity.sop_instance_uid))
-            first = row.path if row is not None else entry.place
-            if first != entry.place and self._files.has(first):
-                stays = first
-            else:
-                session.merge(_row(peer, entry))
-                stays = entry.place
-        if stays != entry.place:
-            self._files.remove(entry.place)
+            first = row.path if row is not None and self._has(row.path) else place
+            if first == place:
+                session.merge(_row(peer, entry, place))
+        if first != place:
+            files.remove(entry.place)
 
     def state(self, peer: str, series_uid: str) -> DrawState | None:
         """Return where a series stands; None where nobody has begun to draw it."""
@@ -182,7 +219,7 @@ class Drawn:
                 .where(DrawnRow.peer == peer, DrawnRow.series_uid == series_uid)
                 .order_by(DrawnRow.sop_instance_uid)
             )  # fmt: skip
-            there = next((path for path in paths if self._files.has(path)), None)
+            there = next((path for path in paths if self._has(path)), None)
         return None if there is None else self.folder / there
 
     def here(self, peer: str, series_uid: str) -> frozenset[str]:
@@ -192,7 +229,7 @@ class Drawn:
                 select(DrawnRow.sop_instance_uid, DrawnRow.path)
                 .where(DrawnRow.peer == peer, DrawnRow.series_uid == series_uid)
             )  # fmt: skip
-            return frozenset(uid for uid, path in rows if self._files.has(path))
+            return frozenset(uid for uid, path in rows if self._has(path))
 
     def is_whole(self, peer: str, series_uid: str) -> bool:
         """Whether a series was drawn and all of its files are here: a backup has none of them."""
@@ -201,7 +238,7 @@ class Drawn:
                 select(DrawnRow.path)
                 .where(DrawnRow.peer == peer, DrawnRow.series_uid == series_uid)
             )  # fmt: skip
-            there = [self._files.has(path) for path in paths]
+            there = [self._has(path) for path in paths]
         return self.state(peer, series_uid) is DrawState.HERE and bool(there) and all(there)
 
     def studies(self, peer: str) -> list[str]:
@@ -243,54 +280,44 @@ class Drawn:
             )
             return dict(rows.tuples())
 
+    def peers(self) -> frozenset[str]:
+        """Return from whom anything was drawn, or begun to be."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(DrawRow.peer).distinct())
+            return frozenset(rows) | {one.name for one in self._folder.glob("*/")}
+
     def forget(self, peer: str) -> int:
         """Delete what was drawn from a peer: rows first, then files; return how many objects."""
         with self._database.transaction() as session:
-            places = list(session.scalars(select(DrawnRow.path).where(DrawnRow.peer == peer)))
-            session.execute(delete(DrawnRow).where(DrawnRow.peer == peer))
+            rows = session.execute(delete(DrawnRow).where(DrawnRow.peer == peer))
             session.execute(delete(DrawRow).where(DrawRow.peer == peer))
-            others = set(session.scalars(select(DrawnRow.path)))
-        for place in places:
-            if place not in others:
-                self._files.remove(place)
-        self._drop_folders()
-        return len(places)
+        self._shelves.pop(peer, None)
+        shutil.rmtree(self._folder / peer, ignore_errors=True)
+        return int(rows.rowcount)  # type: ignore[attr-defined]
 
-    def sweep(self) -> int:
-        """Delete files that no row names: who was killed between the two leaves them.
+    def sweep(self, peer: str) -> int:
+        """Delete files of a peer that no row names: who was killed between the two leaves them.
 
         Returns
         -------
         int
             How many.
         """
-        self._files.discard_unfinished()
+        files, _ = self._shelf(peer)
+        files.discard_unfinished()
         with self._database.reading() as session:
-            known = set(session.scalars(select(DrawnRow.path)))
+            known = set(session.scalars(select(DrawnRow.path).where(DrawnRow.peer == peer)))
         old = time.time() - _YOUNG_S
-        orphans = [place for place in self._places(old) if place not in known]
+        orphans = [place for place in self._places(peer, old) if place not in known]
         for place in orphans:
-            self._files.remove(place)
-        self._drop_folders()
+            files.remove(place.removeprefix(f"{peer}/"))
         return len(orphans)
 
-    def _places(self, before: float) -> Iterator[str]:
-        for path in self.folder.rglob("*.dcm"):
+    def _places(self, peer: str, before: float) -> Iterator[str]:
+        for path in (self._folder / peer).rglob("*.dcm"):
             with suppress(OSError):  # somebody else's sweep
                 if path.stat().st_mtime < before:
-                    yield path.relative_to(self.folder).as_posix()
-
-    def _drop_folders(self) -> None:
-        for folder in sorted(self.folder.glob("*/*/"), reverse=True):
-            with suppress(OSError):  # it is not empty
-                folder.rmdir()
-        for folder in self.folder.glob("*/"):
-            if folder.name != INCOMING:
-                with suppress(OSError):
-                    folder.rmdir()
-
-    def _is_drawing(self, peer: str, series_uid: str) -> bool:
-        return self.state(peer, series_uid) is DrawState.DRAWING
+                    yield path.relative_to(self._folder).as_posix()
 
     def _set(
         self, peer: str, place: tuple[str, str], state: DrawState, error: str | None = None
@@ -306,7 +333,7 @@ def _upsert(session: Session, key: Mapping[str, str], values: Mapping[str, objec
     session.execute(insert.on_conflict_do_update(index_elements=[*key], set_=dict(values)))
 
 
-def _row(peer: str, entry: Entry) -> DrawnRow:
+def _row(peer: str, entry: Entry, place: str) -> DrawnRow:
     who = entry.identity
     return DrawnRow(
         peer=peer,
@@ -318,7 +345,7 @@ def _row(peer: str, entry: Entry) -> DrawnRow:
         sha256=entry.sha256,
         size=entry.size,
         number=who.number,
-        path=entry.place,
+        path=place,
     )
 
 

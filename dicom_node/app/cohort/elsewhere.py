@@ -9,7 +9,7 @@ from dicom_node.app.clock import utc_now
 from dicom_node.app.cohort.here import task_of
 from dicom_node.cohort import Clock, Cohort, Drawing, DrawProgress, Drew
 from dicom_node.draws import Drawn
-from dicom_node.errors import NotPossible
+from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.series import OwnIdentity
 
 __all__ = ["draw_from", "forget"]
@@ -52,14 +52,25 @@ def draw_from(
     return Drawing(holder, drawn, cohort, wanted, own, clock).run(progress)
 
 
-def forget(node: Node, peer: str) -> int:
+def forget(node: Node, peer: str, tell: Callable[[], None]) -> int:
     """Delete what was drawn from a peer; return how many objects.
+
+    Parameters
+    ----------
+    tell : callable
+        Called before anything is deleted.
 
     Raises
     ------
+    NotKnown
+        When nothing was ever drawn from one of that name.
     NotPossible
         When somebody draws from it.
     """
     drawn = Drawn.of(node.settings, node.database, utc_now)
+    if peer not in (known := drawn.peers()):
+        text = f"nothing was drawn from '{peer}'"
+        raise NotKnown(f"{text}; there is something of: {', '.join(sorted(known)) or 'nobody'}")
     with drawn.only_one(peer):
+        tell()
         return drawn.forget(peer)

@@ -97,8 +97,8 @@ def forget_(context: Context, peer: str) -> None:
       dicom-node cohort forget pacs
     """
     node = context.open()
-    objects = forget(node, peer)
-    context.restricted(node, peer, f"what was drawn from {peer} was deleted")
+    text = f"what was drawn from {peer} is deleted"
+    objects = forget(node, peer, lambda: context.restricted(node, peer, text))
     click.echo(f"{peer}: {objects} objects deleted")
 
 

@@ -177,3 +177,13 @@ def test_what_cannot_be_drawn_from_is_one_line(call, archive, file, name, said):
     done = call("cohort", "draw", file)
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert said in done.output
+
+
+@pytest.mark.parametrize("name", ["pcas", "../../elsewhere", "a/b"])
+def test_who_was_never_drawn_from_is_not_forgotten(call, conf, archive, name):
+    done = call("cohort", "forget", name)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"nothing was drawn from '{name}'; there is something of: nobody" in done.output
+    assert not (conf.folder / "var" / "drawn").exists() or not [
+        *(conf.folder / "var" / "drawn").iterdir()
+    ]

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from dicom_node.archive import Space
 from dicom_node.cohort import Clock, Drawing, read_cohort
-from dicom_node.cohort.draw import until_open
+from dicom_node.cohort.hours import until_open
 from dicom_node.draws import Drawn, DrawState
 from dicom_node.errors import NotPossible, PeerAway, PeerRefused
 from dicom_node.remote import Place, StudyThere
@@ -29,13 +29,14 @@ DAY = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - local time is what is asked 
 class Pacs:
     """An archive in memory that counts what it is asked; ``most`` studies fit in an answer."""
 
-    name = "pacs"
+    name, together = "pacs", 2
 
     def __init__(self, people: int = 2, most: int = 100, tells: bool = True) -> None:
         self.objects, self.most, self.tells = {}, most, tells
         self.asked: list[tuple] = []
         self.brought: list[str] = []
         self.broken: dict[str, Exception] = {}
+        self.instead: dict[str, str] = {}
         for number in range(people):
             mr = MrSeries(f"p{number}", slices=3, size=8, patient_id=f"P{number}")
             for ds in (*mr.datasets(), *acquired_ct(mr)):
@@ -74,11 +75,12 @@ class Pacs:
 
     def bring(self, place, uids, keep, limit_s):
         assert limit_s == 600
+        assert len(uids) <= self.together
         for uid in uids:
             if uid in self.broken:
                 raise self.broken[uid]
             self.brought.append(uid)
-            keep(part10(self.objects[uid]))
+            keep(uid, part10(self.objects[self.instead.get(uid, uid)]))
         return len(uids)
 
 
@@ -194,7 +196,93 @@ def test_objects_that_do_not_come_are_counted(run):
     real = pacs.bring
     pacs.bring = lambda place, uids, keep, limit_s: real(place, uids[:1], keep, limit_s)
     drew = run(pacs)
-    assert [why for _, why in drew.failed] == ["2 of 3 objects did not come"] * 2
+    assert [why for _, why in drew.failed] == ["1 of 3 objects did not come"] * 2
+
+
+def test_another_object_than_the_one_that_was_asked_for_is_refused(run, drawn):
+    pacs = Pacs(people=2)
+    asked = pacs.of(PatientID="P1", Modality="CT")[1]
+    foreign = pacs.of(PatientID="P0", Modality="CT")[0]
+    pacs.instead[asked.SOPInstanceUID] = foreign.SOPInstanceUID
+    drew = run(pacs)
+    said = "pacs retrieves another object than the one that was asked for"
+    assert drew.failed == [(asked.SeriesInstanceUID, said)]
+    assert len(drawn.here("pacs", foreign.SeriesInstanceUID)) == 3
+    assert len(drawn.files("pacs", foreign.StudyInstanceUID)) == 2
+
+
+@pytest.mark.parametrize("listed", [0, 2])
+def test_a_series_that_is_listed_shorter_than_it_is_counted_is_not_whole(run, drawn, listed):
+    pacs = Pacs(people=1)
+    real = pacs.images
+    pacs.images = lambda place: frozenset(sorted(real(place))[:listed])
+    drew = run(pacs)
+    assert (drew.series, drew.objects) == (0, 0)
+    assert [why for _, why in drew.failed] == [f"it lists {listed} objects of 3"] * 2
+    assert drawn.studies("pacs") == []
+
+
+def test_what_came_and_is_listed_no_more_is_said(run):
+    pacs = Pacs(people=1, tells=False)
+    real, asked = pacs.images, []
+
+    def images(place):
+        asked.append(place)
+        found = sorted(real(place))
+        return frozenset(found if len(asked) <= 2 else [*found[:1], *found[2:], "1.2.3"])
+
+    pacs.images = images
+    said = "it lists 3 objects, and 1 that came before are not among them"
+    assert [why for _, why in run(pacs).failed] == [said] * 2
+
+
+@pytest.mark.parametrize("method", ["series", "one", "images"])
+def test_one_study_or_series_that_is_refused_stops_nothing_else(run, method):
+    pacs = Pacs(people=3)
+    bad = pacs.of(PatientID="P1")[0]
+    real = getattr(pacs, method)
+
+    def refusing(place, *rest):
+        uid = place if method == "series" else place.series_uid
+        if uid in (bad.StudyInstanceUID, bad.SeriesInstanceUID):
+            raise PeerRefused("pacs gave an answer that cannot be decoded")
+        return real(place, *rest)
+
+    setattr(pacs, method, refusing)
+    drew = run(pacs)
+    assert [why for _, why in drew.failed] == ["pacs gave an answer that cannot be decoded"]
+    assert drew.series == 4 + (method == "images")
+
+
+def test_an_archive_that_refuses_everything_ends_the_run(run):
+    pacs = Pacs(people=25)
+
+    def refuse(_uid):
+        raise PeerRefused("pacs gave status 0xC000")
+
+    pacs.series = refuse
+    with pytest.raises(PeerRefused, match=r"pacs refused 20 in a row, last: .*0xC000"):
+        run(pacs)
+
+
+@pytest.mark.parametrize("uid", ["", "1.2.3\\1.2.4", "*", "1.2.\0", "1" * 65])
+def test_what_is_listed_without_a_uid_is_asked_for_nothing(run, uid):
+    pacs = Pacs(people=1)
+    real = pacs.series
+    pacs.series = lambda study: (*real(study), SeriesThere("pacs", uid, "MR", "x", 3))
+    drew = run(pacs)
+    assert drew.failed == [("", "pacs lists something without a valid UID")]
+    assert drew.series == 2
+
+
+def test_studies_without_a_patient_id_are_not_one_person(run):
+    pacs = Pacs(people=2)
+    for ds in list(pacs.objects.values()):
+        if (ds.PatientID, ds.Modality) in (("P0", "CT"), ("P1", "MR")):
+            del pacs.objects[ds.SOPInstanceUID]
+        ds.PatientID = ""
+    drew = run(pacs)
+    assert (drew.series, dict(drew.left), pacs.brought) == (0, {"NO_PARTNER": 2}, [])
 
 
 @pytest.mark.parametrize(
@@ -224,7 +312,7 @@ def test_it_waits_until_a_pacs_may_be_asked_and_between_questions(run):
     run(pacs, more, Clock(lambda: now[0], sleep, told.append))
     assert asked_at[0] == DAY.replace(hour=20) + timedelta(seconds=5)  # after two pauses
     assert max(slept) == 60
-    assert set(told) == {"pacs is drawn from at 20:00 again"}
+    assert told == ["pacs is drawn from at 20:00 again"]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +321,7 @@ def test_it_waits_until_a_pacs_may_be_asked_and_between_questions(run):
         ('[draw]\nhours = ["06:00", "06:00"]', "hours begin and end at 06:00"),
         ("[draw]\npause_s = -1", "draw.pause_s"),
         ('[draw]\nhours = ["20", "late"]', "draw.hours.1 = 'late'"),
+        ('[draw]\nhours = ["20:00Z", "06:00"]', "a local time is wanted, without a zone"),
     ],
 )
 def test_a_draw_that_cannot_be_meant_is_said(run, more, said):

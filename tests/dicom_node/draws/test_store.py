@@ -2,12 +2,13 @@
 
 import os
 import time
+from datetime import timedelta
 
 import pytest
 
 from dicom_node.archive import Received, Space
 from dicom_node.draws import Drawn, DrawState
-from dicom_node.errors import ArchiveFull, NotPossible
+from dicom_node.errors import ArchiveFull, NotDicom, NotPossible
 from dicom_node.probes import DRAW, LOOK
 from dicom_node.values import Origin
 from tests.support.mr import MrSeries, encoded
@@ -63,20 +64,43 @@ def test_what_comes_for_another_reason_is_not_caught(drawn, peer, originator):
     assert files(drawn) == []
 
 
-@pytest.mark.parametrize("state", [None, DrawState.HERE, DrawState.FAILED, DrawState.LOOKED_AT])
-def test_of_a_series_that_is_not_being_drawn_nothing_is_caught(drawn, state):
+@pytest.mark.parametrize("state", [DrawState.HERE, DrawState.FAILED, DrawState.LOOKED_AT])
+def test_what_a_pacs_sends_late_is_kept_apart_and_never_archived(drawn, state):
+    """It may go on after nobody waits: archived, a rule would make a synthetic series of it."""
     if state is DrawState.LOOKED_AT:
         drawn.looked_at("pacs", *PLACE)
-    elif state is not None:
-        drawn.end("pacs", *PLACE, "refused" if state is DrawState.FAILED else None)
-    assert drawn.state("pacs", PLACE[1]) is state
-    assert not any(drawn.caught("pacs", US, one) for one in objects())
+    else:
+        drawn.end("pacs", *PLACE, "late" if state is DrawState.FAILED else None)
+    assert all(drawn.caught("pacs", US, one) for one in objects())
+    assert (drawn.state("pacs", PLACE[1]), len(files(drawn))) == (state, 3)
+    assert not any(drawn.caught("pacs", ("SYNTHNODE", 0), one) for one in objects())
 
 
-def test_what_is_no_object_is_not_caught(drawn):
+@pytest.mark.parametrize("known", [False, True])
+def test_of_a_series_or_a_study_that_nobody_asked_for_it_is_dropped(drawn, known):
+    # another series, or one of that name of another study
+    drawn.begin("pacs", "1.2.3", PLACE[1] if known else "1.2.3.4")
+    assert all(drawn.caught("pacs", US, one) for one in objects())
+    assert files(drawn) == []
+
+
+def test_a_title_alone_is_enough_while_a_series_is_being_drawn_and_no_longer(drawn, clock):
+    by_title = "SYNTHNODE", 0
+    drawn.begin("pacs", *PLACE)
+    assert drawn.caught("pacs", by_title, objects()[0])
+    with drawn.only_one("pacs"):  # who drew it was killed: the next one begins
+        assert drawn.state("pacs", PLACE[1]) is DrawState.FAILED
+    assert not drawn.caught("pacs", by_title, objects()[1])
+    drawn.begin("pacs", *PLACE)
+    drawn._now = lambda: clock() + timedelta(days=2)
+    assert not drawn.caught("pacs", by_title, objects()[1])
+
+
+def test_what_is_no_object_is_refused(drawn):
     drawn.begin("pacs", *PLACE)
     junk = Received(b"junk", SYNTAX, "PACS", Origin.RECEIVED)
-    assert not drawn.caught("pacs", US, junk)
+    with pytest.raises(NotDicom):
+        drawn.caught("pacs", US, junk)
 
 
 def test_the_first_content_stays_unless_its_file_is_gone(drawn):
@@ -100,12 +124,14 @@ def test_forgotten_it_is_gone_and_what_another_peer_gave_stays(drawn):
         for one in objects():
             drawn.keep(peer, one)
         drawn.end(peer, *PLACE)
-    assert len(files(drawn)) == 3  # the same content
+    assert len(files(drawn)) == 6
+    assert drawn.peers() == {"pacs", "other"}
     assert drawn.forget("pacs") == 3
     assert (drawn.state("pacs", PLACE[1]), len(files(drawn))) == (None, 3)
+    assert drawn.is_whole("other", PLACE[1])
     assert drawn.forget("other") == 3
-    assert files(drawn) == []
-    assert [one.name for one in drawn.folder.iterdir()] == ["incoming"]
+    assert [*drawn.folder.iterdir()] == []
+    assert drawn.peers() == frozenset()
 
 
 def test_a_file_that_no_row_names_is_swept_once_it_is_old(drawn, monkeypatch):
@@ -114,11 +140,11 @@ def test_a_file_that_no_row_names_is_swept_once_it_is_old(drawn, monkeypatch):
     whole = files(drawn)
     orphan = whole[0].with_name("ab.dcm")
     orphan.write_bytes(b"left by who was killed")
-    assert drawn.sweep() == 0
+    assert drawn.sweep("pacs") == 0
     long_ago = time.time() - 7200
     for path in (orphan, *whole):
         os.utime(path, (long_ago, long_ago))
-    assert drawn.sweep() == 1
+    assert drawn.sweep("pacs") == 1
     assert files(drawn) == whole
 
 

@@ -77,6 +77,30 @@ def none(ds: Dataset) -> None:
     del ds.PixelData
 
 
+def coloured(ds: Dataset) -> None:
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.PixelData = ds.PixelData * 3
+
+
+def several(ds: Dataset) -> None:
+    ds.NumberOfFrames = 2
+    ds.PixelData = ds.PixelData * 2
+
+
+def vast(ds: Dataset) -> None:
+    ds.Rows = 5000
+
+
+@pytest.mark.parametrize("change", [coloured, several, vast])
+def test_what_is_never_made_here_is_not_decoded(slices, tmp_path, change, monkeypatch):
+    """A short file may hold the pixels of a film: nobody makes room for them to look for ours."""
+    ds = dcmread(slices[8])
+    change(ds)
+    path = saved(ds, tmp_path / "changed.dcm")
+    monkeypatch.setattr("engine.io.pixels.pixel_array", None)
+    assert pixel_digest(path) is None
+
+
 @pytest.mark.parametrize("change", [empty, cut, none])
 def test_air_and_what_cannot_be_read_are_known_by_nobody(slices, tmp_path, change):
     ds = dcmread(slices[8])

@@ -63,7 +63,6 @@ SITES = {
     "cohort.write:_only_one": _COHORT,
     "cohort.write:_put": _COHORT,
     "destination.receipt.stage:ReceiptStage._cannot_count": _ANSWERS,
-    "draws.store:Drawn._drop_folders": "of folders that are empty",
     "draws.store:Drawn._set": _DRAW,
     "draws.store:Drawn.forget": "rows first; files that stay are swept by the next draw",
     "draws.store:Drawn.keep": _DRAW,

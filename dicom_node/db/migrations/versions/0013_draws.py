@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("sop_class_uid", sa.String(length=64), nullable=False),
         sa.Column("transfer_syntax_uid", sa.String(length=64), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
         sa.Column("path", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("peer", "sop_instance_uid"),
