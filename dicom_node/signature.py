@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dicom_node.errors import NotPossible
 from engine.errors import ModelTampered, ModelUnsigned
 from engine.task import Bundle, read_bundle
 
-__all__ = ["FILE", "Standing", "require", "sign", "standing"]
+__all__ = ["FILE", "Standing", "counts", "require", "sign", "standing"]
 
 FILE = "signature.json"
 
@@ -133,6 +133,33 @@ def sign(folder: Path, key: Path) -> None:
         raise NotPossible(f"{text} curve's private key without a password is wanted") from exc
 
 
+def counts(key: Path, keys: Sequence[Path]) -> bool:
+    """Whether what a private key signs is signed by a key that is trusted.
+
+    Parameters
+    ----------
+    key : Path
+        As :func:`sign` has it.
+    keys : sequence of Path
+        As :func:`standing` has it.
+
+    Raises
+    ------
+    NotPossible
+        When one of them is no key.
+    """
+    _need_library()
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (OSError, TypeError, ValueError, UnsupportedAlgorithm) as exc:
+        text = f"{key}: {_plain(exc)}; an elliptic curve's private key without a password"
+        raise NotPossible(f"{text} is wanted") from exc
+    return _hint_of(private.public_key()) in map(_hint, keys)
+
+
 def _need_library() -> None:
     """Say so where the library is not: what only listens and sends is installed without it."""
     if find_spec("model_signing") is None:
@@ -194,6 +221,12 @@ def _hint(key: Path) -> str:
     except (OSError, ValueError, UnsupportedAlgorithm) as exc:
         text = f"{key}: no public key in PEM ({_plain(exc)}); correct [models] keys in node.toml"
         raise NotPossible(text) from exc
+    return _hint_of(public)
+
+
+def _hint_of(public: Any) -> str:
+    from cryptography.hazmat.primitives import serialization
+
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -216,7 +216,7 @@ class DrawRow(Base):
     series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     study_uid: Mapped[str] = mapped_column(UID)
     state: Mapped[str] = mapped_column(String(16))
-    at: Mapped[datetime]
+    changed_at: Mapped[datetime]
     error: Mapped[str | None]
 
 

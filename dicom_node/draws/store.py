@@ -158,7 +158,12 @@ class Drawn:
         is_known = row is not None and row.study_uid == who.study_uid
         if message_id == 0:
             fresh = self._now() - _A_DRAW
-            if row is None or row.state != DrawState.DRAWING or row.at < fresh or not is_known:
+            if (
+                row is None
+                or row.state != DrawState.DRAWING
+                or row.changed_at < fresh
+                or not is_known
+            ):
                 return False
         if is_known:
             self.keep(peer, received)
@@ -323,7 +328,7 @@ class Drawn:
         self, peer: str, place: tuple[str, str], state: DrawState, error: str | None = None
     ) -> None:
         study_uid, series_uid = place
-        values = {"study_uid": study_uid, "state": state, "at": self._now(), "error": error}
+        values = {"study_uid": study_uid, "state": state, "changed_at": self._now(), "error": error}
         with self._database.transaction() as session:
             _upsert(session, {"peer": peer, "series_uid": series_uid}, values)
 

@@ -13,7 +13,7 @@ __all__ = ["FEWEST", "lacking", "own_limits", "read_limits", "unknown"]
 
 FEWEST = 20
 """Limits of fewer held-out subjects are none: the third furthest of them sets a limit."""
-_BEYOND = 1e9
+_BEYOND = 1e12
 """No figure can come so far, in whichever unit: a limit there is none."""
 _FEW = 3
 _CALIBRATE = "'dicom-train calibrate RECIPE BUNDLE --data PAIRS' sets limits on held-out subjects"

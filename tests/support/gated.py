@@ -16,7 +16,7 @@ from engine.task import FEWEST, RESULT, SOURCE, Figure
 
 QUALITY, LIKENESS = "quality.json", "models/likeness.safetensors"
 ANY = [None, None]
-WIDE = 1e8
+WIDE = 1e11
 """No figure of an image comes to this, and a limit it is."""
 
 

@@ -12,7 +12,9 @@ def call(*arguments: object):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["phantom", "fit", "evaluate", "downstream", "export", "make"])
+@pytest.mark.parametrize(
+    "command", ["phantom", "pairs", "fit", "evaluate", "downstream", "export", "make"]
+)
 def test_every_command_has_an_example(command):
     done = call(command, "--help")
     assert done.exit_code == 0

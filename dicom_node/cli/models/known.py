@@ -15,13 +15,20 @@ from engine.errors import EngineError
 from engine.reason import Reason
 from engine.task import Bundle, lacking
 
-__all__ = ["checked", "limits_lack", "model_of", "not_recalled", "tell_changed"]
+__all__ = ["checked", "limits_lack", "model_of", "not_recalled", "sound", "tell_changed"]
 
 
 def model_of(bundle: Bundle) -> Model:
     """Return a model as jobs name it."""
     identity = bundle.identity
     return Model(identity.name, identity.version, identity.digest)
+
+
+def sound(bundle: Bundle) -> None:
+    """Raise NotPossible where the weights of a bundle are not those that its contract names."""
+    if (state := weights_state(bundle)) != "ok":
+        name = f"{bundle.name}@{bundle.version}"
+        raise NotPossible(f"{state}: the weights of {name} are not those that its contract names")
 
 
 def checked(node: Node, bundle: Bundle) -> Standing:
@@ -31,9 +38,8 @@ def checked(node: Node, bundle: Bundle) -> Standing:
     ------
     NotPossible
     """
-    name, models = f"{bundle.name}@{bundle.version}", node.settings.file.models
-    if (state := weights_state(bundle)) != "ok":
-        raise NotPossible(f"{state}: the weights of {name} are not those that its contract names")
+    models = node.settings.file.models
+    sound(bundle)
     found = standing(bundle.path, node.settings.model_keys)
     if found.state == "tampered":
         raise NotPossible(f"MODEL_TAMPERED: {found.text}")

@@ -10,7 +10,14 @@ from dicom_node import signature
 from dicom_node.app import Node
 from dicom_node.app.clock import utc_now
 from dicom_node.cli.context import Context, Words
-from dicom_node.cli.models.known import checked, limits_lack, model_of, not_recalled, tell_changed
+from dicom_node.cli.models.known import (
+    checked,
+    limits_lack,
+    model_of,
+    not_recalled,
+    sound,
+    tell_changed,
+)
 from dicom_node.errors import NotKnown, NotPossible
 from dicom_node.models import Evidence, Signings
 from engine.task import Bundle
@@ -44,6 +51,7 @@ def sign(context: Context, name: str, by: str, places: tuple[str, ...], key: Pat
     bundle = node.catalogue.version(name)
     wanted = _clinical(node, places, needed=key is None)
     if key is not None:
+        _will_do(node, bundle, key, wanted)
         signature.sign(bundle.path, key)
         tell_changed(context, node, bundle.name, f"the files of {name} were signed by {by}")
         click.echo(f"{bundle.path / signature.FILE}: written")
@@ -51,6 +59,19 @@ def sign(context: Context, name: str, by: str, places: tuple[str, ...], key: Pat
         evidence = _evidence(context, node, bundle)
         _keep(context, node, bundle, (wanted, by), evidence)
         click.echo(f"{name} is signed for {', '.join(wanted)}")
+
+
+def _will_do(node: Node, bundle: Bundle, key: Path, wanted: tuple[str, ...]) -> None:
+    """Raise NotPossible where a bundle would be signed with a key, and then not for anybody.
+
+    Nothing is written then.
+    """
+    sound(bundle)
+    if wanted and not signature.counts(key, node.settings.model_keys):
+        text = f"MODEL_UNSIGNED: what {key} signs does not count here"
+        raise NotPossible(f"{text}; name its public key in [models] keys first")
+    if wanted and (reason := limits_lack(bundle)) is not None:
+        raise NotPossible(f"{reason}; only a model with limits is signed for clinical use")
 
 
 def _clinical(node: Node, places: tuple[str, ...], *, needed: bool) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dicom_node.db.setback import WAITED_FOR
 from dicom_node.db.tables import UtcDateTime
 
 HAPPENED = {
-    "activated_at", "answered_at", "asked_at", "closed_at", "created_at", "decided_at",
-    "deleted_at", "ended_at", "erased_at", "first_at", "made_at", "opened_at", "promised_at",
-    "receipted_at", "received_at", "recalled_at", "rejected_at", "revoked_at", "seen_at", "sent_at",
-    "signed_at", "started_at",
+    "activated_at", "answered_at", "asked_at", "changed_at", "closed_at", "created_at",
+    "decided_at", "deleted_at", "ended_at", "erased_at", "first_at", "made_at", "opened_at",
+    "promised_at", "recalled_at", "receipted_at", "received_at", "rejected_at", "revoked_at",
+    "seen_at", "sent_at", "signed_at", "started_at",
 }  # fmt: skip
 """What these columns say is past: nobody waits until then."""
 NOT_BROUGHT_BACK = {"token.expires_at": "until when a person said that a token is good"}

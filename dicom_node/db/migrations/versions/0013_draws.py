@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("series_uid", sa.String(length=64), nullable=False),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("peer", "series_uid"),
     )
