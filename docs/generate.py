@@ -7,7 +7,7 @@ import click
 import conformance
 import gates
 from measured import fragments
-from recipes import preprocessing, recipe
+from recipes import gate_file, preprocessing, recipe
 
 from dicom_node.cli import main as node
 from dicom_node.rules.rule import TESTS
@@ -26,6 +26,7 @@ def write_all(folder: Path) -> None:
         "../conformance.md": conformance.page(),
         "preprocessing.md": preprocessing(),
         "recipe.md": recipe(),
+        "gatefile.md": gate_file(),
     }
     for path in folder.glob("*.md"):
         if path.name not in pages:

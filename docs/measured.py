@@ -32,7 +32,23 @@ def fragments() -> dict[str, str]:
         parts = [line for recipe in own for line in _of_recipe(recipe)]
         parts += _shift() if system == "agi_net" else _ablation(system)
         found[f"{system}.inc"] = "\n".join(parts)
+    found["verdict.inc"] = "\n".join(_candidates())
     return {name: text + "\n" for name, text in found.items()}
+
+
+def _candidates() -> Iterator[str]:
+    """Yield who of the candidates of the benchmark was promoted, and by what others were told."""
+    found = _read(RESULTS / "verdict.json")
+    if not found:
+        yield NONE
+        return
+    rows = [
+        [kind, str(one["candidates"]), str(one["with a smaller error"]), f"**{one['promoted']}**",
+         ", ".join(f"{name} {count}" for name, count in one["against"].items()) or "–"]
+        for kind, one in found["kinds"].items()
+    ]  # fmt: skip
+    yield from _table(["candidates", "", "with a smaller error", "promoted", "failed by"], rows)
+    yield f"Measured {found['at']}, commit {found['commit']}."
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from engine.preprocess import (
     Template,
 )
 from engine.preprocess.chain import KEYS
-from train.config import Accepts, Baseline, Gate, Learning, Model, Phantoms, Preparation
+from train.config import Accepts, Baseline, Cohort, Gate, Learning, Model, Phantoms, Preparation
 from train.data import Augment
 from train.systems import NAMES, presets_of
+from train.verdict import PARTS, Changes, Impact, Proof
 
 SHIPPED = Path(__file__).parents[1] / "conf/train/hlsnc-head-ct.toml"
 STEPS = {
@@ -30,7 +31,7 @@ STEPS = {
     "template": Template, "window": Clip,
 }  # fmt: skip
 SECTIONS = {
-    "phantoms": Phantoms, "preparation": Preparation, "learning": Learning,
+    "phantoms": Phantoms, "cohort": Cohort, "preparation": Preparation, "learning": Learning,
     "learning.augment": Augment, "baseline": Baseline, "gate": Gate, "accepts": Accepts, "model": Model,
 }  # fmt: skip
 _SAID = {
@@ -74,11 +75,19 @@ def recipe() -> str:
     return "\n".join(parts)
 
 
+def gate_file() -> str:
+    """Every section of a gate file with its keys."""
+    parts = ["# Gate files\n", _GATE.format(", ".join(f"`{part}`" for part in PARTS))]
+    for name, kind in (("changes", Changes), ("proof", Proof), ("impact", Impact)):
+        parts += _section(name, kind)
+    return "\n".join(parts)
+
+
 def _section(name: str, kind: type) -> Iterator[str]:
     doc, usual = NumpyDocString(_dedented(kind)), {one.name: _usual(one) for one in fields(kind)}
     yield f"## [{name}]\n\n{_plain(_summary(doc))}\n"
     if not doc["Parameters"]:
-        yield f"Keys: {', '.join(f'`{key}`' for key in usual)}. See the whole recipe below.\n"
+        yield f"Keys: {', '.join(f'`{key}`' for key in usual)}; an example has them all.\n"
         return
     yield "| key | unless said | |\n|---|---|---|"
     for one in doc["Parameters"]:
@@ -128,9 +137,13 @@ The usual order is geometry first, brightness last: `orient`, `resample`, `crop_
 air. Several sources begin with `register`, unless they come on one grid. `grey_matter` wants `template`
 before it. Orders are (Z, Y, X): slices, rows, columns.
 """
+_GATE = """\
+What a candidate is held to, beside the model that is active: see [how to retrain a model](../../howto/retrain.md).
+Every key must be there. Parts of a model that may change are {}.
+"""
 _RECIPE = """\
-One TOML file, `conf/train/NAME.toml`, says all of how a model is made. The sections `[phantoms]`,
-`[preparation]`, `[learning]`, `[accepts]` and `[model]` must be there, `[baseline]` and `[gate]` may be. An unknown key, a
+One TOML file, `conf/train/NAME.toml`, says all of how a model is made. One of the sections `[phantoms]` and
+`[cohort]`, and `[preparation]`, `[learning]`, `[accepts]` and `[model]` must be there, `[baseline]` and `[gate]` may be. An unknown key, a
 wrong type or a value that does not fit is refused before anything is made, with the remedy. The shipped
 recipes have comments; see [how to learn a model](../../howto/learn.md).
 

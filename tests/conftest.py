@@ -51,6 +51,12 @@ def calm() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow, id="every step"), 4])
+def every(request) -> int:
+    """How many steps lie between two kills: 'make slow' leaves none out."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     cluster = Postgres().start()

@@ -12,12 +12,17 @@ from dicom_node.cohort import Cohort, read_cohort
 from dicom_node.settings import NodeFile, PeersFile
 from tests.support.node import toml_lists
 from tests.support.signing import make_keys
+from train.config import Cohort as People
+from train.sections import section
+from train.verdict import read_gate_file
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"^\[", re.MULTILINE)
 RECIPE = re.compile(r"^cp conf/train/([\w-]+)\.toml conf/train/([\w-]+)\.toml$", re.MULTILINE)
 BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
-COHORT = "cohort.toml"
+COHORT, GATE, PEOPLE = "cohort.toml", "gate.toml", "people.toml"
+OWN = (COHORT, GATE, PEOPLE)
+"""Files of their own, which no folder of a node holds."""
 NAMED = ("pacs", "planning", "research")
 """Peers that pages name without showing them."""
 
@@ -39,6 +44,8 @@ def file_of(text: str) -> str:
         "peers.toml": set(PeersFile.model_fields),
         "rules/shown.toml": {"rule"},
         COHORT: set(Cohort.model_fields),
+        GATE: {"changes", "proof", "impact"},
+        PEOPLE: {"cohort"},
     }
     (found,) = [name for name, known in places.items() if keys <= known]
     return found
@@ -49,7 +56,7 @@ def written(texts: list[str], folder: Path) -> Path:
     (folder / "rules").mkdir(parents=True)
     for number, text in enumerate(texts):
         name = file_of(text)
-        name = f"{number}-{name}" if name == COHORT else name  # each is a file of its own
+        name = f"{number}-{name}" if name in OWN else name
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
     peers = folder / "peers.toml"
@@ -94,6 +101,10 @@ def test_what_a_page_shows_is_taken(page, tmp_path):
     _, catalogue, _ = load_all(folder, {})
     for cohort in folder.glob(f"*-{COHORT}"):
         assert read_cohort(cohort).task in catalogue.tasks
+    for gate in folder.glob(f"*-{GATE}"):
+        assert (ROOT / "conf/models" / read_gate_file(gate).changes.model).is_dir()
+    for people in folder.glob(f"*-{PEOPLE}"):
+        section(People, tomllib.loads(people.read_text("utf-8"))["cohort"], people.name)
 
 
 def test_what_a_page_shows_wrongly_is_seen(tmp_path):

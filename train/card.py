@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from train.config import Recipe
+from train.config import Cohort, Phantoms, Recipe
 
 __all__ = ["METHODS", "card", "doubts", "efforts_of", "label_of", "plural", "refusals"]
 
@@ -16,6 +16,12 @@ METHODS = {
     "passage": "the truth, there and back",
 }
 """What a result may have been made by, as people read it, in the order in which it is shown."""
+_SEEN = {
+    "phantoms": "It has seen no patient. What is said below of its accuracy was measured on "
+    "phantoms and says nothing of patients.",
+    "cohort": "What is said below of its accuracy was measured on other persons of the same "
+    "archive, and says little of other scanners.",
+}
 _FEWEST = 5
 """Subjects: the bootstrap of fewer gives intervals that are far too narrow, of one none at all."""
 _SHOWN = (
@@ -40,8 +46,7 @@ def card(recipe: Recipe, evaluation: Mapping[str, Any], facts: Mapping[str, Any]
         "",
         model.description,
         "",
-        f"**Learned from: {model.learned_from}.** It has seen no patient. What is said below of "
-        "its accuracy was measured on phantoms and says nothing of patients.",
+        f"**Learned from: {model.learned_from}.** {_SEEN[recipe.section]}",
         "",
         "## Use",
         "",
@@ -78,21 +83,34 @@ def _range(pair: tuple[float, float]) -> str:
 
 
 def _making(recipe: Recipe, facts: Mapping[str, Any]) -> list[str]:
-    made, learned = recipe.phantoms, recipe.learning
+    learned = recipe.learning
     sizes = ", ".join(f"{key} {value}" for key, value in facts["network"]["sizes"].items())
-    held = made.validation + made.test
-    shifted = f", sources up to {made.shift_mm:g} mm beside each other" if made.shift_mm else ""
+    again = "dicom-train make" if recipe.section == "phantoms" else "dicom-train fit"
     return [
         f"- Network: {learned.network}, preset {learned.preset}, {sizes or 'sizes of the paper'}.",
         f"- Learned as: {learned.system}, {'paired' if learned.paired else 'unpaired'}.",
-        f"- Subjects: {made.subjects} {made.anatomy} phantoms of seeds from {made.first_seed}, "
-        f"{plural(made.scans, 'scan')} each{shifted}; {held} of them held out.",
+        _subjects(recipe.pairs),
         f"- Learning: {facts['updates']} updates of {learned.batch} {learned.draw}, seed "
         f"{learned.seed}.",
         *_terms(learned.settings),
         f"- Weights: {facts['parameters_bytes'] / 1e6:.2f} MB, SHA-256 `{facts['sha256']}`.",
-        f"- Again: `dicom-train make conf/train/{recipe.name}.toml`.",
+        f"- Again: `{again} conf/train/{recipe.name}.toml`.",
     ]
+
+
+def _subjects(made: Phantoms | Cohort) -> str:
+    """Return who was learned from."""
+    if isinstance(made, Cohort):
+        return (
+            f"- Subjects: persons of an archive, {made.anatomy}; {made.held_out:.0%} of them held "
+            f"out and {made.watched:.0%} looked at while learning, dealt out by a salted hash."
+        )
+    held = made.validation + made.test
+    shifted = f", sources up to {made.shift_mm:g} mm beside each other" if made.shift_mm else ""
+    return (
+        f"- Subjects: {made.subjects} {made.anatomy} phantoms of seeds from {made.first_seed}, "
+        f"{plural(made.scans, 'scan')} each{shifted}; {held} of them held out."
+    )
 
 
 def _terms(settings: Mapping[str, Any]) -> list[str]:
@@ -125,9 +143,10 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
     if not evaluation:
         return ["Not measured yet."]
     figures, subjects = evaluation["figures"], evaluation["subjects"]
+    who = evaluation.get("who", "phantom")
     methods = [name for name in METHODS if name in figures]
     lines = [
-        f"On {plural(subjects['measured'], 'held-out phantom')} "
+        f"On {plural(subjects['measured'], f'held-out {who}')} "
         f"({plural(evaluation['scans'], 'scan')}), "
         f"{evaluation['where']}; mean and 95 % interval over subjects.",
         "",
@@ -147,7 +166,7 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
         "",
         f"Effort: {efforts_of(evaluation)}.",
         "",
-        f"![A held-out phantom: {', '.join(evaluation['sources'])}, synthetic "
+        f"![A held-out {who}: {', '.join(evaluation['sources'])}, synthetic "
         f"{evaluation['makes']}, truth, error](evaluation.png)",
     ]
 

@@ -62,6 +62,8 @@ class Checkpoint:
         Where learning may stop early.
     split : mapping or None
         Who was learned from, by the parts of the split; None in a checkpoint of before it was kept.
+    start : str
+        SHA-256 of the weights that were learned on from; empty where they were drawn.
     """
 
     step: int
@@ -71,6 +73,7 @@ class Checkpoint:
     groups: Mapping[str, Any]
     best: Best
     split: Mapping[str, list[int]] | None = None
+    start: str = ""
 
 
 def save(
@@ -85,7 +88,7 @@ def save(
     Parameters
     ----------
     about : mapping
-        ``step``, ``recipe`` and ``served``, as text; ``split`` by its parts.
+        ``step``, ``recipe``, ``served`` and ``start``, as text; ``split`` by its parts.
     best : Best, optional
         What early stopping has to remember.
 
@@ -146,6 +149,7 @@ def load(path: Path) -> Checkpoint:
             groups=about["groups"],
             best=_best(about["best"], tensors),
             split=about.get("split"),
+            start=about.get("start", ""),
         )
     except FileNotFoundError as exc:
         text = f"no checkpoint at {path}; run 'dicom-train fit' first"

@@ -7,6 +7,7 @@
     ├── TemplateMissing     the maps that phantoms are made of are not installed
     ├── DataInvalid         prepared subjects are absent, unreadable or of another layout
     ├── CheckpointInvalid   a checkpoint is absent, unreadable, or of another recipe
+    ├── GateInvalid         a gate file does not say what a candidate is held to
     ├── BundleInvalid       a folder where no bundle can go: its name, or what it holds
     ├── NotFinite           a loss is no number: learning has failed
     └── OutOfMemory         the device has no room for the networks and a batch
@@ -16,6 +17,7 @@ __all__ = [
     "BundleInvalid",
     "CheckpointInvalid",
     "DataInvalid",
+    "GateInvalid",
     "NotFinite",
     "OutOfMemory",
     "RecipeInvalid",
@@ -42,6 +44,10 @@ class DataInvalid(TrainError):
 
 class CheckpointInvalid(TrainError):
     """A checkpoint is absent, unreadable, or belongs to another recipe."""
+
+
+class GateInvalid(TrainError):
+    """A gate file does not say what a candidate is held to."""
 
 
 class BundleInvalid(TrainError):

@@ -19,7 +19,9 @@ from train.data import Look, Pool, Shelf, span_of
 from train.errors import OutOfMemory, RecipeInvalid
 from train.journal import Journal, picture
 from train.metrics import write_png
-from train.stand import Stand, left_by, only_one, pools_of, split_of
+from train.sealed import sealed
+from train.stand import Stand, entries_for, left_by, only_one, pools_of, split_of
+from train.start import check_start, start_from
 from train.systems import System, build_system
 
 __all__ = ["SAMPLES", "Report", "fit"]
@@ -67,7 +69,7 @@ def fit(
     Raises
     ------
     CheckpointInvalid
-        When ``out`` holds a checkpoint of another recipe.
+        When ``out`` holds a checkpoint of another recipe, or one that began from other weights.
     DataInvalid
         When there is nothing to learn from, or a subject of the recipe is not in ``data`` (others
         that are there are passed over); when ``data`` was ordered otherwise, the split is not the
@@ -90,10 +92,13 @@ def fit(
         with _explained(recipe, place):
             system = _built(recipe, place)
             with only_one(out):
-                stand = _restored(recipe, system, out)
+                stand = _restored(recipe, system, out, shelf.folder)
                 if not stand.over(recipe, steps):
-                    pools = pools_of(recipe, shelf, stand.split)
-                    _Loop(recipe, system, pools, out, stand).run(steps, report)
+                    entries = entries_for(recipe, shelf.folder, stand.split)
+                    held = {one.path for one in entries if one.subject in stand.split.test}
+                    with sealed(held):
+                        pools = pools_of(recipe, shelf, stand.split, entries)
+                        _Loop(recipe, system, pools, out, stand).run(steps, report)
     return out / checkpoint.FILE
 
 
@@ -107,14 +112,16 @@ def _built(recipe: Recipe, place: torch.device) -> System:
     return system
 
 
-def _restored(recipe: Recipe, system: System, out: Path) -> Stand:
+def _restored(recipe: Recipe, system: System, out: Path, data: Path) -> Stand:
     """Put back what lies in ``out``, if anything does; return how far it is."""
-    found = left_by(recipe, out)
-    split = split_of(recipe, out, found)
+    found, start = left_by(recipe, out), recipe.learning.start
+    split = split_of(recipe, out, found, data)
     if found is None:
-        return Stand(0, 0, Best(), split)
+        begun = start_from(Path(start), recipe, system) if start else ""
+        return Stand(0, 0, Best(), split, begun)
+    check_start(recipe, found, out)
     checkpoint.restore(found, system.networks, system.optimisers)
-    return Stand(found.step, found.step, found.best, split)
+    return Stand(found.step, found.step, found.best, split, found.start)
 
 
 def _place(network: nn.Module, place: torch.device) -> None:
@@ -195,6 +202,7 @@ class _Loop:
             "recipe": self.recipe.digest,
             "served": self.system.served,
             "split": asdict(self.stand.split),
+            "start": self.stand.start,
         }
         networks, optimisers = self.system.networks, self.system.optimisers
         path = self.out / SAMPLES / f"step-{self.done:06d}.png"
@@ -310,7 +318,7 @@ def _explained(recipe: Recipe, place: torch.device) -> Iterator[None]:
 
 
 def _other_sources(recipe: Recipe) -> RecipeInvalid:
-    network, sources = recipe.learning.network, len(recipe.phantoms.sources)
+    network, sources = recipe.learning.network, len(recipe.pairs.sources)
     text = f"{network} was given {sources} sources and takes another number"
     advice = f"set sizes.channels_in = {sources} where it has that, or change sources"
     return RecipeInvalid(f"[learning] {text}; {advice}")

@@ -78,7 +78,7 @@ def served(recipe: Recipe, run: Path, data: Path) -> Served:
     """
     found = learned_by(recipe, run)
     check_split(found, run)
-    check_order(recipe.phantoms, data)
+    check_order(recipe.pairs, data)
     learned, prepared = recipe.learning, recipe.preparation
     learnt = checkpoint.served_weights(found)
     if odd := [name for name, one in learnt.items() if not _is_finite(one)]:

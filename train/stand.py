@@ -1,7 +1,7 @@
 """What a run stands on: one writer, a checkpoint, a split and pairs, each held to the others."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +13,17 @@ from engine.errors import EngineError
 from engine.preprocess import Atlas, Chain
 from train import checkpoint, processes
 from train.checkpoint import Best, Checkpoint
-from train.config import Learning, Recipe
+from train.config import Cohort, Learning, Phantoms, Recipe
 from train.data import (
     ATLAS,
     SPLIT,
+    Entry,
     Pool,
     Shelf,
     Split,
     check_order,
+    deal_as,
     entries_of,
-    make_split,
     prepare,
     read_index,
     read_split,
@@ -34,6 +35,7 @@ from train.errors import CheckpointInvalid, DataInvalid
 __all__ = [
     "Stand",
     "check_split",
+    "entries_for",
     "is_over",
     "learned_by",
     "left_by",
@@ -47,12 +49,16 @@ _LOCK = ".lock"
 
 @dataclass(slots=True)
 class Stand:
-    """How far a run is, and who it learns from."""
+    """How far a run is, who it learns from, and the SHA-256 of the weights that it began with.
+
+    ``start`` is empty where they were drawn.
+    """
 
     done: int
     saved: int
     best: Best
     split: Split
+    start: str = ""
 
     def over(self, recipe: Recipe, steps: int) -> bool:
         """Whether ``steps`` updates are done, or the patience of the recipe is at its end."""
@@ -114,10 +120,15 @@ def learned_by(recipe: Recipe, run: Path) -> Checkpoint:
     return found
 
 
-def split_of(recipe: Recipe, run: Path, found: Checkpoint | None) -> Split:
+def split_of(recipe: Recipe, run: Path, found: Checkpoint | None, folder: Path) -> Split:
     """Return who is learned from: as the checkpoint has it, as is written, or dealt anew.
 
     What was learned by is written again where it is gone.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the pairs: persons of a cohort are dealt out by who is there.
 
     Raises
     ------
@@ -125,19 +136,21 @@ def split_of(recipe: Recipe, run: Path, found: Checkpoint | None) -> Split:
         When the file names subjects that the recipe has not, or other numbers of them, or is not
         what the checkpoint was learned by.
     """
-    path, made = run / SPLIT, recipe.phantoms
-    subjects = range(made.first_seed, made.first_seed + made.subjects)
+    path, made = run / SPLIT, recipe.pairs
     known = None if found is None else _split_in(found)
     if path.is_file():
         split = read_split(path)
-        _check_dealt(split, recipe, path, subjects)
+        if isinstance(made, Phantoms):
+            _check_dealt(split, made, path)
+        elif known is None:
+            _check_same(split, deal_as(recipe, read_index(folder), folder), path)
         _check_same(split, known, path)
         return split
     if known is not None:
         split = known
     else:
-        seed = recipe.learning.seed
-        split = make_split(subjects, validation=made.validation, test=made.test, seed=seed)
+        entries = read_index(folder) if isinstance(made, Cohort) else ()
+        split = deal_as(recipe, entries, folder)
     if processes.rank() == 0:
         write_split(path, split)
     return split
@@ -162,21 +175,33 @@ def _check_same(split: Split, known: Split | None, path: Path) -> None:
         raise DataInvalid(f"{text}; delete it: 'dicom-train fit' writes the right one again")
 
 
-def pools_of(recipe: Recipe, shelf: Shelf, split: Split) -> tuple[Pool, Pool]:
+def entries_for(recipe: Recipe, folder: Path, split: Split) -> tuple[Entry, ...]:
+    """Return the pairs of everybody in ``split``.
+
+    Raises
+    ------
+    DataInvalid
+        When pairs of somebody are not there, or are not what the recipe orders.
+    """
+    check_order(recipe.pairs, folder)
+    return entries_of(read_index(folder), split.everyone, folder)
+
+
+def pools_of(
+    recipe: Recipe, shelf: Shelf, split: Split, entries: Sequence[Entry]
+) -> tuple[Pool, Pool]:
     """Return who is learned from, and who is only looked at.
 
     Raises
     ------
     DataInvalid
-        When pairs or the atlas are not there, or are not what the recipe orders.
+        When the atlas is not there, or pairs are not what the recipe orders.
     """
-    check_order(recipe.phantoms, shelf.folder)
-    entries = entries_of(read_index(shelf.folder), split.everyone, shelf.folder)
     atlas = _atlas(recipe, shelf.folder / ATLAS)
 
     def pool(subjects: tuple[int, ...], learning: Learning) -> Pool:
         chosen = [entry for entry in entries if entry.subject in subjects]
-        pairs = prepare(chosen, recipe.phantoms, recipe.preparation, atlas, shelf)
+        pairs = prepare(chosen, recipe.pairs, recipe.preparation, atlas, shelf)
         return Pool(pairs, learning, span_of(recipe.preparation.steps))
 
     others = replace(recipe.learning, paired=True)  # an error wants the truth
@@ -193,8 +218,8 @@ def _split_in(found: Checkpoint) -> Split | None:
         raise CheckpointInvalid(f"{text}; delete it and run 'dicom-train fit'") from exc
 
 
-def _check_dealt(split: Split, recipe: Recipe, path: Path, subjects: range) -> None:
-    made = recipe.phantoms
+def _check_dealt(split: Split, made: Phantoms, path: Path) -> None:
+    subjects = made.seeds
     another = "fit into another folder or delete the run"
     if strange := sorted(set(split.everyone) - set(subjects)):
         text = f"{path} names subject {strange[0]}; the recipe has {subjects[0]} to"

@@ -78,7 +78,7 @@ def held_out(recipe: Recipe, data: Path, subjects: Sequence[int]) -> list[Prepar
     """Return the pairs of subjects that nobody learns from, through the recipe's own steps."""
     entries = entries_of(read_index(data), subjects, data)
     atlas = Atlas.of(load_file(data / ATLAS)) if (data / ATLAS).is_file() else None
-    return prepare(entries, recipe.phantoms, recipe.preparation, atlas)
+    return prepare(entries, recipe.pairs, recipe.preparation, atlas)
 
 
 def made_of(

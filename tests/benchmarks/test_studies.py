@@ -24,7 +24,7 @@ def toy_recipe(name, **sizes):
     crop = {"step": "crop_pad", "multiple": 16, "minimum": [64, 64], "margin_mm": 0}
     return replace(
         recipe,
-        phantoms=replace(recipe.phantoms, first_seed=0, subjects=5, scans=1, validation=1, test=2),
+        pairs=replace(recipe.pairs, first_seed=0, subjects=5, scans=1, validation=1, test=2),
         preparation=replace(recipe.preparation, steps=(crop, *kept)),
         learning=replace(recipe.learning, sizes=sizes, threads=1, batch=1, save_every=2),
     )
@@ -60,7 +60,7 @@ def test_moving_one_input_away_lowers_no_network_to_nothing(shifted, tmp_path):
 @pytest.mark.slow
 def test_a_run_of_other_subjects_is_not_taken_for_one_of_the_study(shifted):
     base, data, folder, _ = shifted
-    other = replace(base, phantoms=replace(base.phantoms, test=1))
+    other = replace(base, pairs=replace(base.pairs, test=1))
     with pytest.raises(DataInvalid, match="learned from other subjects than this study"):
         shift.study(other, data, folder / "runs", 2)
 

@@ -33,7 +33,7 @@ from train.systems import Choice, build_system
 CONF = Path(__file__).parents[2] / "conf" / "train"
 MODELS = CONF.with_name("models")
 RECIPES = sorted(path.stem for path in CONF.glob("*.toml"))
-LONG = ("mdaunet-head-cbct", "agi-head-flair")
+LONG = ("mdaunet-head-cbct", "mdaunet-head-ct", "agi-head-flair")
 """Recipes for ``make slow``: another's shows the same steps, or its grid is the source's own."""
 SUBJECT, SPACING_MM = 90007, 3.0
 """A subject of no recipe, coarse."""
@@ -61,7 +61,7 @@ def small(name: str) -> Recipe:
         prepared = replace(prepared, steps=steps, generate=windows)
     return replace(
         recipe,
-        phantoms=replace(recipe.phantoms, spacing_mm=SPACING_MM),
+        pairs=replace(recipe.pairs, spacing_mm=SPACING_MM),
         learning=replace(recipe.learning, sizes=SMALL[recipe.learning.network]),
         preparation=prepared,
     )

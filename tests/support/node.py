@@ -105,7 +105,8 @@ class RunningNode:
 
     def __init__(self, conf: Path, environ: dict[str, str] | None = None) -> None:
         self.conf = conf
-        self.environ = {**os.environ, "OMP_NUM_THREADS": "1", **(environ or {})}
+        self.environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1",
+                        **(environ or {})}  # fmt: skip
         self.events: list[dict] = []
         self.words: list[str] = []
         self._new = threading.Condition()
@@ -163,8 +164,12 @@ class RunningNode:
         try:
             return self.process.wait(40)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+            self.process.send_signal(signal.SIGABRT)  # every thread says where it is
+            self.process.wait()
+            where = "".join(self.words[-200:])
+            raise AssertionError(
+                f"still there 40 s after SIGTERM; last events {self.events[-8:]}\n{where}"
+            ) from None
 
     def command(self, *arguments: str, check: bool = True) -> "Said":
         """Run a command of the node's, in this process: to load everything anew takes seconds."""

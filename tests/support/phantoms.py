@@ -20,7 +20,7 @@ STEP = {"HU": 1.0, "SUVR": 1e-3, "1": 1.0}
 
 def scanned(recipe: Recipe, subject: int, folder: Path) -> Pair:
     """Return the first scan of a subject by the recipe's own order; its file goes to ``folder``."""
-    return read_pair(next(make_phantoms(folder, [subject], Order.of(recipe.phantoms))))
+    return read_pair(next(make_phantoms(folder, [subject], Order.of(recipe.pairs))))
 
 
 def answered(

@@ -9,7 +9,7 @@ from engine.models import build
 from engine.task import read_bundle
 from engine.task.labels import UNITS
 from tests.train.conftest import SHIPPED
-from train.config import Gate, checked, read_recipe
+from train.config import Cohort, Gate, checked, read_recipe
 from train.config.consistent import _CHANGES, _RANGES, _SIDES
 from train.data import Augment
 from train.errors import RecipeInvalid
@@ -161,7 +161,10 @@ def test_whatever_a_change_may_be_has_a_most():
 def test_every_count_and_seed_has_a_range(recipe):
     recipe = dataclasses.replace(recipe, gate=Gate(first_seed=50, subjects=20))
     for part, ranges in _RANGES.items():
-        values = dataclasses.asdict(getattr(recipe, part))
+        holder = {"phantoms": recipe.pairs, "cohort": Cohort("head", ("T1",), "CT", "salt")}.get(
+            part
+        )
+        values = dataclasses.asdict(holder or getattr(recipe, part))
         counted = {key for key, value in values.items() if type(value) in {int, float}}
         assert counted == set(ranges), part
 
@@ -193,7 +196,7 @@ def test_the_regression_shares_all_but_the_adversary(recipe):
     same = ("sizes", "seed", "steps", "batch", "preset", "augment", "draw")
     for key in same:
         assert getattr(made.learning, key) == getattr(recipe.learning, key), key
-    assert (made.phantoms, made.preparation) == (recipe.phantoms, recipe.preparation)
+    assert (made.phantoms, made.preparation) == (recipe.pairs, recipe.preparation)
     assert made.digest != recipe.digest
 
 

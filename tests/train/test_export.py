@@ -171,7 +171,7 @@ def volumetric(recipe):
     )  # fmt: skip
     return replace(
         recipe,
-        phantoms=replace(recipe.phantoms, sources=("T2",), target="FLAIR"),
+        pairs=replace(recipe.pairs, sources=("T2",), target="FLAIR"),
         preparation=preparation,
         learning=learning,
         accepts=replace(recipe.accepts, labels=("T2",)),

@@ -138,7 +138,7 @@ def test_patches_and_volumes_of_several_channels_are_learned_from(
     regression, tmp_path, draw, generate
 ):
     toys = toy_data(tmp_path / "toys", labels=("T1", "T2"))
-    made = dataclasses.replace(regression.phantoms, sources=("T1", "T2"))
+    made = dataclasses.replace(regression.pairs, sources=("T1", "T2"))
     steps = ({"step": "orient"}, {"step": "normalise", "high": 0.99, "onto": [0, 1]})
     prepared = dataclasses.replace(
         regression.preparation, steps=steps, onto=(0.0, 1.0), generate=generate
@@ -148,7 +148,7 @@ def test_patches_and_volumes_of_several_channels_are_learned_from(
             regression, network="pcsa_gan", draw=draw, patch=(16, 16, 16), batch=1,
             sizes={"channels_in": 2, "width": 24, "attention": 0},
         ),
-        phantoms=made,
+        pairs=made,
         preparation=prepared,
     )  # fmt: skip
     if draw == "volumes":
@@ -219,9 +219,9 @@ def test_calf_gan_may_learn_and_make_images_from_nought_to_one(regression, data,
 
 def test_a_network_of_other_channels_than_the_sources_is_named(regression, tmp_path):
     toys = toy_data(tmp_path / "toys", labels=("T1", "T2"))
-    two = dataclasses.replace(regression.phantoms, sources=("T1", "T2"))
+    two = dataclasses.replace(regression.pairs, sources=("T1", "T2"))
     with pytest.raises(RecipeInvalid, match=r"was given 2 sources .*; set sizes.channels_in = 2"):
-        fit(dataclasses.replace(regression, phantoms=two), toys, tmp_path / "run")
+        fit(dataclasses.replace(regression, pairs=two), toys, tmp_path / "run")
 
 
 def test_an_atlas_that_is_asked_for_and_absent_is_named(regression, data, tmp_path):

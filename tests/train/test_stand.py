@@ -73,7 +73,7 @@ def test_a_split_that_the_recipe_would_not_deal_is_refused(recipe, data, tmp_pat
 )
 def test_phantoms_of_another_order_are_not_learned_from(recipe, run, tmp_path, key, value):
     toys = toy_data(tmp_path / "toys")
-    made = recipe.phantoms
+    made = recipe.pairs
     order = {
         "anatomy": made.anatomy, "sources": list(made.sources), "target": made.target,
         "scans": made.scans, "spacing_mm": made.spacing_mm, "shift_mm": made.shift_mm,

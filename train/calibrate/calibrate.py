@@ -21,8 +21,8 @@ from engine.task import FEWEST, RESULT, SOURCE, Bundle, read_bundle
 from train.calibrate.limits import RULE, limits_of, written
 from train.calibrate.spread import calibration, fit_spread
 from train.calibrate.subject import Subject, look
-from train.config import Recipe
-from train.data import is_strange, read_index
+from train.config import Cohort, Recipe
+from train.data import Entry, deal, entries_of, is_strange, read_index
 from train.errors import DataInvalid
 from train.export import put
 from train.pair import read_pair
@@ -55,7 +55,8 @@ def calibrate(
     bundle : Path
         The folder of the bundle; the one that is there is changed for one with limits as a whole.
     data : Path
-        Prepared pairs of the recipe's labels, of other subjects.
+        Prepared pairs of the recipe's labels, of other subjects; of a cohort all pairs: limits are
+        set on those whom learning only looks at.
     workers : int
         Processes.
     report : callable
@@ -71,11 +72,7 @@ def calibrate(
     DataInvalid
         When there are too few subjects, or some of the recipe's own.
     """
-    read, entries = read_bundle(bundle), read_index(data)
-    own = range(recipe.phantoms.first_seed, recipe.phantoms.first_seed + recipe.phantoms.subjects)
-    if leaked := sorted({entry.subject for entry in entries} & set(own)):
-        text = f"{data} holds subject {leaked[0]}, which {recipe.name} learned from or measured on"
-        raise DataInvalid(f"{text}; limits are set on others: make some from seed {own.stop} up")
+    read, entries = read_bundle(bundle), _others(recipe, data)
     subjects, bands = [], _bands([entry.path for entry in entries])
     for one in _looked(bundle, [entry.path for entry in entries], bands, workers):
         report()
@@ -96,6 +93,18 @@ def calibrate(
     }
     _keep(data / FIGURES, subjects)
     return _write(bundle, *_limits(subjects, bands, about))
+
+
+def _others(recipe: Recipe, data: Path) -> tuple[Entry, ...]:
+    """Return the pairs of those whom nothing was learned from, or measured on."""
+    entries, made = read_index(data), recipe.pairs
+    if isinstance(made, Cohort):
+        return entries_of(entries, deal(entries, made, data).validation, data)
+    if leaked := sorted({entry.subject for entry in entries} & set(made.seeds)):
+        text = f"{data} holds subject {leaked[0]}, which {recipe.name} learned from or measured on"
+        advice = f"limits are set on others: make some from seed {made.seeds.stop} up"
+        raise DataInvalid(f"{text}; {advice}")
+    return entries
 
 
 def _planes(subjects: Sequence[Subject]) -> list[list[str]]:

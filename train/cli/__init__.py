@@ -14,6 +14,7 @@ from engine.errors import EngineError
 from train.cli.cohort import bring_pairs
 from train.cli.limits import set_limits
 from train.cli.phantoms import write_phantoms, write_scans
+from train.cli.verdict import verdict
 from train.config import Recipe, read_recipe
 from train.errors import TrainError
 
@@ -42,7 +43,8 @@ _device = click.option(
 _workers = click.option(
     "--workers", type=_COUNT, default=2, show_default=True, help="Processes that make phantoms."
 )
-_ORDER = ("make", "phantom", "pairs", "fit", "evaluate", "downstream", "export", "calibrate")
+_ORDER = ("make", "phantom", "pairs", "fit", "evaluate", "downstream", "export", "calibrate",
+          "verdict")  # fmt: skip
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
@@ -166,10 +168,13 @@ def fit(
 ) -> None:
     """Learn by RECIPE; goes on exactly where it stopped, however it was stopped.
 
+    Files of those who are held out are not opened.
+
     \b
     \b
     Example:
       dicom-train fit conf/train/hlsnc-head-ct.toml
+      dicom-train fit our-head-ct.toml --data pairs
       torchrun --nproc-per-node 2 -m -- train fit conf/train/hlsnc-head-ct.toml
     """
     read = read_recipe(recipe)
@@ -334,6 +339,9 @@ def make(
         set_limits(read, bundle, others, workers)
     else:
         click.echo(_NO_LIMITS)
+
+
+main.add_command(verdict)
 
 
 def _run_of(recipe: Recipe) -> Path:

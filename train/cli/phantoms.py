@@ -25,7 +25,7 @@ def write_phantoms(recipe: Recipe, out: Path, workers: int, only: Sequence[int] 
     from train.phantom import Order
 
     made = recipe.phantoms
-    seeds = list(only or range(made.first_seed, made.first_seed + made.subjects))
+    seeds = list(only or made.seeds)
     write_scans(out, seeds, Order.of(made), workers)
     if Chain.of(recipe.preparation.steps).wants_atlas and not (out / ATLAS).is_file():
         from train.atlas import write_atlas  # here: it reads maps of nilearn

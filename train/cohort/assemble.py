@@ -19,6 +19,7 @@ from engine.volume import Volume
 from train.cohort.dataset import Dataset, Listed
 from train.cohort.judge import Against, Fault, judge, onto, seen_of
 from train.cohort.picture import draw
+from train.data import person_number
 from train.errors import DataInvalid
 from train.pair import Pair, path_of, read_about, write_pair
 
@@ -28,7 +29,7 @@ PICTURES = "left"
 """The folder of what was left out, to look at."""
 _JUDGED = "judged"
 _UNITS = ("1", "HU")
-_VERSION = 1
+_VERSION = 2
 """Of how pairs are brought together; raised when the same dataset would give other files."""
 _FEWEST, _MOST, _TOP = 255, 65_535, 4095
 """MR whose brightest voxel lies outside the first two is scaled so that it is the third."""
@@ -51,6 +52,8 @@ class Done:
         the first source; None where it lies there.
     figures : mapping
         By label: what was measured.
+    pixels : tuple of str
+        SHA-256 of each volume as it was read, sources first: one image under two names has one.
     against : tuple of Against
         Why it is left out.
     file : str
@@ -62,6 +65,7 @@ class Done:
     key: str
     poses: dict[str, list[list[float]] | None]
     figures: dict[str, dict[str, float]]
+    pixels: tuple[str, ...] = ()
     against: tuple[Against, ...] = ()
     file: str = ""
 
@@ -71,9 +75,9 @@ def assemble(
 ) -> list[Done]:
     """Judge every pair of a dataset, and write those that are sound, each on one grid.
 
-    People are numbered from 0 as learning wants them, in the order of their pseudonyms. What an
-    earlier run has judged, or written, of the same objects in the same way is not done again; what
-    it has written and is not of this dataset goes.
+    People have the numbers of their pseudonyms, whoever else there is. What an earlier run has
+    judged, or written, of the same objects in the same way is not done again; what it has written
+    and is not of this dataset goes.
 
     Parameters
     ----------
@@ -90,7 +94,7 @@ def assemble(
     Raises
     ------
     DataInvalid
-        When ``out`` holds pairs that are not of a dataset.
+        When ``out`` holds pairs that are not of a dataset, or two persons have one number.
     """
     there = _written(out)
     (out / _JUDGED).mkdir(parents=True, exist_ok=True)
@@ -99,7 +103,7 @@ def assemble(
         for job in as_completed(jobs):
             job.result()
             told()
-        done = [job.result() for job in jobs]
+        done = _once([job.result() for job in jobs])
         named = _named(out, done)
         for path in there.keys() - named.keys():
             path.unlink()
@@ -139,13 +143,32 @@ def _stamp(one: Done, place: tuple[int, int]) -> str:
 def _named(out: Path, done: Sequence[Done]) -> dict[Path, tuple[Done, tuple[int, int]]]:
     """Return each sound pair by its file, with the number of its person and of its scan."""
     sound = [one for one in done if not one.against]
-    people = {person: number for number, person in enumerate(sorted({o.person for o in sound}))}
+    people: dict[int, str] = {}
     scans: Counter[str] = Counter()
     found = {}
     for one in sound:
-        place = people[one.person], scans[one.person]
+        place = person_number(one.person), scans[one.person]
+        if people.setdefault(place[0], one.person) != one.person:
+            text = f"{one.person} and {people[place[0]]} have one number, {place[0]}"
+            raise DataInvalid(f"{text}; leave one of them out of the cohort")
         scans[one.person] += 1
         found[path_of(out, *place)] = one, place
+    return found
+
+
+def _once(done: Sequence[Done]) -> list[Done]:
+    """Speak against whatever shows an image of another person: one of the names is wrong."""
+    owners: dict[str, set[str]] = {}
+    for one in done:
+        for digest in one.pixels:
+            owners.setdefault(digest, set()).add(one.person)
+    found = []
+    for one in done:
+        others = sorted({who for digest in one.pixels for who in owners[digest]} - {one.person})
+        if others:
+            text = f"the same image is there as of {', '.join(others)}"
+            one = replace(one, against=(*one.against, Against(Fault.TWICE, text)))  # noqa: PLW2901
+        found.append(one)
     return found
 
 
@@ -157,11 +180,12 @@ def _judged(dataset: Dataset, out: Path, number: int) -> Done:
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         against = tuple(Against(Fault(one["fault"]), one["text"]) for one in known["against"])
-        return Done(number, listed.person, key, known["poses"], known["figures"], against)
+        pixels = tuple(known["pixels"])
+        return Done(number, listed.person, key, known["poses"], known["figures"], pixels, against)
     try:
         first, others = _volumes(dataset, listed)
     except DataInvalid as exc:  # it may be put right: nothing is kept
-        return Done(number, listed.person, key, {}, {}, (Against(Fault.UNREADABLE, str(exc)),))
+        return Done(number, listed.person, key, {}, {}, (), (Against(Fault.UNREADABLE, str(exc)),))
     found = {label: judge(first, one) for label, one in others.items()}
     against = tuple(
         replace(each, text=f"{label}: {each.text}")
@@ -179,11 +203,17 @@ def _judged(dataset: Dataset, out: Path, number: int) -> Done:
     if against:
         moved = [onto(first, one, found[label].pose) for label, one in others.items()]
         draw(picture, [first, *moved], f"{key[:12]}: {'; '.join(each.text for each in against)}")
-    about = {"poses": poses, "figures": figures, "against": [asdict(one) for one in against]}
+    pixels = tuple(_digest(one) for one in (first, *others.values()))
+    about = {"poses": poses, "figures": figures, "pixels": pixels,
+             "against": [asdict(one) for one in against]}  # fmt: skip
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     beside.replace(path)
-    return Done(number, listed.person, key, poses, figures, against)
+    return Done(number, listed.person, key, poses, figures, pixels, against)
+
+
+def _digest(volume: Volume) -> str:
+    return hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
 
 
 def _volumes(dataset: Dataset, listed: Listed) -> tuple[Volume, dict[str, Volume]]:
@@ -244,6 +274,7 @@ def _about(listed: Listed, one: Done, place: tuple[int, int]) -> dict[str, Any]:
         "subject": place[0], "scan": place[1], "person": listed.person, "key": one.key,
         "labels": [each.label for each in listed.sources], "makes": listed.target.label,
         "days_apart": listed.days_apart, "registered": one.figures, "strata": strata,
+        "pixels": list(one.pixels),
     }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class Fault(StrEnum):
     OUTLINES = "OUTLINES"
     APART = "APART"
     UNREADABLE = "UNREADABLE"
+    TWICE = "TWICE"
 
 
 @dataclass(frozen=True, slots=True)

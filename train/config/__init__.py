@@ -5,6 +5,7 @@ from train.config.reading import read_recipe
 from train.config.values import (
     Accepts,
     Baseline,
+    Cohort,
     Gate,
     Learning,
     Model,
@@ -16,6 +17,7 @@ from train.config.values import (
 __all__ = [
     "Accepts",
     "Baseline",
+    "Cohort",
     "Gate",
     "Learning",
     "Model",

@@ -65,7 +65,7 @@ def metadata(recipe: Recipe, formats: Mapping[str, Any]) -> dict[str, Any]:
         "pytorch_version": version("torch").partition("+")[0],
         "numpy_version": version("numpy"),
         "required_packages_version": packages,
-        "task": f"{made} from {', '.join(source)} of the {recipe.phantoms.anatomy}, for research",
+        "task": f"{made} from {', '.join(source)} of the {recipe.pairs.anatomy}, for research",
         "description": model.description,
         "authors": model.authors,
         "copyright": model.copyright,

@@ -9,7 +9,7 @@ from engine.preprocess import Chain
 from engine.task import PLANES, Generation, Output
 from engine.task.labels import UNITS
 from train.config.bundled import checked
-from train.config.values import Preparation, Recipe
+from train.config.values import Cohort, Phantoms, Preparation, Recipe
 from train.errors import RecipeInvalid
 
 __all__ = ["consistent"]
@@ -31,6 +31,7 @@ _RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "validation": (1, _MOST),
         "test": (1, _MOST),
     },
+    "cohort": {"held_out": (0.05, 0.5), "watched": (0.01, 0.4)},
     "learning": {
         "seed": (0, _MOST),
         "steps": (1, _MOST),
@@ -68,16 +69,13 @@ def consistent(recipe: Recipe, name: str) -> None:
     """
     _in_range(recipe, name)
     _written(recipe, name)
-    made, learned = recipe.phantoms, recipe.learning
-    if made.validation + made.test >= made.subjects:
-        text = "[phantoms] one subject or more is wanted in each of train, validation and test"
-        raise RecipeInvalid(f"{name}: {text}; raise subjects")
+    made, learned = recipe.pairs, recipe.learning
+    _pairs(made, name)
     if (seen := learned.patch)[0] != 1 and learned.draw == "tiles":
         raise RecipeInvalid(f"{name}: patch = {list(seen)}; a tile is [1, rows, columns]")
     if not made.sources:
         raise RecipeInvalid(f"{name}: [phantoms] sources = []; a source or several are wanted")
     for key, value, known in (
-        ("anatomy", made.anatomy, _ANATOMIES),
         ("draw", learned.draw, tuple(_DRAWS)),
         *(("planes", plane, PLANES) for plane in recipe.accepts.planes),
     ):
@@ -96,17 +94,34 @@ def consistent(recipe: Recipe, name: str) -> None:
         raise RecipeInvalid(f"{name}: the engine would refuse the {exc}") from exc
 
 
+def _pairs(made: Phantoms | Cohort, name: str) -> None:
+    """Refuse a recipe that leaves nobody to learn from, or to measure on."""
+    if isinstance(made, Cohort):
+        for key in ("salt", "anatomy"):
+            if not getattr(made, key).strip():
+                raise RecipeInvalid(f"{name}: [cohort] {key} is blank; write a word")
+        return
+    if made.validation + made.test >= made.subjects:
+        text = "[phantoms] one subject or more is wanted in each of train, validation and test"
+        raise RecipeInvalid(f"{name}: {text}; raise subjects")
+    if made.anatomy not in _ANATOMIES:
+        text = f"anatomy = '{made.anatomy}'; choose one of {', '.join(_ANATOMIES)}"
+        raise RecipeInvalid(f"{name}: {text}")
+
+
 def _in_range(recipe: Recipe, name: str) -> None:
     """Refuse numbers that would end in a traceback, or in nonsense, hours later."""
     augment = recipe.learning.augment
     if unknown := sorted(set(augment) - set(_CHANGES)):
         text = f"{name}: [learning.augment] unknown key '{unknown[0]}'; keys are"
         raise RecipeInvalid(f"{text} {', '.join(_CHANGES)}: correct its name or remove it")
+    parts = {"learning": recipe.learning, "baseline": recipe.baseline, "gate": recipe.gate,
+             recipe.section: recipe.pairs}  # fmt: skip
     for where, value, (low, high) in (
         *(
             (f"[{part}] {key}", getattr(values, key), limits)
             for part, ranges in _RANGES.items()
-            if (values := getattr(recipe, part)) is not None
+            if (values := parts.get(part)) is not None
             for key, limits in ranges.items()
         ),
         *(("[learning] patch", side, (1, _MOST)) for side in recipe.learning.patch),
@@ -122,9 +137,14 @@ def _in_range(recipe: Recipe, name: str) -> None:
 
 def _gate(recipe: Recipe, name: str) -> None:
     """Refuse limits that are set on whom the model learned from or was measured on."""
-    gate, made = recipe.gate, recipe.phantoms
-    own = range(made.first_seed, made.first_seed + made.subjects)
-    if gate is not None and gate.seeds.start < own.stop and own.start < gate.seeds.stop:
+    gate, made = recipe.gate, recipe.pairs
+    if gate is None:
+        return
+    if isinstance(made, Cohort):
+        text = "[gate] sets limits on phantoms, which are no persons of [cohort]; remove it"
+        raise RecipeInvalid(f"{name}: {text}: limits are set on those whom it watches")
+    own = made.seeds
+    if gate.seeds.start < own.stop and own.start < gate.seeds.stop:
         text = f"{name}: [gate] first_seed = {gate.first_seed} sets limits on subjects of"
         raise RecipeInvalid(f"{text} [phantoms]; take others, from {own.stop} up")
 
@@ -153,17 +173,18 @@ def _are_limits(values: tuple[Any, ...]) -> bool:
 
 def _served(recipe: Recipe, name: str) -> None:
     """Refuse a bundle that would say other than what was learned."""
-    made, unit = recipe.phantoms, recipe.preparation.unit
+    made, unit = recipe.pairs, recipe.preparation.unit
     units = UNITS.get(made.target, ())[:1]  # the one that pairs are kept in
     for left, seen, right, wanted in (
         ("[accepts] labels", list(recipe.accepts.labels), "sources", list(made.sources)),
         ("[model] makes", recipe.model.makes, "target", made.target),
     ):
         if seen != wanted:
-            text = f"{name}: {left} = {seen!r} and [phantoms] {right} = {wanted!r}"
+            text = f"{name}: {left} = {seen!r} and [{recipe.section}] {right} = {wanted!r}"
             raise RecipeInvalid(f"{text}: what is served is what was learned; make them the same")
     if unit not in units:
-        text = f"{name}: [preparation] unit = '{unit}' and [phantoms] target = '{made.target}'"
+        text = f"{name}: [preparation] unit = '{unit}' and [{recipe.section}] target ="
+        text = f"{text} '{made.target}'"
         wanted = f"unit = '{units[0]}'" if units else f"target to one of {', '.join(UNITS)}"
         raise RecipeInvalid(f"{text} do not fit; set {wanted}")
 

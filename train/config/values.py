@@ -8,7 +8,17 @@ from typing import Any
 
 from train.errors import RecipeInvalid
 
-__all__ = ["Accepts", "Baseline", "Gate", "Learning", "Model", "Phantoms", "Preparation", "Recipe"]
+__all__ = [
+    "Accepts",
+    "Baseline",
+    "Cohort",
+    "Gate",
+    "Learning",
+    "Model",
+    "Phantoms",
+    "Preparation",
+    "Recipe",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,40 @@ class Phantoms:
     validation: int
     test: int
     shift_mm: float = 0.0
+
+    @property
+    def seeds(self) -> range:
+        """One seed per subject."""
+        return range(self.first_seed, self.first_seed + self.subjects)
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Who of an archive is learned from: persons whose pairs ``dicom-train pairs`` has written.
+
+    Which part a person belongs to follows from the salt and the pseudonym alone, so that nobody
+    changes sides when others join.
+
+    Parameters
+    ----------
+    anatomy : str
+        For people.
+    sources, target
+        As of :class:`Phantoms`.
+    salt : str
+        Another one deals persons out another way.
+    held_out : float
+        Share of the persons who are measured on; learning cannot open their files.
+    watched : float
+        Share who are only looked at while learning, and whom limits are set on.
+    """
+
+    anatomy: str
+    sources: tuple[str, ...]
+    target: str
+    salt: str
+    held_out: float = 0.2
+    watched: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +147,9 @@ class Learning:
         of the smallest; 0 for never.
     precision : {"fp32", "bf16"}
         Of what the networks compute; losses, norms and weights stay fp32.
+    start : str
+        Folder of a bundle whose weights are learned on from, beside the recipe's file; afresh where
+        empty. Which weights they were stands in the checkpoint.
     draw : {"slices", "tiles", "patches", "volumes"}
         What a batch is made of.
     patch : (Z, Y, X)
@@ -126,6 +173,7 @@ class Learning:
     save_every: int = 250
     patience: int = 0
     precision: str = "fp32"
+    start: str = ""
     draw: str = "slices"
     patch: tuple[int, int, int] = (48, 48, 48)
     paired: bool = True
@@ -216,7 +264,7 @@ class Recipe:
     """One file of ``conf/train``, read and checked."""
 
     name: str
-    phantoms: Phantoms
+    pairs: Phantoms | Cohort
     preparation: Preparation
     learning: Learning
     accepts: Accepts
@@ -225,9 +273,30 @@ class Recipe:
     gate: Gate | None = None
 
     @property
+    def section(self) -> str:
+        """What the section is called that says what is learned from."""
+        return "cohort" if isinstance(self.pairs, Cohort) else "phantoms"
+
+    @property
+    def phantoms(self) -> Phantoms:
+        """Who is made for it.
+
+        Raises
+        ------
+        RecipeInvalid
+            When it learns from the persons of a cohort.
+        """
+        if isinstance(self.pairs, Cohort):
+            text = f"{self.name} learns from the persons of a cohort"
+            raise RecipeInvalid(f"{text}: no phantoms are made for it; name its pairs with --data")
+        return self.pairs
+
+    @property
     def digest(self) -> str:
         """SHA-256 over all that decides what is learned; words about the model do not."""
-        parts = {key: asdict(getattr(self, key)) for key in ("phantoms", "preparation", "learning")}
+        parts = {key: asdict(getattr(self, key)) for key in ("preparation", "learning")}
+        del parts["learning"]["start"]  # a folder; the checkpoint has the weights
+        parts[self.section] = asdict(self.pairs)
         if self.preparation.headroom == 1:  # came later: recipes without it are what they were
             del parts["preparation"]["headroom"]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from train.config import Phantoms
+from train.config import Cohort, Phantoms
 from train.errors import DataInvalid
 
 __all__ = ["ORDER", "check_order"]
@@ -13,7 +13,7 @@ ORDER = "order.json"
 _KEYS = ("anatomy", "sources", "target", "scans", "spacing_mm", "shift_mm")
 
 
-def check_order(made: Phantoms, folder: Path) -> None:
+def check_order(made: Phantoms | Cohort, folder: Path) -> None:
     """Refuse phantoms that were ordered otherwise than a recipe does.
 
     Of a folder without ``order.json`` nothing is known: its pairs are somebody else's.
@@ -26,6 +26,9 @@ def check_order(made: Phantoms, folder: Path) -> None:
     path = folder / ORDER
     if not path.is_file():
         return
+    if isinstance(made, Cohort):
+        text = f"{folder} holds phantoms, the recipe learns from the persons of a cohort"
+        raise DataInvalid(f"{text}; name the folder that 'dicom-train pairs' wrote with --data")
     again = "make them with 'dicom-train phantom --recipe' in another folder"
     try:
         seen = json.loads(path.read_text(encoding="utf-8"))["order"]

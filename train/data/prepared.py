@@ -18,7 +18,7 @@ from engine.preprocess.mask import quantile
 from engine.reason import Code
 from engine.task.labels import UNITS
 from engine.volume import Volume
-from train.config import Phantoms, Preparation
+from train.config import Cohort, Phantoms, Preparation
 from train.data.index import Entry
 from train.errors import DataInvalid
 from train.pair import Pair, read_pair
@@ -136,7 +136,7 @@ def span_of(steps: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 def prepare(
     entries: Sequence[Entry],
-    made: Phantoms,
+    made: Phantoms | Cohort,
     preparation: Preparation,
     atlas: "Atlas | None",
     shelf: Shelf | None = None,
@@ -201,7 +201,9 @@ def _marks(atlas: "Atlas | None") -> tuple[int, ...]:
     return tuple(hash(np.asarray(one.voxels).tobytes()) for one in maps)
 
 
-def _named(entry: Entry, made: Phantoms, preparation: Preparation, chain: Chain) -> Prepared:
+def _named(
+    entry: Entry, made: Phantoms | Cohort, preparation: Preparation, chain: Chain
+) -> Prepared:
     """Prepare one pair; what is wrong with it is said with its file."""
     _labels(entry, made)
     pair = read_pair(entry.path)  # names the file itself
@@ -232,7 +234,7 @@ def _prepared(pair: Pair, preparation: Preparation, chain: Chain) -> Prepared:
     return Prepared(int(pair.about["subject"]), np.stack(channels), target, inside)
 
 
-def _labels(entry: Entry, made: Phantoms) -> None:
+def _labels(entry: Entry, made: Phantoms | Cohort) -> None:
     seen = (tuple(entry.about["labels"]), entry.about["makes"])
     if seen != (made.sources, made.target):
         text = f"{entry.path.name} holds {', '.join(seen[0])} and {seen[1]}"

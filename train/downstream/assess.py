@@ -60,7 +60,7 @@ def assess(
     place = choose(device, threads=recipe.learning.threads)
     refused: list[dict[str, Any]] = []
     made = _made(model, held, place, refused)
-    if recipe.phantoms.target == "PT":
+    if recipe.pairs.target == "PT":
         found = _disease(recipe, model, made)
     else:
         found = _segmentation(recipe, model, made, effort or Effort())
@@ -111,7 +111,7 @@ def _segmentation(recipe: Recipe, model: Served, made: Made, effort: Effort) -> 
     learn = [one for one in examples if one.subject in subjects[:half]]
     test = [one for one in examples if one.subject in subjects[half:]]
     dice = segmented(learn, test, effort)
-    names = classes_of(recipe.phantoms.target)
+    names = classes_of(recipe.pairs.target)
     rows = [
         {"name": names[number], "values": [bootstrap(one).as_dict() for one in columns]}
         for number, columns in dice.items()
@@ -119,7 +119,7 @@ def _segmentation(recipe: Recipe, model: Served, made: Made, effort: Effort) -> 
     whole = [np.mean([np.mean(dice[number][column]) for number in dice]) for column in (0, 1)]
     return {
         "question": "Can a program learn to outline tissues from synthetic images alone, and then "
-        f"do it on real {recipe.phantoms.target} (of phantoms)? Beside it: what it reaches when it "
+        f"do it on real {recipe.pairs.target} (of phantoms)? Beside it: what it reaches when it "
         "learns from real ones.",
         "of": "Dice on real images, mean and 95 % interval",
         "columns": ["learned from real (the bound)", "learned from synthetic"],
@@ -142,10 +142,10 @@ def _example(recipe: Recipe, model: Served, pair: Pair, made: Any) -> Example:
         volume = truth.with_voxels(np.asarray(voxels, np.float32))
         return trace.follow(volume, outside=outside).voxels
 
-    number = _class_numbers(recipe.phantoms.target)[pair.tissue]
+    number = _class_numbers(recipe.pairs.target)[pair.tissue]
     shares = [
         followed(number == one, 1.0 if one == 0 else 0.0)
-        for one in range(len(classes_of(recipe.phantoms.target)))
+        for one in range(len(classes_of(recipe.pairs.target)))
     ]
     return Example(
         subject=int(pair.about["subject"]),

@@ -1,5 +1,6 @@
 """A learned model on subjects that it did not learn from, beside what costs less."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,20 +88,29 @@ def measure(
     table, copied = _counted(recipe, entries_of(entries, split.train, data))
     methods = _Methods(recipe.preparation, place, learned, table, copied)
     window = recipe.preparation.window
-    evidence = Evidence(Look.of(recipe.phantoms.target, window), window, downstream=downstream)
+    evidence = Evidence(Look.of(recipe.pairs.target, window), window, downstream=downstream)
     scans, refused = _scans(held, methods, evidence)
     about = {
         "refused": refused,
         "subjects": {"learned_from": len(split.train), "measured": len({s.subject for s in scans})},
-        "phantoms": sorted({str(entry.about.get("recipe", "unknown")) for entry in held}),
+        **_origin(recipe, held),
         "weights": {name: one.sha256 for name, one in learned.items()},
         "effort": _efforts(recipe, learned),
-        "copied": None if copied is None else recipe.phantoms.sources[copied],
+        "copied": None if copied is None else recipe.pairs.sources[copied],
     }
     evaluation = summary(recipe, scans, about)
     write_report(run / REPORT, run / FIGURE, evaluation, scans, evidence)
     write_json(run / EVALUATION, evaluation)
     return evaluation
+
+
+def _origin(recipe: Recipe, held: Sequence[Entry]) -> dict[str, Any]:
+    """Return what was measured on: the recipe of the phantoms, or the digest of the pairs."""
+    if recipe.section == "phantoms":
+        recipes = sorted({str(entry.about.get("recipe", "unknown")) for entry in held})
+        return {"phantoms": recipes, "pairs": ""}
+    keys = sorted(str(entry.about.get("key", entry.path.name)) for entry in held)
+    return {"phantoms": [], "pairs": hashlib.sha256("\n".join(keys).encode()).hexdigest()}
 
 
 def _found_downstream(path: Path) -> dict[str, Any]:
@@ -204,7 +214,7 @@ def _efforts(recipe: Recipe, learned: Mapping[str, Served]) -> dict[str, dict[st
 
 def _counted(recipe: Recipe, entries: Sequence[Entry]) -> tuple[LookUp, int | None]:
     """Return the look-up table of those learned from, and the source that is the best copy."""
-    counted = Histogram(recipe.preparation, len(recipe.phantoms.sources))
+    counted = Histogram(recipe.preparation, len(recipe.pairs.sources))
     errors: list[list[float]] = []
     for entry in entries:
         pair = registered(read_pair(entry.path), recipe.preparation)

@@ -40,6 +40,10 @@ p { margin: 6px 0 12px; max-width: 78ch; }
 .swap { position: relative; cursor: crosshair; width: fit-content; }
 .swap img + img { position: absolute; inset: 0; opacity: 0; }
 .swap:hover img + img { opacity: 1; }
+.lines { padding: 0; list-style: none; } .lines li { padding: 5px 0;
+  border-bottom: 1px solid var(--line); } .lines b { display: inline-block; width: 4.2em; }
+.lines i { display: inline-block; width: 13em; font-style: normal; color: var(--soft); }
+.lines .good b { color: var(--good); } .lines .bad b { color: var(--bad); }
 table { border-collapse: collapse; font-size: 14px; margin: 10px 0 18px; background: #fff; }
 th, td { border: 1px solid var(--line); padding: 5px 10px; text-align: right;
   font-variant-numeric: tabular-nums; }

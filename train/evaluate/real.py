@@ -145,14 +145,14 @@ def measure_real(
             except EngineError as exc:  # the node would refuse it too
                 why = f"refused: {exc}"
         found.append({**row, "run": not why, "why_not": why})
-    made = f"{recipe.phantoms.target} from {', '.join(recipe.phantoms.sources)}"
+    made = f"{recipe.pairs.target} from {', '.join(recipe.pairs.sources)}"
     result = {
         "model": f"{recipe.name} {recipe.model.version}",
-        "makes": recipe.phantoms.target,
+        "makes": recipe.pairs.target,
         "recipe": recipe.digest,
         "weights": model.sha256,
         "said": "a few real volumes, each once: no study, no interval, nothing concluded",
-        "unit": read_as(recipe.phantoms.target)["mae"].unit,
+        "unit": read_as(recipe.pairs.target)["mae"].unit,
         "sets": found,
     }
     write_text(run / REAL_PAGE, _page(result, made, boxes))
@@ -162,9 +162,9 @@ def measure_real(
 
 def _misfit(one: RealSet, recipe: Recipe) -> str:
     """Return why the model is not run on a set; empty where it is."""
-    if one.anatomy != recipe.phantoms.anatomy:
-        return f"another anatomy: {one.anatomy}, the model is for {recipe.phantoms.anatomy}"
-    if missing := [label for label in recipe.phantoms.sources if label not in one.files]:
+    if one.anatomy != recipe.pairs.anatomy:
+        return f"another anatomy: {one.anatomy}, the model is for {recipe.pairs.anatomy}"
+    if missing := [label for label in recipe.pairs.sources if label not in one.files]:
         return f"has no {', '.join(missing)}"
     return ""
 
@@ -173,12 +173,12 @@ def _run(
     one: RealSet, recipe: Recipe, model: Served, folder: Path, device: Device
 ) -> tuple[dict[str, Any], str]:
     """Return the figures of one set, and its pictures."""
-    prepared, target = recipe.preparation, recipe.phantoms.target
+    prepared, target = recipe.preparation, recipe.pairs.target
     volumes = {label: _read(label, folder / file) for label, file in one.files.items()}
-    first = volumes[recipe.phantoms.sources[0]]
-    sources = tuple(_on(volumes[label], first) for label in recipe.phantoms.sources)
+    first = volumes[recipe.pairs.sources[0]]
+    sources = tuple(_on(volumes[label], first) for label in recipe.pairs.sources)
     made = np.asarray(to_numpy(model.generator(sources, device).volume.voxels), np.float32)
-    labels = [*recipe.phantoms.sources, *([target] if target in one.files else [])]
+    labels = [*recipe.pairs.sources, *([target] if target in one.files else [])]
     notes = {label: one.caveats[label] for label in labels if label in one.caveats}
     look = Look.of(target, prepared.window)
     if target not in one.files:
@@ -227,8 +227,8 @@ def _scaled(target: Volume, made: NDArray[np.float32], label: str) -> Volume:
 
 
 def _pair(sources: Sequence[Volume], target: Volume, recipe: Recipe) -> Pair:
-    about = {"subject": 0, "scan": 0, "labels": list(recipe.phantoms.sources),
-             "makes": recipe.phantoms.target}  # fmt: skip
+    about = {"subject": 0, "scan": 0, "labels": list(recipe.pairs.sources),
+             "makes": recipe.pairs.target}  # fmt: skip
     body = np.asarray(foreground(sources[0].voxels))
     return Pair(tuple(sources), target, body, np.zeros(body.shape, np.uint8), about)
 

@@ -22,7 +22,8 @@ __all__ = ["Evidence", "write_report"]
 
 _BINS, _WORST = 80, 3
 _TYPICAL = "Typical (the median error)"
-_FIGURED = "A held-out phantom; planes go through the largest error"
+_FIGURED = "A held-out {}; planes go through the largest error"
+_ONLY = {"phantom": "Phantoms only.", "person": "Persons of one archive."}
 
 
 @dataclass(slots=True)
@@ -74,7 +75,9 @@ def write_report(
     """
     chosen = _chosen(scans)
     typical = chosen[_TYPICAL]
-    charts.sheet(figure, evidence.cases[typical.subject, typical.scan], _FIGURED)
+    charts.sheet(
+        figure, evidence.cases[typical.subject, typical.scan], _FIGURED.format(found["who"])
+    )
     made = f"{found['makes']} from {', '.join(found['sources'])}"
     page_text = page(
         f"{found['model']}: {made}",
@@ -82,7 +85,7 @@ def write_report(
             f"<h1>Synthetic {escape(made)}</h1>",
             f'<p class="soft">{escape(found["model"])} · {found["anatomy"]} · {_counts(found)}</p>',
             banner(
-                f"Phantoms only. Learned from: {found['learned_from']}. Measured on: "
+                f"{_ONLY[found['who']]} Learned from: {found['learned_from']}. Measured on: "
                 f"{found['measured_on']}. Nothing here is for diagnosis or treatment."
             ),
             f"<p>{escape(refused)}</p>" if (refused := refusals(found)) else "",
@@ -115,9 +118,9 @@ def _chosen(scans: Sequence[Scored]) -> dict[str, Scored]:
 
 
 def _counts(found: Mapping[str, Any]) -> str:
-    subjects = found["subjects"]
+    subjects, who = found["subjects"], found["who"]
     return (
-        f"{plural(subjects['measured'], 'held-out phantom')}, {plural(found['scans'], 'scan')}; "
+        f"{plural(subjects['measured'], f'held-out {who}')}, {plural(found['scans'], 'scan')}; "
         f"learned from {plural(subjects['learned_from'], 'other')}"
     )
 
@@ -138,7 +141,7 @@ def _cards(found: Mapping[str, Any]) -> str:
     cards += [_card("even", "too early to say", one) for one in why]
     for other, gain in found["mae_below"].items():
         if not why and other in ("regression", "look_up_table", "copy"):
-            cards.append(_against(METHODS[other], gain, unit))
+            cards.append(_against(METHODS[other], gain, unit, found["who"]))
     if share := found["share_of_look_up_table"].get("regression"):
         third = "good" if share["mean"] <= 1 / 3 else "even"
         text = "of the look-up table's error is what the regression reaches; a third is aimed at"
@@ -146,8 +149,8 @@ def _cards(found: Mapping[str, Any]) -> str:
     return f'<ul class="cards">{"".join(cards)}</ul>'
 
 
-def _against(name: str, gain: Mapping[str, float], unit: str) -> str:
-    beside = f"{unit} (95 %, phantom beside phantom)"
+def _against(name: str, gain: Mapping[str, float], unit: str, who: str) -> str:
+    beside = f"{unit} (95 %, {who} beside {who})"
     low, high = gain["low"], gain["high"]
     if low > 0:
         text = f"than the {name}: its error is {number(low)} to {number(high)} {beside} larger"
@@ -171,7 +174,8 @@ def _errors(found: Mapping[str, Any], scans: Sequence[Scored]) -> str:
     said = "; ".join(f"{METHODS[name]}: {text}" for name, text in found["baselines"].items())
     return section(
         "How large the error is",
-        "<p>A pale dot is one phantom, the large dot the mean, the bar its 95 % interval.</p>",
+        f"<p>A pale dot is one {found['who']}, the large dot the mean, the bar its 95 % "
+        "interval.</p>",
         picture(charts.methods(errors, means, found["unit"]), "Errors by method"),
         "<h3>How much lower than the others, subject beside subject</h3>"
         "<p>Right of 0 this model is better; where the whole bar is, surely so.</p>",
@@ -196,7 +200,7 @@ def _shown(name: str, one: Scored, evidence: Evidence, unit: str) -> str:
     case = evidence.cases[one.subject, one.scan]
     strata = ", ".join(f"{key} {value}" for key, value in one.strata.items())
     error = f"error {number(one.figures['model']['mae'])} {unit}"
-    title = f"{name}: phantom {one.subject}, scan {one.scan}; {error}" + (
+    title = f"{name}: subject {one.subject}, scan {one.scan}; {error}" + (
         f"; {strata}" if strata else ""
     )
     return light_box(Case(title, case.views))
@@ -290,7 +294,7 @@ def _by_subject(found: Mapping[str, Any]) -> str:
     methods = [name for name in METHODS if name in found["figures"]]
     rows = [[subject, str(scan["scan"]), *(number(scan["mae_by_method"][m]) for m in methods)]
             for subject, scans in found["per_subject"].items() for scan in scans]  # fmt: skip
-    shown = table(["phantom", "scan", *(METHODS[name] for name in methods)], rows)
+    shown = table([found["who"], "scan", *(METHODS[name] for name in methods)], rows)
     text = f"Error of every scan, {found['unit']}"
     return f"<details><summary>{escape(text)}</summary>{shown}</details>"
 
@@ -298,7 +302,12 @@ def _by_subject(found: Mapping[str, Any]) -> str:
 def _origin(found: Mapping[str, Any]) -> str:
     rows = [
         ["recipe, SHA-256", found["recipe"]],
-        ["recipe of the phantoms, SHA-256", ", ".join(found["phantom_recipe"])],
+        *(
+            [["recipe of the phantoms, SHA-256", ", ".join(found["phantom_recipe"])]]
+            if found["phantom_recipe"]
+            else []
+        ),
+        *([["pairs held out, SHA-256", found["pairs"]]] if found["pairs"] else []),
         *([f"weights, {METHODS[name]}, SHA-256", sha] for name, sha in found["weights"].items()),
         ["effort", efforts_of(found)],
         ["intervals", found["interval"]],

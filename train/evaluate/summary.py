@@ -17,9 +17,13 @@ from train.evaluate.scores import (
     tissues,
 )
 
-__all__ = ["number", "summary", "told"]
+__all__ = ["commit", "number", "summary", "told"]
 
 _WORST = 3
+_MEASURED = {
+    "phantom": "held-out {} phantoms of known truth; says nothing of patients",
+    "person": "held-out persons of the cohort that was learned from ({})",
+}
 _REGION = {"suvr_": ("SUVR of {}, synthetic less real", "SUVR"),
            "asymmetry_": ("asymmetry of {}, synthetic less real", "points of %")}  # fmt: skip
 
@@ -32,10 +36,10 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
     scans : sequence of Scored
         All that was measured; at least one.
     about : mapping
-        ``subjects``, ``refused``, ``phantoms``, ``copied``; by learned method ``weights``
-        (SHA-256) and ``effort`` (``updates``, ``batch``, ``learning_rate``).
+        ``subjects``, ``refused``, ``phantoms``, ``pairs``, ``copied``; by learned method
+        ``weights`` (SHA-256) and ``effort`` (``updates``, ``batch``, ``learning_rate``).
     """
-    made = recipe.phantoms
+    made, who = recipe.pairs, "person" if recipe.section == "cohort" else "phantom"
     measures = _measures(scans, made.target)
     worst = sorted(scans, key=lambda one: -one.figures["model"]["mae"])[:_WORST]
     return {
@@ -44,7 +48,8 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
         "sources": list(made.sources),
         "anatomy": made.anatomy,
         "learned_from": recipe.model.learned_from,
-        "measured_on": f"held-out {made.anatomy} phantoms of known truth; says nothing of patients",
+        "who": who,
+        "measured_on": _MEASURED[who].format(made.anatomy),
         "subjects": about["subjects"],
         "scans": len(scans),
         "refused": about["refused"],
@@ -63,13 +68,14 @@ def summary(recipe: Recipe, scans: Sequence[Scored], about: Mapping[str, Any]) -
         "per_subject": _by_subject(scans),
         "recipe": recipe.digest,
         "phantom_recipe": about["phantoms"],
+        "pairs": about["pairs"],
         "weights": about["weights"],
         "effort": about["effort"],
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
-def _commit() -> str:
+def commit() -> str:
     """Return the commit of this code, with ``-dirty`` where files differ; empty when installed.
 
     A figure is worth as much as what it can be made again from: recipe, seed and code.
@@ -138,8 +144,8 @@ def told(found: Mapping[str, Any]) -> str:
     """Return the main figures as lines for a terminal: of held-out phantoms, or of real volumes."""
     if "sets" in found:
         return "\n".join([f"{found['said']}:", *(f"  {_told_set(one)}" for one in found["sets"])])
-    unit, subjects = found["unit"], found["subjects"]["measured"]
-    lines = [f"MAE, {found['where']}, {plural(subjects, 'held-out phantom')} (95 %):"]
+    unit, measured = found["unit"], found["subjects"]["measured"]
+    lines = [f"MAE, {found['where']}, {plural(measured, 'held-out ' + found['who'])} (95 %):"]
     for method, figures in found["figures"].items():
         mae = figures["mae"]
         name = f"{METHODS[method]:26}"

@@ -111,6 +111,10 @@ class System(Protocol):
     def served(self) -> str:
         """Name of the network that the node will run."""
 
+    @property
+    def latest(self) -> str:
+        """Name of the network that learns what is served; the same where nothing is averaged."""
+
     def update(self, batch: Batch, step: int) -> dict[str, float]:
         """Learn from one batch; return every loss by name.
 

@@ -8,6 +8,8 @@ __all__ = ["SpectralConv3d", "plain_weights"]
 
 _TURNS_AT_FIRST = 5
 """So that the first pass finds the norm within a few per cent."""
+_TURNS_TO_SETTLE = 100
+"""So that a kernel of norm 1 is found to be so: what was served comes out the same."""
 
 
 class SpectralConv3d(nn.Conv3d):
@@ -63,6 +65,11 @@ class SpectralConv3d(nn.Conv3d):
         right = fn.normalize(self.right.float(), dim=0)  # the backward pass of this one
         norm = (left.unsqueeze(1) * rows * right).sum()
         return (self.weight.float() / norm).to(self.weight.dtype)
+
+    def settle(self) -> None:
+        """Find the singular vectors of a weight that was put in."""
+        for _ in range(_TURNS_TO_SETTLE):
+            self._turn()
 
     @torch.no_grad()
     def _turn(self) -> None:

@@ -29,11 +29,11 @@ def small(seed: str) -> MrSeries:
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_every_step_there_is_one_note_for_each_who_holds_it(store, task):
+def test_killed_at_every_step_there_is_one_note_for_each_who_holds_it(store, task, every):
     scene = Scene(store, task)  # nobody listens: this process is forked
     url = scene.database._engine.url.render_as_string(hide_password=False)
     folder = scene.store.files.folder
-    for step in range(1, MANY):
+    for step in range(1, MANY, every):
         series = small(f"killed {step}")
         uid = scene.make(series, number=2)
         hand_over(scene, uid)
@@ -62,11 +62,11 @@ def recall_elsewhere(url: str, folder, model: tuple[str, str], now) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_every_step_of_a_recall_it_is_finished_at_the_next_start(store, task):
+def test_killed_at_every_step_of_a_recall_it_is_finished_at_the_next_start(store, task, every):
     """Each step with a version of its own: what was recalled once is recalled for good."""
     url = store.database._engine.url.render_as_string(hide_password=False)
     folder = store.files.folder
-    for step in range(1, MANY):
+    for step in range(1, MANY, every):
         bundle = replace(task.bundle, version=f"1.{step}")
         scene = Scene(store, replace(task, bundle=bundle))
         done, waiting = (small(f"{step} {word}") for word in ("done", "waiting"))

@@ -78,7 +78,7 @@ def test_too_few_set_no_limits_and_the_bundle_stays_as_it_was(recipe, bundle, tm
 
 
 def test_who_was_learned_from_sets_no_limits(recipe, bundle, others, tmp_path):
-    own = replace(recipe, phantoms=replace(recipe.phantoms, first_seed=FIRST + 5))
+    own = replace(recipe, pairs=replace(recipe.pairs, first_seed=FIRST + 5))
     with pytest.raises(DataInvalid, match=f"subject {FIRST + 5}, which .* learned from"):
         calibrate(own, bundle, others)
     assert not (bundle / QUALITY).exists()

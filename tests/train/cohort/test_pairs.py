@@ -17,7 +17,7 @@ from tests.train.conftest import COARSE_MM
 from tests.train.toys import toy_pair
 from train.cli import main
 from train.cohort import Fault, assemble, read_dataset
-from train.data import read_index
+from train.data import person_number, read_index
 from train.errors import DataInvalid
 from train.pair import read_pair, write_pair
 from train.phantom import Order, draw_subject, read_template, scan_pair
@@ -44,6 +44,13 @@ def with_target(pair, target: Volume) -> SimpleNamespace:
     return SimpleNamespace(sources=pair.sources, target=target, about=pair.about)
 
 
+def marked(volume: Volume, number: int) -> Volume:
+    """Return a volume that is nobody else's: one voxel of the air differs."""
+    voxels = np.asarray(volume.voxels).copy()
+    voxels[0, 0, 0] += number + 1
+    return volume.with_voxels(voxels)
+
+
 def mirrored(volume: Volume) -> Volume:
     """Return a volume with left for right, its header unchanged."""
     axis = int(np.argmax(np.abs(volume.affine[0, :3])))
@@ -57,7 +64,9 @@ class Folder:
         self.path, self.pairs = path, []
 
     def add(self, person: str, pair, *, frame: str = "") -> None:
-        series = write_session(pair, Patient(seed=person), self.path / "in" / person)
+        own = with_target(pair, marked(pair.target, len(self.pairs)))
+        own.sources = tuple(marked(one, len(self.pairs)) for one in pair.sources)
+        series = write_session(own, Patient(seed=person), self.path / "in" / person)
         listed = [self._series("T1", series["T1"], ""), self._series("CT", series["CT"], frame)]
         self.pairs.append({"person": person, "days_apart": 0, "one_frame": not frame,
                            "sources": listed[:-1], "target": listed[-1]})  # fmt: skip
@@ -115,11 +124,11 @@ def test_what_is_sound_is_kept_and_what_is_not_is_left_out_with_why(done):
     assert faults["FOREIGN"]
 
 
-def test_people_are_numbered_as_learning_wants_them_and_files_say_whose_they_are(done):
+def test_people_have_numbers_of_their_own_and_files_say_whose_they_are(done):
     out, found = done
     entries = read_index(out)
-    assert [entry.subject for entry in entries] == [0, 1, 2]
-    assert [entry.about["person"] for entry in entries] == sorted(SOUND)
+    assert {entry.about["person"] for entry in entries} == set(SOUND)
+    assert all(entry.subject == person_number(entry.about["person"]) for entry in entries)
     assert {found[person].file for person in SOUND} == {entry.path.name for entry in entries}
     assert {entry.about["makes"] for entry in entries} == {"CT"}
 
@@ -155,22 +164,38 @@ def test_what_is_of_the_dataset_no_more_goes(done, folder, tmp_path):
     out, dataset = tmp_path / "out", read_dataset(folder)
     shutil.copytree(done[0], out)
     fewer = replace(dataset, pairs=dataset.pairs[1:3])
-    assert [one.file for one in assemble(fewer, out, 1)] == ["s00001-0.npz", "s00000-0.npz"]
-    assert sorted(path.name for path in out.glob("*.npz")) == ["s00000-0.npz", "s00001-0.npz"]
+    kept = {one.person: one.file for one in assemble(fewer, out, 1)}
+    assert kept == {one: done[1][one].file for one in SOUND[1:]}
+    assert {path.name for path in out.glob("*.npz")} == set(kept.values())
 
 
-def test_an_object_that_is_not_as_it_was_written_is_told(folder, tmp_path):
-    copy = tmp_path / "copy"
+def test_one_image_of_two_persons_is_of_neither(done, folder, tmp_path):
+    out, dataset = tmp_path / "out", read_dataset(folder)
+    shutil.copytree(done[0], out)
+    other = replace(dataset.pairs[0], person="SOMEBODY")
+    found = assemble(replace(dataset, pairs=(*dataset.pairs[:2], other)), out, 1)
+    assert [[each.fault for each in one.against] for one in found] == [
+        [Fault.TWICE], [], [Fault.TWICE],
+    ]  # fmt: skip
+    assert found[0].against[0].text == "the same image is there as of SOMEBODY"
+    assert [path.name for path in out.glob("*.npz")] == [found[1].file]
+
+
+def test_an_object_that_is_not_as_it_was_written_is_told(done, folder, tmp_path):
+    copy, out = tmp_path / "copy", tmp_path / "out"
+    shutil.copytree(done[0], out)
     shutil.copytree(folder, copy)
     dataset = read_dataset(copy)
     uid = dataset.pairs[0].target.uid
     path = copy / "series" / uid / "00005.dcm"
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
-    (one, _) = assemble(replace(dataset, pairs=dataset.pairs[:2]), tmp_path / "out", 1)
+    known = next((out / "judged").glob(f"{done[1]['SOUND-1'].key}*"))
+    known.unlink()
+    (one, _) = assemble(replace(dataset, pairs=dataset.pairs[:2]), out, 1)
     ((fault, text),) = [(each.fault, each.text) for each in one.against]
     assert fault is Fault.UNREADABLE
     assert "00005.dcm: is not as it was written; write the cohort again" in text
-    assert not list((tmp_path / "out" / "judged").glob(f"{one.key}*"))
+    assert not known.exists()
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_real_images_are_as_sharp_as_those_of_a_network_without_error(base, tmp_
 
 def test_one_held_out_subject_is_too_few(base, tmp_path):  # noqa: F811
     recipe = task(base, ("T1",), "CT")
-    recipe = replace(recipe, phantoms=replace(recipe.phantoms, test=1))
+    recipe = replace(recipe, pairs=replace(recipe.pairs, test=1))
     one = learned(recipe, tmp_path)
     with pytest.raises(DataInvalid, match="two or more"):
         assess(one.recipe, one.data, one.run, effort=QUICK)
@@ -85,7 +85,7 @@ def test_a_classifier_judges_pet(base, tmp_path):  # noqa: F811
     recipe = task(base, ("T1",), "PT")
     recipe = replace(
         recipe,
-        phantoms=replace(recipe.phantoms, subjects=10, test=7),
+        pairs=replace(recipe.pairs, subjects=10, test=7),
         preparation=replace(recipe.preparation, steps=(MR[0], MR[-1])),
     )
     for subject in range(10):
@@ -128,7 +128,7 @@ def refusing(chain):
 @pytest.mark.parametrize("refused", [1, 3])
 def test_scans_that_the_steps_refuse_are_named_and_left_out(base, tmp_path, monkeypatch, refused):  # noqa: F811
     recipe = task(base, ("T1",), "CT")
-    recipe = replace(recipe, phantoms=replace(recipe.phantoms, test=3))
+    recipe = replace(recipe, pairs=replace(recipe.pairs, test=3))
     one = learned(recipe, tmp_path)
     subjects = read_split(one.run / SPLIT).test[:refused]
     monkeypatch.setattr(assessing, "as_sent", strange(assessing.as_sent, subjects))

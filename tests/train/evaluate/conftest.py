@@ -47,10 +47,10 @@ def task(recipe: Recipe, sources: tuple[str, ...], makes: str) -> Recipe:
     sizes = {"width": 4, "channels_in": len(sources)}
     learning = replace(recipe.learning, steps=2, system="regression", network="resunet",
                        sizes=sizes, settings={}, augment={})  # fmt: skip
-    phantoms = replace(recipe.phantoms, sources=sources, target=makes)
+    phantoms = replace(recipe.pairs, sources=sources, target=makes)
     return replace(
         recipe,
-        phantoms=phantoms,
+        pairs=phantoms,
         preparation=preparation,
         learning=learning,
         accepts=replace(recipe.accepts, labels=sources),
@@ -60,7 +60,7 @@ def task(recipe: Recipe, sources: tuple[str, ...], makes: str) -> Recipe:
 
 
 def learned(recipe: Recipe, folder: Path) -> Learned:
-    made = recipe.phantoms
+    made = recipe.pairs
     data = toy_data(folder / "data", labels=made.sources, makes=made.target)
     fit(recipe, data, folder / "run")
     return Learned(recipe, data, folder / "run")
@@ -70,9 +70,9 @@ def learned(recipe: Recipe, folder: Path) -> Learned:
 def base() -> Recipe:
     """The shipped recipe with next to nothing to do."""
     shipped = read_recipe(SHIPPED)
-    phantoms = replace(shipped.phantoms, first_seed=0, subjects=5, scans=1, validation=1, test=2)
+    phantoms = replace(shipped.pairs, first_seed=0, subjects=5, scans=1, validation=1, test=2)
     learning = replace(shipped.learning, batch=2, threads=1, report_every=9, save_every=9)
-    return replace(shipped, phantoms=phantoms, learning=learning)
+    return replace(shipped, pairs=phantoms, learning=learning)
 
 
 @pytest.fixture(scope="session")

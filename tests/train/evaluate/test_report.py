@@ -24,7 +24,7 @@ def test_it_says_phantom_before_anything_else(text):
 
 
 def test_no_scan_is_shown_twice(text):
-    titles = re.findall(r"<h3>[^<]*: (phantom \d+, scan \d+)", text)
+    titles = re.findall(r"<h3>[^<]*: (subject \d+, scan \d+)", text)
     assert len(titles) == len(set(titles)) == 2
 
 

@@ -55,8 +55,8 @@ def aside(shelf) -> list:
 
 @pytest.mark.timeout(600)
 @LONG
-def test_killed_at_every_step_it_leaves_no_row_without_file_and_no_file_for_ever(shelf):
-    for step in range(1, MANY):
+def test_killed_at_every_step_it_leaves_no_row_without_file_and_no_file_for_ever(shelf, every):
+    for step in range(1, MANY, every):
         shelf.add(f"study {step}", received_ones=2, made=1)
         work = partial(tick_elsewhere, url_of(shelf), shelf.folder, shelf.after(40))
         killed = killed_at(step, work)
@@ -72,9 +72,9 @@ def test_killed_at_every_step_it_leaves_no_row_without_file_and_no_file_for_ever
 
 @pytest.mark.timeout(600)
 @LONG
-def test_sent_again_at_any_step_it_is_kept(shelf):
+def test_sent_again_at_any_step_it_is_kept(shelf, every):
     """What was answered Success is there: its row, and its file."""
-    for step in range(1, MANY):
+    for step in range(1, MANY, every):
         study = f"study {step}"
         shelf.add(study, received_ones=1, made=0)
         age(shelf)

@@ -1,0 +1,1 @@
+"""Candidates that must not be promoted, and candidates that must, held to one gate file."""

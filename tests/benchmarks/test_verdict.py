@@ -1,0 +1,21 @@
+"""The gate at size: poisoned candidates are kept out, and better ones are promoted."""
+
+import numpy as np
+import pytest
+
+from benchmarks.verdict.candidates import BETTER, POISONS
+from benchmarks.verdict.run import active, tried
+
+EACH = 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_no_poisoned_candidate_is_promoted_and_hardly_a_better_one_is_kept_out(tmp_path):
+    bundle = active(tmp_path, 2)
+    kinds = [list(POISONS)[number % len(POISONS)] for number in range(EACH)] + [BETTER] * EACH
+    found = [tried((tmp_path, bundle, kind, number)) for number, kind in enumerate(kinds)]
+    poisoned, better = found[:EACH], found[EACH:]
+    assert [one for one in poisoned if one.promoted] == []
+    assert np.mean([one.promoted for one in better]) >= 0.95
+    assert sum(one.gain > 0 for one in poisoned) > EACH / 4, "their error alone would not tell"
