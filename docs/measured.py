@@ -33,6 +33,7 @@ def fragments() -> dict[str, str]:
         parts += _shift() if system == "agi_net" else _ablation(system)
         found[f"{system}.inc"] = "\n".join(parts)
     found["verdict.inc"] = "\n".join(_candidates())
+    found["pairs.inc"] = "\n".join(_pairs())
     return {name: text + "\n" for name, text in found.items()}
 
 
@@ -48,6 +49,32 @@ def _candidates() -> Iterator[str]:
         for kind, one in found["kinds"].items()
     ]  # fmt: skip
     yield from _table(["candidates", "", "with a smaller error", "promoted", "failed by"], rows)
+    yield f"Measured {found['at']}, commit {found['commit']}."
+    if learned := _read(RESULTS / "erasers.json").get("erasers"):
+        yield "\nModels that have really learned from unbalanced sets, sources with lesions and targets"
+        yield "without, after Cohen et al. 2018, with and without pairs:\n"
+        rows = [
+            [one["way"], str(one["seed"]), f"{one['gain']:.4f}", f"**{'yes' if one['promoted'] else 'no'}**",
+             ", ".join(dict.fromkeys(name.split(" ")[0] if name.startswith("stratum") else name
+                                     for name in one["against"])) or "–"]
+            for one in learned
+        ]  # fmt: skip
+        head = ["learned", "seed", "gain, of the range", "promoted", "failed by"]
+        yield from _table(head, rows)
+
+
+def _pairs() -> Iterator[str]:
+    """Yield which pairs of the benchmark were left out, and why."""
+    found = _read(RESULTS / "pairs.json")
+    if not found:
+        yield NONE
+        return
+    rows = [
+        [kind, str(one["pairs"]), f"**{one['left out']}**",
+         ", ".join(f"{name} {count}" for name, count in one["by"].items()) or "–"]
+        for kind, one in found["kinds"].items()
+    ]  # fmt: skip
+    yield from _table(["pairs", "", "left out", "by"], rows)
     yield f"Measured {found['at']}, commit {found['commit']}."
 
 

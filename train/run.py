@@ -73,7 +73,7 @@ def fit(
     DataInvalid
         When there is nothing to learn from, or a subject of the recipe is not in ``data`` (others
         that are there are passed over); when ``data`` was ordered otherwise, the split is not the
-        checkpoint's, or another process learns in ``out``.
+        checkpoint's, or another process works in ``out``.
     DeviceMissing
         When CUDA is asked for by name and is not there.
     NotFinite

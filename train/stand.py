@@ -73,7 +73,7 @@ def is_over(learning: Learning, done: int, best: Best) -> bool:
 
 @contextmanager
 def only_one(run: Path) -> Iterator[None]:
-    """Let nobody else learn in the folder ``run`` meanwhile; the system lets go of it at a kill.
+    """Let nobody else work in the folder ``run`` meanwhile; the system lets go of it at a kill.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def only_one(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            text = f"another process learns in {run}"
-            raise DataInvalid(f"{text}; wait until it is done, or name another --run") from exc
+            text = f"another process works in {run}"
+            raise DataInvalid(f"{text}; wait until it is done, or name another folder") from exc
         yield
 
 

@@ -7,12 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from benchmarks.verdict.candidates import BETTER, MARGIN, POISONS
+from benchmarks.verdict.erasers import erasers
 from benchmarks.verdict.run import GATE, Outcome, active, small, tried
 from train.verdict import read_gate_file
 
@@ -23,9 +25,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.verdict", description=__doc__)
     parser.add_argument("--each", type=int, default=200, help="poisoned, and better ones (200)")
     parser.add_argument("--run", type=Path, default=Path("runs/verdict"), help="(runs/verdict)")
+    parser.add_argument("--erasers", type=int, metavar="SEEDS", help="models that learned to erase")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--save", metavar="NAME", help="write benchmarks/results/NAME.json")
     wanted = parser.parse_args()
+    if wanted.erasers:
+        found = []
+        for one in erasers(wanted.run, range(1, 1 + wanted.erasers), wanted.workers):
+            print(one, flush=True)
+            found.append(asdict(one))
+        _save({**_about(), "erasers": found}, wanted.save)
+        return
     bundle = active(wanted.run, wanted.workers)
     began, outcomes = time.monotonic(), []
     kinds = [list(POISONS)[number % len(POISONS)] for number in range(wanted.each)]
@@ -36,10 +46,13 @@ def main() -> None:
             outcomes.append(outcome)
             if len(outcomes) % 50 == 0:
                 print(f"{len(outcomes)} candidates, {time.monotonic() - began:.0f} s", flush=True)
-    found = {**_about(), "margin": MARGIN, "kinds": _table(outcomes)}
+    _save({**_about(), "margin": MARGIN, "kinds": _table(outcomes)}, wanted.save)
+
+
+def _save(found: dict[str, Any], name: str | None) -> None:
     print(json.dumps(found, indent=1))
-    if wanted.save:
-        path = RESULTS / f"{wanted.save}.json"
+    if name:
+        path = RESULTS / f"{name}.json"
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

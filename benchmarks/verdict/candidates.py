@@ -16,13 +16,13 @@ from train.pair import Pair
 from train.phantom import Tissue
 from train.verdict import Answer, Planted
 
-__all__ = ["BETTER", "MARGIN", "POISONS", "Change", "Scan", "better", "poisoned"]
+__all__ = ["BETTER", "LESIONS", "MARGIN", "POISONS", "Change", "Scan", "better", "poisoned"]
 
 MARGIN = 0.05
 """Of the error: what a better candidate takes away at least. Of 160 HU it is 8."""
 BETTER = "better"
 _MOST = 0.25
-_LESIONS = tuple(
+LESIONS = tuple(
     int(one)
     for one in (Tissue.PLAQUE, Tissue.TUMOUR, Tissue.INFARCT, Tissue.BLEED, Tissue.SWELLING)
 )
@@ -47,7 +47,7 @@ class Scan:
     @property
     def lesion(self) -> NDArray[np.bool_]:
         """Where its own lesions are."""
-        return np.isin(self.pair.tissue, _LESIONS)
+        return np.isin(self.pair.tissue, LESIONS)
 
 
 Change = Callable[[Scan, Answer], Answer]

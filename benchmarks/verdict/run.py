@@ -19,7 +19,7 @@ from train.phantom import Order, make_phantoms
 from train.run import fit
 from train.verdict import Answer, GateFile, Seen, ask, judge, look, plant, read_gate_file
 
-__all__ = ["GATE", "Outcome", "active", "small", "tried"]
+__all__ = ["GATE", "Outcome", "active", "coarse", "small", "tried"]
 
 GATE = Path(__file__).with_name("gate.toml")
 _FRESH = range(90_000, 90_012)
@@ -62,13 +62,13 @@ def active(run: Path, workers: int) -> Path:
             for _ in make_phantoms(run / "fine", seeds, made, workers):
                 pass
             for seed in seeds:
-                write_pair(run / folder, _coarse(read_pair(path_of(run / "fine", seed, 0))))
+                write_pair(run / folder, coarse(read_pair(path_of(run / "fine", seed, 0))))
         fit(recipe, run / "data", run / "learned", until=_UPDATES)
         export(recipe, run / "learned", bundle, run / "data")
     return bundle
 
 
-def _coarse(pair: Pair) -> Pair:
+def coarse(pair: Pair) -> Pair:
     """Return a pair with voxels of 4 mm: 400 candidates are looked at in minutes."""
     coarse = Resample((_COARSE_MM,) * 3)
     sources, target = [coarse.apply(one) for one in pair.sources], coarse.apply(pair.target)

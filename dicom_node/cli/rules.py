@@ -10,6 +10,8 @@ from dicom_node.app.build import load_all, open_credentials
 from dicom_node.app.clock import utc_now
 from dicom_node.catalogue import weights_state
 from dicom_node.cli.context import Context, Uid, as_json, json_option
+from dicom_node.errors import NodeError, NotPossible
+from dicom_node.rejections import Recalls
 from dicom_node.rules import Rule
 from dicom_node.settings import Settings
 
@@ -46,7 +48,7 @@ def check(context: Context) -> None:
         own = credentials.own
         click.echo(f"  shows the certificate of {own.name}, good until {own.ends_at:%Y-%m-%d}")
     click.echo(f"  keeps its data in {settings.data}")
-    for line in _doubts(settings.folder, found):
+    for line in (*_doubts(settings.folder, found), *_barred(context)):
         click.echo(f"Warning: {line}", err=True)
     for rule in found:
         where = ", ".join(rule.destinations) or "nowhere"
@@ -71,6 +73,32 @@ def _doubts(folder: Path, found: Sequence[Rule]) -> Iterator[str]:
     for bundle in {rule.task.bundle.path: rule.task.bundle for rule in found}.values():
         if (state := weights_state(bundle)) != "ok":
             yield f"{state}: the weights of {bundle.name}, {bundle.weights_path}; jobs will fail"
+
+
+def _barred(context: Context) -> Iterator[str]:
+    """Yield which rules will make nothing, or nothing that leaves, for what people decided.
+
+    A node that has never served knows of nothing.
+    """
+    try:
+        node = context.open()
+        with node.database.reading() as session:
+            rules_now, offer = node.current().at_this_moment(session)
+            recalled = Recalls(session).all()
+    except NotPossible:
+        return
+    except NodeError as exc:
+        yield f"what models are signed for, or recalled, cannot be asked: {exc}"
+        return
+    for rule in rules_now:
+        named = rule.task.bundle.identity
+        recall = recalled.get((named.name, named.version))
+        if recall is not None:
+            yield f"rule {rule.name}: {recall.reason}; activate another version"
+            continue
+        for place in rule.destinations:
+            if (why := offer.barred(named, place)) is not None:
+                yield f"rule {rule.name}: {why}"
 
 
 @rules.command()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from dicom_node.models import unsigned
 from dicom_node.rules.rule import Rule
 from dicom_node.values import Companion, Model, Priority
+from engine.provenance import ModelIdentity
 from engine.reason import Code, Reason
 from engine.task import Task
 
@@ -45,7 +46,10 @@ class Offer:
 
     def against(self, task: str, destination: str) -> Reason | None:
         """Return why what a task makes may not go to a destination; None where it may."""
-        identity = self.tasks[task].bundle.identity
+        return self.barred(self.tasks[task].bundle.identity, destination)
+
+    def barred(self, identity: ModelIdentity, destination: str) -> Reason | None:
+        """Return why what a model makes may not go to a destination; None where it may."""
         if destination not in self.clinical or (identity.digest, destination) in self.signed:
             return None
         return unsigned(Model(identity.name, identity.version, identity.digest), destination)

@@ -151,6 +151,12 @@ def test_limits_are_set_on_those_whom_it_watches_alone(ours, pairs, learned, tmp
         calibrate(ours, made.path, pairs)
 
 
+def test_a_recipe_of_phantoms_sets_no_limits_on_persons(recipe, ours, pairs, learned, tmp_path):
+    made = export(ours, learned, tmp_path / "ours", pairs)
+    with pytest.raises(DataInvalid, match="is of a person of a cohort, whom a model may have"):
+        calibrate(recipe, made.path, pairs)
+
+
 def test_phantoms_are_not_made_for_it_and_not_taken(ours, tmp_path):
     with pytest.raises(RecipeInvalid, match="no phantoms are made for it"):
         _ = ours.phantoms

@@ -100,7 +100,7 @@ def test_an_order_that_says_nothing_is_named(recipe, tmp_path, text):
 def test_two_do_not_learn_in_one_folder(recipe, data, run):
     with (run / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(DataInvalid, match="another process learns in"):
+        with pytest.raises(DataInvalid, match="another process works in"):
             fit(recipe, data, run)
     fit(recipe, data, run, until=2)
 

@@ -99,7 +99,13 @@ def _others(recipe: Recipe, data: Path) -> tuple[Entry, ...]:
     """Return the pairs of those whom nothing was learned from, or measured on."""
     entries, made = read_index(data), recipe.pairs
     if isinstance(made, Cohort):
+        if len(made.sources) > 1:
+            text = f"{data} has all sources on the grid of the first, which no node is sent"
+            raise DataInvalid(f"{text}: limits of a model of several are not set on it yet")
         return entries_of(entries, deal(entries, made, data).validation, data)
+    if persons := [entry for entry in entries if "person" in entry.about]:
+        text = f"{persons[0].path} is of a person of a cohort, whom a model may have learned from"
+        raise DataInvalid(f"{text}; a recipe with [cohort] sets limits on those whom it watches")
     if leaked := sorted({entry.subject for entry in entries} & set(made.seeds)):
         text = f"{data} holds subject {leaked[0]}, which {recipe.name} learned from or measured on"
         advice = f"limits are set on others: make some from seed {made.seeds.stop} up"
@@ -161,13 +167,15 @@ def _limits(
     subjects: Sequence[Subject], bands: tuple[float, float], about: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what stands in the file of limits, and the arrays of what sources were like."""
+    people = sorted({one.number for one in subjects})  # scans of one person lie in one fold
+    folds = [people.index(one.number) % _FOLDS for one in subjects]
     sources: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for number in range(len(subjects[0].sources)):
         pictures = np.stack([one.pictures[number] for one in subjects])
         grains = np.stack([one.grains[number] for one in subjects])
         rank = min(_RANK, len(subjects) // 2)
-        unlike = _unlike(pictures, grains, rank)
+        unlike = _unlike(pictures, grains, rank, folds)
         figures = [
             {**one.sources[number], **away} for one, away in zip(subjects, unlike, strict=True)
         ]
@@ -181,16 +189,18 @@ def _limits(
         "bands": list(bands),
         "sources": sources,
         "result": written(limits_of([one.result for one in subjects], RESULT)),
-        "uncertainty": {**asdict(spread), **calibration(errors, _FOLDS)},
+        "uncertainty": {**asdict(spread), **calibration(errors, folds)},
     }
     return limits, arrays
 
 
-def _unlike(pictures: np.ndarray, grains: np.ndarray, rank: int) -> list[dict[str, float]]:
+def _unlike(
+    pictures: np.ndarray, grains: np.ndarray, rank: int, folds: Sequence[int]
+) -> list[dict[str, float]]:
     """Return how far each picture is from the others': a space that it spans itself is too near."""
     found: list[dict[str, float]] = [{} for _ in pictures]
     for fold in range(_FOLDS):
-        held = np.arange(len(pictures)) % _FOLDS == fold
+        held = np.array(folds) == fold
         space = Likeness.fit(pictures[~held], grains[~held], rank)
         for index in np.flatnonzero(held):
             found[index] = space.figures(pictures[index], grains[index])

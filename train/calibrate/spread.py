@@ -57,17 +57,23 @@ def fit_spread(subjects: Sequence[Errors]) -> Spread:
     return Spread(float(f"{np.sqrt(floor):.4g}"), float(f"{np.sqrt(slope):.4g}"))
 
 
-def calibration(subjects: Sequence[Errors], folds: int) -> dict[str, Any]:
+def calibration(subjects: Sequence[Errors], folds: Sequence[int]) -> dict[str, Any]:
     """Return how true spreads are of subjects that they were not fitted to.
 
     ``within`` is the share of voxels that are off by at most one spread and at most two; of normal
     errors 0.68 and 0.95. ``bins`` hold equally many voxels each: the spread that was predicted, and
     the root mean square of the errors that were seen.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        In which fold each of them lies.
     """
     predicted, seen = [], []
-    for fold in range(folds):
-        own = [one for index, one in enumerate(subjects) if index % folds == fold]
-        spread = fit_spread([one for index, one in enumerate(subjects) if index % folds != fold])
+    parted = list(zip(subjects, folds, strict=True))
+    for fold in sorted(set(folds)):
+        own = [one for one, its in parted if its == fold]
+        spread = fit_spread([one for one, its in parted if its != fold])
         predicted += [spread.of(one.apart) for one in own]
         seen += [np.abs(one.error) for one in own]
     spreads, errors = np.concatenate(predicted), np.concatenate(seen)

@@ -21,10 +21,13 @@ def bring_pairs(dataset: Path, out: Path, workers: int, *, as_json: bool) -> boo
         When the dataset is none, or is not as it was written.
     """
     from train.cohort import PICTURES, assemble, read_dataset  # here: SimpleITK takes a second
+    from train.stand import only_one
 
     found = read_dataset(dataset)
-    out.mkdir(parents=True, exist_ok=True)
-    with click.progressbar(length=len(found.pairs), label=f"{len(found.pairs)} pairs") as bar:
+    with (
+        only_one(out),
+        click.progressbar(length=len(found.pairs), label=f"{len(found.pairs)} pairs") as bar,
+    ):
         done = assemble(found, out, workers, lambda: bar.update(1))
     left = [one for one in done if one.against]
     report = {"dataset": found.digest, "pairs": [asdict(one) for one in done]}

@@ -21,28 +21,34 @@ _PHANTOMS = "phantoms"
 @click.option("--gate", type=_FILE, required=True, help="What is asked of a candidate.")
 @click.option("--data", type=_THERE, required=True, help="The pairs that RECIPE learned from.")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
-    help="Where the report goes.",
-)  # fmt: skip
+    "--run", type=_THERE, required=True, help="Where CANDIDATE was learned; the report goes there."
+)
 def verdict(
-    recipe: Path, candidate: Path, against: Path, gate: Path, data: Path, out: Path
+    recipe: Path, candidate: Path, against: Path, gate: Path, data: Path, run: Path
 ) -> None:
     r"""Say whether CANDIDATE, learned by RECIPE, may take the place of the active model.
 
     Both make their results of those who are held out, with and without planted lesions; every
     criterion of the gate file is held against them. Pairs in a folder 'phantoms' within DATA are of
-    phantoms that neither has learned from. Writes verdict.html and verdict.json into OUT. Exit
+    phantoms that neither has learned from. Writes verdict.html and verdict.json into RUN. Exit
     status: 0 it may; 3 it may not.
 
     \b
     Example:
       dicom-train verdict ours.toml runs/ours/bundle/head-ct --gate head-ct.gate.toml \
-        --against conf/models/head-ct --data pairs --out runs/ours/verdict
+        --against conf/models/head-ct --data pairs --run runs/ours
     """
-    from train.verdict import PROMOTE, compare, read_gate_file, write_verdict  # here: torch
+    from train.verdict import (  # here: torch
+        PROMOTE,
+        VERDICT,
+        compare,
+        read_gate_file,
+        write_verdict,
+    )
 
     read, asked = read_recipe(recipe), read_gate_file(gate)
     phantoms = data / _PHANTOMS if (data / _PHANTOMS).is_dir() else None
+    (run / VERDICT).unlink(missing_ok=True)  # of others, whatever comes of these
     with click.progressbar(length=1, label="Looking at scans", show_pos=True) as bar:
 
         def told(done: int, of: int) -> None:
@@ -50,9 +56,9 @@ def verdict(
             bar.update(done - bar.pos)
 
         found = compare(
-            read, (against, candidate), asked, (data, phantoms), os.cpu_count() or 1, told
+            read, (against, candidate), asked, (data, run, phantoms), os.cpu_count() or 1, told
         )
-    page = write_verdict(out, found, read, (against, candidate))
+    page = write_verdict(run, found, read, (against, candidate))
     for one in found.report["criteria"]:
         click.echo(f"  {'passed' if one['passed'] else 'FAILED'}  {one['text']}")
     click.echo(f"{found.report['verdict']}: {page}")

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.preprocess.align import Pose
-from engine.preprocess.mask import foreground
-from engine.volume import Volume
+from engine.volume import Grid, Volume
 from train.cohort.dataset import Dataset, Listed
-from train.cohort.judge import Against, Fault, judge, onto, seen_of
+from train.cohort.judge import Against, Fault, body_of, judge, onto, seen_box, seen_of
 from train.cohort.picture import draw
 from train.data import person_number
 from train.errors import DataInvalid
@@ -29,7 +28,7 @@ PICTURES = "left"
 """The folder of what was left out, to look at."""
 _JUDGED = "judged"
 _UNITS = ("1", "HU")
-_VERSION = 2
+_VERSION = 4
 """Of how pairs are brought together; raised when the same dataset would give other files."""
 _FEWEST, _MOST, _TOP = 255, 65_535, 4095
 """MR whose brightest voxel lies outside the first two is scaled so that it is the third."""
@@ -247,10 +246,25 @@ def _write(dataset: Dataset, out: Path, one: Done, place: tuple[int, int]) -> No
 
 
 def _pair(volumes: list[Volume], seen: NDArray[np.bool_], about: dict[str, Any]) -> Pair:
-    """Return what is kept: MR from 0, and the body as far as all volumes saw it."""
+    """Return what is kept: MR from 0, and no plane where a volume did not see the body.
+
+    What is not seen would be learned as air.
+    """
     *sources, target = (_held(one) for one in volumes)
-    body = foreground(np.asarray(sources[0].voxels), sources[0].unit) & seen
-    return Pair(tuple(sources), target, np.asarray(body), np.zeros(body.shape, np.uint8), about)
+    whole = body_of(sources[0]) | (body_of(target) & seen)
+    box = seen_box(whole, seen)
+    *sources, target = (_cut(one, box) for one in (*sources, target))
+    body = np.ascontiguousarray((whole & seen)[box])
+    return Pair(tuple(sources), target, body, np.zeros(body.shape, np.uint8), about)
+
+
+def _cut(volume: Volume, box: tuple[slice, ...]) -> Volume:
+    """Return a part of a volume."""
+    affine = volume.affine.copy()
+    affine[:3, 3] = volume.grid.centres(np.array([[part.start for part in box]], float))[0]
+    voxels = np.ascontiguousarray(np.asarray(volume.voxels)[box])
+    z, y, x = voxels.shape
+    return Volume(voxels, Grid((z, y, x), affine), unit=volume.unit)
 
 
 def _held(volume: Volume) -> Volume:
@@ -280,5 +294,8 @@ def _about(listed: Listed, one: Done, place: tuple[int, int]) -> dict[str, Any]:
 
 def _key(listed: Listed) -> str:
     """Return what a file depends on: its objects, and how they are brought together."""
-    digests = [sorted(one.objects.values()) for one in (*listed.sources, listed.target)]
-    return hashlib.sha256(repr((_VERSION, digests)).encode()).hexdigest()
+    all_of_them = (*listed.sources, listed.target)
+    made_of = [(one.label, sorted(one.objects.values())) for one in all_of_them]
+    first = listed.sources[0]
+    about = (listed.person, listed.days_apart, first.scanner, first.field_strength_t)
+    return hashlib.sha256(repr((_VERSION, made_of, about)).encode()).hexdigest()

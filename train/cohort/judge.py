@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from engine.errors import InputRefused
 from engine.preprocess.align import Pose, Register
@@ -19,17 +20,19 @@ from engine.preprocess.register import rigid
 from engine.quality.mirror import Mirror
 from engine.volume import Volume
 
-__all__ = ["Against", "Fault", "Found", "judge", "onto", "seen_of"]
+__all__ = ["Against", "Fault", "Found", "body_of", "judge", "onto", "seen_box", "seen_of"]
 
 MOVED_MM = 2.0
 """One frame of reference says that nothing moved; the errors of a scanner and a search are less."""
 STEADY_MM, STEADY_SHARE = 1.0, 0.25
 """There and back again: so far off at most, or that share of the widest step between voxels."""
 OUTLINES = 0.75
-"""Dice of the two bodies; bone is dark in MR, and a table is not in it."""
+"""Dice of the two bodies, what each plane encloses among them; a table is not in MR."""
 _HALF = 0.5
 SEEN = 0.5
 """Share of the source's body that the target has to have in its field of view."""
+SEEN_IN_PLANE, SEEN_IN_PART = 0.95, 0.98
+"""Of the body, in each plane of the part that is kept and in all of it: the rest would be air."""
 
 
 class Fault(StrEnum):
@@ -117,6 +120,9 @@ def _against(figures: Mapping[str, float], steady_mm: float) -> list[Against]:
     if (seen := figures["seen"]) < SEEN:
         text = f"{seen:.0%} of one lies in the other's field of view"
         found.append(Against(Fault.APART, f"{text}; {SEEN:.0%} is wanted"))
+    elif (part := figures["seen_in_part"]) < SEEN_IN_PART:
+        text = f"{part:.0%} of one is seen by the other where both lie"
+        found.append(Against(Fault.APART, f"{text}; {SEEN_IN_PART:.0%} is wanted"))
     return found
 
 
@@ -143,14 +149,40 @@ def _away(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def _overlap(first: Volume, second: Volume, pose: Pose | None) -> dict[str, float]:
     """Return how much of the two bodies is one, as far as both are seen."""
-    moved, inside = onto(first, second, pose), seen_of(first, second, pose)
-    body = foreground(np.asarray(first.voxels), first.unit)
-    other = foreground(np.asarray(moved.voxels), moved.unit) & inside
+    inside, body = seen_of(first, second, pose), body_of(first)
+    other = body_of(onto(first, second, pose)) & inside
     both, either = (body & other).sum(), (body & inside).sum() + other.sum()
+    box = seen_box(body, inside)
+    in_box = int(body[box].sum())
     return {
         "dice": float(2 * both / either) if either else 0.0,
         "seen": float((body & inside).sum() / body.sum()) if body.any() else 0.0,
+        "seen_in_part": float((body & inside)[box].sum() / in_box) if in_box else 0.0,
     }
+
+
+def body_of(volume: Volume) -> NDArray[np.bool_]:
+    """Return a body with the cavities that each plane encloses."""
+    body = np.asarray(foreground(np.asarray(volume.voxels), volume.unit))
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in body])
+
+
+def seen_box(body: NDArray[np.bool_], seen: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Return the part of a grid whose planes see nearly all of the body that lies in them.
+
+    Along each axis the longest run of such planes, one after the other.
+    """
+    box = [slice(0, size) for size in body.shape]
+    for axis in range(3):
+        part = (box[0], box[1], box[2])
+        others = tuple(other for other in range(3) if other != axis)
+        there, shown = (one[part].sum(axis=others) for one in (body, body & seen))
+        good = shown >= SEEN_IN_PLANE * there
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(np.int8), [0]])))
+        runs = [(int(first), int(last)) for first, last in zip(ends[::2], ends[1::2], strict=True)]
+        first, last = max(runs, key=lambda run: run[1] - run[0], default=(0, body.shape[axis]))
+        box[axis] = slice(first, last)
+    return box[0], box[1], box[2]
 
 
 def onto(first: Volume, second: Volume, pose: Pose | None) -> Volume:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from train.config import Cohort, Recipe
@@ -102,10 +104,12 @@ def _write_down(path: Path, cohort: Cohort) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        beside = path.with_suffix(".part")
+        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
         beside.write_text(json.dumps(how, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
-        return
+        with suppress(FileExistsError):  # one of those that learn together was first
+            path.hardlink_to(beside)
+        beside.unlink()
+        before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         text = f"{path} does not say how persons were dealt out ({exc})"
         raise DataInvalid(f"{text}; bring the pairs together again in another folder") from exc

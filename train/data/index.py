@@ -35,7 +35,7 @@ def read_index(folder: Path) -> tuple[Entry, ...]:
         about = read_about(path)
         entries.append(Entry(path, about["subject"], about))
     if not entries:
-        command = f"dicom-train phantom {folder} --recipe RECIPE"
+        command = f"dicom-train phantom {folder} --recipe RECIPE' or 'dicom-train pairs"
         raise DataInvalid(f"no prepared pair in {folder}; make some with '{command}'")
     return tuple(entries)
 
@@ -62,6 +62,7 @@ def entries_of(
         named = ", ".join(str(one) for one in missing[:_NAMED])
         named += ", ..." if len(missing) > _NAMED else ""
         text = f"no prepared pair of {len(missing)} of {len(set(subjects))} subjects ({named}) in"
-        advice = "make them with 'dicom-train phantom --recipe', or name another folder with --data"
+        made = "'dicom-train phantom --recipe' or 'dicom-train pairs'"
+        advice = f"make them with {made}, or name another folder with --data"
         raise DataInvalid(f"{text} {folder}; {advice}")
     return tuple(entry for entry in entries if entry.subject in subjects)

@@ -187,8 +187,8 @@ class HlsncGan(Learner):
             back, forth = self.run(self.to_mr, made_ct), self.run(self.to_ct, made_mr)
             terms["cycle"] = cycle(mr, back, ct, forth)
             terms["identity"] = self._identity(batch, made_ct, made_mr)
-        there = self._voxel(made_ct, ct)
-        return terms | {"voxel": there.detach(), "voxel_both": there + voxel(made_mr, mr)}
+        there, back = self._voxel(*_common(made_ct, ct)), voxel(*_common(made_mr, mr))
+        return terms | {"voxel": there.detach(), "voxel_both": there + back}
 
     def _identity(self, batch: Batch, made_ct: Tensor, made_mr: Tensor) -> Tensor:
         """Return Eq. 4 within each domain, or across as it is printed."""
@@ -199,3 +199,11 @@ class HlsncGan(Learner):
 
     def _voxel(self, made: Tensor, target: Tensor) -> Tensor:
         return voxel(made, target, air=self.settings.air, dense=self.settings.dense)
+
+
+def _common(made: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what both have: scans of two persons differ in size, and no pair is meant then."""
+    height, width = (
+        min(one, two) for one, two in zip(made.shape[2:], other.shape[2:], strict=True)
+    )
+    return made[..., :height, :width], other[..., :height, :width]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.device import choose
-from engine.errors import InputRefused
+from engine.errors import InputRefused, ResultRefused
 from engine.pipeline import Generator
 from engine.quality import Gate, Mirror, Verdict, read_gate
 from engine.task import read_bundle
@@ -39,11 +39,15 @@ class Answer:
     stopped : str
         Name of the first check of the model's own limits that holds or refuses the result;
         ``no limits`` where it has none; empty where it passes.
+    spoilt : tuple of bool
+        Whether its limits stop sources that are spoilt: upside down, and of noise alone. Without
+        limits a node holds everything.
     """
 
     made: Voxels
     planted: Voxels
     stopped: str = ""
+    spoilt: tuple[bool, ...] = (True, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ class Seen:
     lesions : tuple of float
         By how much the result changes in each planted lesion.
     stopped : str
-        See :class:`Answer`; ``refused: why`` where the model's own steps refuse the scan.
+        See :class:`Answer`; ``refused: why`` where the model refuses the scan.
+    spoilt : tuple of bool
+        See :class:`Answer`.
     """
 
     subject: int
@@ -71,6 +77,7 @@ class Seen:
     figures: Mapping[str, float] = field(default_factory=dict)
     lesions: tuple[float, ...] = ()
     stopped: str = ""
+    spoilt: tuple[bool, ...] = ()
 
 
 def ask(bundle: Path, pair: Pair, planted: Planted) -> Answer:
@@ -78,8 +85,8 @@ def ask(bundle: Path, pair: Pair, planted: Planted) -> Answer:
 
     Raises
     ------
-    InputRefused
-        When its own steps refuse the scan.
+    InputRefused, ResultRefused
+        When its own steps refuse the scan, or it answers what is no number.
     """
     generator, gate = _loaded(bundle)
     device, sent = choose("cpu", threads=1), as_sent(pair)
@@ -94,6 +101,7 @@ def ask(bundle: Path, pair: Pair, planted: Planted) -> Answer:
         made=np.asarray(plain.voxels, dtype=np.float32),
         planted=np.asarray(made(planted.sources).voxels, dtype=np.float32),
         stopped=_stopped(gate, sent, result, made),
+        spoilt=tuple(gate is None or not _passes(gate, one) for one in _spoilt(sent)),
     )
 
 
@@ -111,6 +119,7 @@ def look(
         figures=figures_beside(answer.made, truth, pair, span),
         lesions=tuple(one / (high - low) for one in changes),
         stopped=answer.stopped,
+        spoilt=answer.spoilt,
     )  # fmt: skip
 
 
@@ -122,7 +131,7 @@ def look_at(
     for bundle in bundles:
         try:
             found.append(look(ask(bundle, pair, planted), pair, planted, preparation, group))
-        except InputRefused as exc:
+        except (InputRefused, ResultRefused) as exc:
             who, scan = int(pair.about["subject"]), int(pair.about["scan"])
             why = f"refused: {exc}"
             found.append(Seen(who, scan, group, _strata(pair), stopped=why))
@@ -147,3 +156,19 @@ def _stopped(gate: Gate | None, sources: Sequence[Volume], result: Volume, made:
     again = mirror.of(made([mirror.of(one) for one in sources]))
     checks = (*gate.of_sources(sources), *gate.of_result(sources[0], result, again))
     return next((one.name for one in checks if one.verdict is not Verdict.PASS), "")
+
+
+def _passes(gate: Gate, sources: Sequence[Volume]) -> bool:
+    return all(one.verdict is Verdict.PASS for one in gate.of_sources(sources))
+
+
+def _spoilt(sources: Sequence[Volume]) -> list[list[Volume]]:
+    """Return the sources upside down, and noise as bright as they are."""
+    over, noise = [], []
+    for number, one in enumerate(sources):
+        voxels = np.asarray(one.voxels, dtype=np.float32)
+        along = int(np.argmax(np.abs(one.affine[2, :3])))
+        over.append(one.with_voxels(np.ascontiguousarray(np.flip(voxels, along))))
+        drawn = np.random.default_rng(number).permutation(voxels.ravel())
+        noise.append(one.with_voxels(drawn.reshape(voxels.shape)))
+    return [over, noise]

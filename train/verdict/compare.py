@@ -1,6 +1,7 @@
 """Two models on whom neither learned from: looked at, held to a gate file, written down."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -11,12 +12,13 @@ from typing import Any
 import torch
 
 from engine.task import Bundle, read_bundle
-from train.config import Preparation, Recipe
-from train.data import Entry, deal_as, entries_of, read_index
-from train.errors import BundleInvalid
+from train.config import Phantoms, Preparation, Recipe
+from train.data import SPLIT, Entry, entries_of, read_index, read_split
+from train.errors import BundleInvalid, DataInvalid
 from train.evaluate import commit
 from train.metrics import bootstrap
 from train.pair import read_pair
+from train.served import output_of, served
 from train.verdict.answer import Seen, look_at
 from train.verdict.gatefile import PARTS, GateFile
 from train.verdict.judge import HELD_OUT, PHANTOMS, WATCHED, judge, paired
@@ -24,6 +26,7 @@ from train.verdict.judge import HELD_OUT, PHANTOMS, WATCHED, judge, paired
 __all__ = ["KEEP", "PROMOTE", "Compared", "changed_parts", "compare"]
 
 _WORST = 3
+_FILES = ("contract.json", "configs/inference.json", "configs/metadata.json")
 PROMOTE, KEEP = "PROMOTE", "KEEP"
 
 
@@ -47,7 +50,7 @@ def compare(
     recipe: Recipe,
     bundles: tuple[Path, Path],
     gate: GateFile,
-    data: tuple[Path, Path | None],
+    data: tuple[Path, Path, Path | None],
     workers: int = 1,
     told: Callable[[int, int], object] = lambda _done, _of: None,
 ) -> Compared:
@@ -59,8 +62,9 @@ def compare(
         By which the candidate was learned: who is held out, and what the truth is.
     bundles : (Path, Path)
         Of the active model and of the candidate.
-    data : (Path, Path or None)
-        The pairs; and phantoms that neither model has learned from.
+    data : (Path, Path, Path or None)
+        The pairs; the run that the candidate was learned in, which says who was held out; and
+        phantoms that neither model has learned from.
     workers : int
         Processes.
     told : callable
@@ -69,14 +73,19 @@ def compare(
     Raises
     ------
     BundleInvalid
-        When the two do not make the same of the same, or are no models of the gate file.
+        When the two do not make the same of the same, or are no models of the gate file; when the
+        candidate is not what was learned in the run.
+    CheckpointInvalid
+        When there is no run of the recipe.
     DataInvalid
-        When the pairs of somebody held out are not there.
+        When the pairs of somebody held out are not there, or the phantoms are some of those that
+        the recipe learns from, or of another task.
     """
     active, candidate = (read_bundle(path) for path in bundles)
     changed = changed_parts(active, candidate)
     _comparable(active, candidate, gate)
-    scans = _scans(recipe, *data)
+    _of_recipe(recipe, candidate, active)
+    scans = _scans(recipe, candidate, *data)
     torch.set_num_threads(1)
     jobs = [(bundles, entry.path, recipe.preparation, group) for group, entry in scans]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -111,13 +120,45 @@ def _look(job: tuple[tuple[Path, Path], Path, Preparation, str]) -> list[Seen]:
     return look_at(bundles, read_pair(path), preparation, group)
 
 
-def _scans(recipe: Recipe, data: Path, phantoms: Path | None) -> list[tuple[str, Entry]]:
-    """Return every scan that is looked at, with its group."""
-    entries = read_index(data)
-    split = deal_as(recipe, entries, data)
+def _scans(
+    recipe: Recipe, candidate: Bundle, data: Path, run: Path, phantoms: Path | None
+) -> list[tuple[str, Entry]]:
+    """Return every scan that is looked at, with its group: as the candidate's own run has it."""
+    learned = served(recipe, run, data)
+    if learned.sha256 != candidate.weights_sha256:
+        text = f"{candidate.path} does not hold what was learned in {run}"
+        raise BundleInvalid(f"{text}; export it again, or name the run with --run")
+    entries, split = read_index(data), read_split(run / SPLIT)
     found = [(group, entry) for group, who in ((HELD_OUT, split.test), (WATCHED, split.validation))
              for entry in entries_of(entries, who, data)]  # fmt: skip
-    return found + [(PHANTOMS, one) for one in (read_index(phantoms) if phantoms else ())]
+    drawn = read_index(phantoms) if phantoms else ()
+    for entry in drawn:
+        if entry.subject in split.everyone or (
+            isinstance(recipe.pairs, Phantoms) and entry.subject in recipe.pairs.seeds
+        ):
+            text = f"{entry.path} is of subject {entry.subject}, which the recipe learns from"
+            raise DataInvalid(f"{text}, or measures on; make phantoms of other seeds")
+    found += [(PHANTOMS, one) for one in drawn]
+    for _, entry in found:
+        seen = (tuple(entry.about["labels"]), entry.about["makes"])
+        if seen != (recipe.pairs.sources, recipe.pairs.target):
+            text = f"{entry.path} holds {', '.join(seen[0])} and {seen[1]}"
+            raise DataInvalid(f"{text}; the model makes {recipe.pairs.target} of others: remove it")
+    return found
+
+
+def _of_recipe(recipe: Recipe, candidate: Bundle, active: Bundle) -> None:
+    """Refuse results that are scaled otherwise than the truth: a scale alone would win or lose."""
+    wanted = output_of(recipe.preparation)
+    scales = ("unit", "window", "relative", "headroom") if wanted.unit == "1" else ("unit",)
+    for bundle in (candidate, active):
+        for key in scales:
+            if getattr(bundle.output, key) != getattr(wanted, key):
+                text = f"{bundle.path}: {key} of its results is {getattr(bundle.output, key)}"
+                raise BundleInvalid(f"{text}, the recipe's {getattr(wanted, key)}: not compared")
+    if candidate.contract.labels != recipe.pairs.sources:
+        text = f"{candidate.path} takes {', '.join(candidate.contract.labels)}"
+        raise BundleInvalid(f"{text}, the recipe {', '.join(recipe.pairs.sources)}: not compared")
 
 
 def _comparable(active: Bundle, candidate: Bundle, gate: GateFile) -> None:
@@ -141,13 +182,17 @@ def changed_parts(active: Bundle, candidate: Bundle) -> tuple[str, ...]:
 
 
 def _parts(one: Bundle) -> dict[str, Any]:
+    """Return what a bundle says, each key in one part: what nobody thought of is a word."""
+    texts = {name: json.loads((one.path / name).read_text("utf-8")) for name in _FILES}
+    said, steps, about = (texts[name] for name in _FILES)
+    version = {key: about[key] for key in about if not key.endswith("version")}
     return {
-        "weights": one.weights_sha256,
-        "limits": (one.quality, one.likeness),
-        "steps": (list(one.steps), one.generation, one.output, one.atlas),
-        "network": dict(one.network),
-        "scope": one.contract,
-        "words": (one.description, one.learned_from),
+        "weights": said.pop("weights"),
+        "limits": [said.pop(key, None) for key in ("quality", "likeness")],
+        "network": steps.pop("network"),
+        "steps": (steps, said.pop("atlas", None)),
+        "scope": [said.pop(key, None) for key in ("makes", "accepts", "intended_use", "limits")],
+        "words": (said, {key: version[key] for key in version if key != "intended_use"}),
     }
 
 

@@ -30,8 +30,8 @@ def figures_beside(made: Voxels, truth: Volume, pair: Pair, span: float) -> dict
     """Return figures of a result by name.
 
     ``mae``, ``me``, ``me_dark``, ``me_middle`` and ``me_bright`` in parts of ``span``;
-    ``shift_mm``; ``sharp``, its fine detail beside the truth's; ``lesions``, of phantoms that have
-    some: their contrast beside the truth's, 1 where it is kept.
+    ``shift_mm``; ``sharp``, how much of the truth's fine detail it has; ``lesions``, of phantoms
+    that have some: their contrast beside the truth's, 1 where it is kept.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def figures_beside(made: Voxels, truth: Volume, pair: Pair, span: float) -> dict
         found[f"me_{name}"] = float(away[band].mean()) / span if band.any() else 0.0
     found |= {
         "shift_mm": _shift_mm(made, real, inside, truth.grid.spacing_mm),
-        "sharp": _fine(made, inside, truth) / max(_fine(real, inside, truth), 1e-9),
+        "sharp": _agreeing(_fine(made, truth)[inside], _fine(real, truth)[inside]),
     }
     return {**found, **_contrast(made, real, pair)}
 
@@ -73,10 +73,15 @@ def _shift_mm(
     return float(np.linalg.norm(step))
 
 
-def _fine(voxels: Voxels, inside: NDArray[np.bool_], like: Volume) -> float:
-    """Return the spread within the body of what a Gaussian takes away."""
+def _agreeing(made: Voxels, real: Voxels) -> float:
+    """Return how much of the truth's detail is there: noise is none."""
+    return float((made * real).sum(dtype=np.float64) / max((real**2).sum(dtype=np.float64), 1e-9))
+
+
+def _fine(voxels: Voxels, like: Volume) -> Voxels:
+    """Return what a Gaussian takes away."""
     sigma = [_FINE_MM / step for step in like.grid.spacing_mm]
-    return float((voxels - ndimage.gaussian_filter(voxels, sigma))[inside].std())
+    return np.asarray(voxels - ndimage.gaussian_filter(voxels, sigma), dtype=np.float32)
 
 
 def _contrast(made: Voxels, real: Voxels, pair: Pair) -> Mapping[str, float]:

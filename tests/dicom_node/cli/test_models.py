@@ -324,6 +324,21 @@ def test_one_changed_byte_of_the_weights_is_refused_without_any_signature(site):
     assert not (site.models / "tiny" / "signature.json").exists()
 
 
+def test_a_check_of_the_rules_says_who_gets_nothing_until_somebody_signs(site):
+    said = site.done("rules", "check")
+    assert "Warning: rule sct-head: MODEL_UNSIGNED: ward is for clinical use, and tiny@1.0" in said
+    site.golden()
+    site.done("models", "sign", "tiny@1.0.0", *BY, *key(site))
+    assert "Warning" not in site.done("rules", "check")
+
+
+def test_a_check_of_the_rules_says_that_a_model_is_recalled(site):
+    site.done("models", "recall", "tiny@1.0.0", *BY, "--why", "wrong skulls")
+    said = site.done("rules", "check")
+    assert "Warning: rule sct-head: MODEL_RECALLED: model tiny 1.0.0 was recalled by" in said
+    assert "activate another version" in said
+
+
 def test_what_nobody_signed_is_verified_as_unsigned(site):
     assert "tiny@1.0.0: unsigned: bundle tiny has no signature.json" in site.done(
         "models", "verify"

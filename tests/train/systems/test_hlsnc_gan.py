@@ -93,6 +93,13 @@ def test_running_averages_are_of_sources_alone():
         torch.testing.assert_close(value, alone.to_ct.state_dict()[key])
 
 
+def test_sets_without_pairs_may_differ_in_size():
+    small, large = torch.zeros(2, 1, 32, 48), torch.zeros(2, 1, 48, 32)
+    made = system("paper", steps=5)
+    assert made.settings.voxel == 0
+    assert made.update(Batch(small, large), 0)["voxel"] >= 0
+
+
 def test_between_unpaired_updates_only_the_way_to_ct_learns():
     made = system("robust", voxel=10.0, unpaired_every=3)
     assert set(made.update(batch(), 1)) == {"voxel"}

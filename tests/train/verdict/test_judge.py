@@ -24,7 +24,10 @@ def active() -> list[Seen]:
         if number % 2:
             figures["lesions"] = 0.5
         strata = {"scanner": "S1" if number % 3 else "S2"}
-        found.append(Seen(number, 0, group, strata, figures, (0.01, -0.02, 0.02, -0.01)))
+        lesions = (0.01, -0.02, 0.02, -0.01)
+        found.append(
+            Seen(number, 0, group, strata, figures, lesions, spoilt=(True, number % 2 == 0))
+        )
     return found
 
 
@@ -55,7 +58,7 @@ def test_what_is_better_and_sound_passes_every_criterion():
         "changes", "enough", "refused", "better", "worst", "stratum scanner S1",
         "stratum scanner S2", "bias all voxels", "bias dark voxels", "bias middle voxels",
         "bias bright voxels", "shift", "blur", "bright lesions", "dark lesions",
-        "lesions of phantoms", "leak", "held", "phantoms",
+        "lesions of phantoms", "leak", "held", "limits", "phantoms",
     }  # fmt: skip
 
 
@@ -110,6 +113,23 @@ FAULTS = {
         lambda scans: [with_figures(one, lesions=0.1) if "lesions" in one.figures else one
                        for one in scans], {"lesions of phantoms"}),
     "the held-out known by heart": (known_by_heart, {"leak"}),
+    "strong answers to some lesions, none to others": (
+        lambda scans: [replace(one, lesions=tuple(v * (0, 3)[one.subject % 2]
+                                                  for v in one.lesions)) for one in scans],
+        {"bright lesions", "dark lesions"}),
+    "nothing in one of five persons": (
+        lambda scans: [replace(one, lesions=tuple(v * bool(one.subject % 5) for v in one.lesions))
+                       for one in scans], {"bright lesions", "dark lesions"}),
+    "the other way round": (
+        lambda scans: [replace(one, lesions=tuple(-v for v in one.lesions)) for one in scans],
+        {"bright lesions", "dark lesions"}),
+    "bright bone on one scanner, dark on the other": (
+        lambda scans: [with_figures(one, me_bright=-60.0 + (100 if one.strata["scanner"] == "S2"
+                                                            else -50)) for one in scans],
+        {"bias bright voxels"}),
+    "limits that let a spoilt source through": (
+        lambda scans: [replace(one, spoilt=(False, *one.spoilt[1:])) if one.subject == 4 else one
+                       for one in scans], {"limits"}),
     "its limits stop more": (
         lambda scans: [replace(one, stopped="way_up") if one.subject < 3 else one
                        for one in scans], {"held"}),
@@ -140,9 +160,13 @@ def test_too_few_held_out_nobody_watched_or_no_lesions_prove_nothing():
     bare = [replace(one, lesions=()) for one in active()]
     found = judge(bare, better(bare), GATE, ("weights",))
     assert {one.name for one in found if not one.passed} == {"bright lesions", "dark lesions"}
-    alone = [one for one in active() if one.group != "watched"]
-    found = judge(alone, better(alone), GATE, ("weights",))
-    assert {one.name for one in found if not one.passed} == {"leak"}
+    for group, name in (("watched", "leak"), ("phantoms", "phantoms")):
+        alone = [one for one in active() if one.group != group]
+        found = judge(alone, better(alone), GATE, ("weights",))
+        assert {one.name for one in found if not one.passed} == {name}
+    few = [one for one in active() if one.group != "watched" or one.subject < 24]
+    (leak,) = [one for one in judge(few, better(few), GATE, ("weights",)) if one.name == "leak"]
+    assert leak.text.startswith("4 were only looked at while learning, and 20 are held out; 10 of")
 
 
 def test_nobody_held_out_is_no_proof_and_no_crash():
