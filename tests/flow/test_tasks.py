@@ -33,7 +33,7 @@ from train.systems import Choice, build_system
 CONF = Path(__file__).parents[2] / "conf" / "train"
 MODELS = CONF.with_name("models")
 RECIPES = sorted(path.stem for path in CONF.glob("*.toml"))
-LONG = ("mdaunet-head-cbct", "mdaunet-head-ct", "agi-head-flair")
+LONG = ("mdaunet-head-cbct", "mdaunet-head-ct", "agi-head-flair", "pcsa-brain-pet")
 """Recipes for ``make slow``: another's shows the same steps, or its grid is the source's own."""
 SUBJECT, SPACING_MM = 90007, 3.0
 """A subject of no recipe, coarse."""
