@@ -44,6 +44,7 @@ def evaluation(recipe):
     about = {
         "subjects": {"learned_from": 40, "measured": 2},
         "phantoms": ["32a215c6" * 8],
+        "pairs": "",
         "weights": {"model": "ab" * 32},
         "effort": {
             "model": {"updates": 1500, "batch": 4, "learning_rate": 0.001},
@@ -61,7 +62,8 @@ def write(path, found):
 
 def test_without_results_every_page_says_so(pages):
     found = pages.fragments()
-    assert set(found) == {"overview.inc", *(f"{system}.inc" for system in pages.SYSTEMS)}
+    others = {"overview.inc", "pairs.inc", "verdict.inc"}
+    assert set(found) == {*others, *(f"{system}.inc" for system in pages.SYSTEMS)}
     assert all("measured yet" in text for text in found.values())
 
 

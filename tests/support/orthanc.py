@@ -50,13 +50,14 @@ class Orthanc:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90  # with a plugin, on a busy machine
         while True:
             try:
                 self.get("system")
                 return self
             except (urllib.error.URLError, ConnectionError):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.stop()
                     raise
                 time.sleep(0.1)
 

@@ -91,5 +91,7 @@ class Trail:
         self.audit = Recorder(self.journal, source, now or (lambda: datetime.now(UTC)))
 
     def told(self, event: str = "") -> list[Told]:
+        if read_head(self.journal.folder) is None:  # its first line may be on the way
+            return []
         found = told_in(self.journal.folder)
         return [one for one in found if not event or one.event == event]
