@@ -29,6 +29,7 @@ __all__ = ["serve"]
 _log = log.get("serve")
 _STOP_S = 9.0
 """A stop takes less than ten seconds, whatever hangs: leases and rows say what was in hand."""
+_LATE_S = 0.7
 _LISTENER_GRACE_S = 3.0
 _AGAIN_S = 5.0
 _ORPHANS = "left by a crash, or by a database that is not there any more; 'ingest' keeps them"
@@ -106,6 +107,7 @@ def serve(context: Context) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _setter(stop))
+    _end_in_time()
     with only_one(node.settings.data):
         _run(node, context, stop)
         node.database.close()  # SQLite then leaves one file, and whoever copies that has all
@@ -159,6 +161,27 @@ def _run(node: Node, context: Context, stop: threading.Event) -> None:
     tell_stopped(node.audit, utc_now(), context.environ)
     node.hold_trail(utc_now())
     _log.info("stopped")
+
+
+def _end_in_time() -> None:
+    """End the process soon after it was asked to, as a kill would, where something hangs.
+
+    A signal reaches Python's handlers once the main thread is back from whatever it waits for, a
+    locked database say; the byte in this pipe is there at once.
+    """
+    asked, ask = os.pipe()
+    os.set_blocking(ask, False)
+    signal.set_wakeup_fd(ask)
+
+    def watch() -> None:
+        while os.read(asked, 1)[0] not in {signal.SIGTERM, signal.SIGINT}:
+            continue
+        time.sleep(_STOP_S + _LATE_S)
+        _log.warning("stopped late", why="something hangs; what was in hand is taken up again")
+        sys.stderr.flush()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _beat(pulse: Pulse) -> None:

@@ -56,6 +56,18 @@ def test_a_stop_starts_no_worker_and_ends_soon(tmp_path):
     assert took < 10
 
 
+def test_a_stop_ends_soon_where_the_database_is_locked_for_good(tmp_path):
+    node = RunningNode(NodeConf(tmp_path).write()).start()
+    node.wait_for("worker started")
+    with closing(sqlite3.connect(tmp_path / "var" / "node.db", timeout=20)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert node.stop() == 0
+        took = time.monotonic() - began
+    assert took < 11
+    assert [event for event in node.events if event.get("event") == "stopped late"]
+
+
 def test_ctrl_c_in_a_terminal_is_for_the_serving_process_alone(tmp_path):
     """The terminal signals the whole group; a worker or a child that dies of it costs a try."""
     node = RunningNode(NodeConf(tmp_path).write()).start()
